@@ -1,0 +1,1 @@
+"""When it is done, and in what order. Nothing here touches a row."""

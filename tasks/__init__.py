@@ -1,0 +1,1 @@
+"""What is done: one room a verb, each with one door, `task.py`."""

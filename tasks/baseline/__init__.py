@@ -1,0 +1,1 @@
+"""What a model must beat: means, biases, neighbours, factors."""

@@ -1,0 +1,1 @@
+"""Finds the data, whatever its layout, and brings it into typed columns."""

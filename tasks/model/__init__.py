@@ -1,0 +1,1 @@
+"""Everything made of tensors that more than one room needs."""

@@ -1,0 +1,1 @@
+"""Reads ratings and lists out of the model."""

@@ -1,0 +1,1 @@
+"""Puts histories into words and tokens."""

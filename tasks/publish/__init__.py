@@ -1,0 +1,1 @@
+"""Puts a night into the metric file, once."""

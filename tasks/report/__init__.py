@@ -1,0 +1,1 @@
+"""Draws a run as one page, from the metric file alone."""

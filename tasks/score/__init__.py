@@ -1,0 +1,1 @@
+"""Turns predictions into metrics with intervals."""

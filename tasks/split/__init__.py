@@ -1,0 +1,1 @@
+"""Parts each history into what is shown and what is to be guessed."""

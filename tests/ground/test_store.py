@@ -1,0 +1,154 @@
+"""The store: the same work once, nothing half-written, damage noticed."""
+
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tasks.artifacts import Adapter, Histories, Scores, Tokenizer
+from tasks.store import Store, StoreError
+
+LOSSES = pl.DataFrame(
+    {"step": [1], "examples": [4], "tokens": [9], "loss": [1.5], "learning_rate": [0.1]}
+    | {"validation_loss": [None], "validation_rmse": [None]},
+    schema=pl.Schema(
+        {"step": pl.Int32, "examples": pl.Int64, "tokens": pl.Int64, "loss": pl.Float64}
+        | {"learning_rate": pl.Float64, "validation_loss": pl.Float64}
+        | {"validation_rmse": pl.Float64}
+    ),
+)
+
+
+def write_losses(draft: Path) -> dict[str, str]:
+    LOSSES.write_parquet(draft / "history.parquet")
+    return {"said": "done"}
+
+
+def build(store: Store, seed: int = 1, **how) -> Adapter:
+    return store.build(Adapter, recipe={"seed": seed}, write=how.pop("write", write_losses), **how)
+
+
+def test_the_same_work_is_done_once(store):
+    first, second = build(store), build(store)
+    assert (first.reused, second.reused) == (False, True)
+    assert first == second
+    assert second.notes == {"said": "done"}
+    assert second.manifest["rows"] == {"history": 1}
+
+
+def test_another_recipe_or_parent_is_other_work(store):
+    one = build(store)
+    assert build(store, seed=2) != one
+    child = build(store, parents=[one])
+    assert child != one
+    assert store.parent(Adapter, child) == one
+
+
+def test_a_room_that_fails_leaves_no_artifact(store):
+    def fail(draft: Path) -> None:
+        (draft / "half").write_text("written")
+        raise ValueError("out of luck")
+
+    with pytest.raises(ValueError, match="out of luck"):
+        build(store, write=fail)
+    assert not [p for p in store.root.glob("*/*/*") if not p.name.startswith(".")]
+
+
+def test_a_missing_table_is_refused(store):
+    with pytest.raises(StoreError, match=r"promises history.parquet"):
+        build(store, write=lambda draft: None)
+
+
+def test_a_wrong_column_is_refused(store):
+    def write(draft: Path) -> None:
+        LOSSES.with_columns(pl.col("step").cast(pl.Int64)).write_parquet(draft / "history.parquet")
+
+    with pytest.raises(StoreError, match=r"breaks its promised columns in .*int64"):
+        build(store, write=write)
+
+
+@pytest.mark.parametrize("harm", ["flip", "truncate", "remove", "manifest"])
+def test_damage_is_noticed_and_mended(store, harm, caplog):
+    artifact = build(store)
+    file = artifact.path / "history.parquet"
+    whole = file.read_bytes()
+    if harm == "flip":
+        file.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    elif harm == "truncate":
+        os.truncate(file, 10)
+    elif harm == "remove":
+        file.unlink()
+    else:
+        (artifact.path / "manifest.json").write_text("{")
+    mended = build(store)
+    assert mended == artifact
+    assert not mended.reused
+    assert file.read_bytes() == whole
+    assert "is damaged" in caplog.text
+
+
+def test_a_killed_draft_is_cleared_unless_it_can_be_resumed(store):
+    def die(draft: Path) -> None:
+        (draft / "begun").write_text("")
+        raise KeyboardInterrupt
+
+    seen = []
+
+    def look(draft: Path) -> None:
+        seen.append((draft / "begun").exists())
+        die(draft)
+
+    for resumable in (False, True):
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                build(store, write=look, resumable=resumable)
+    assert seen == [False, False, True, True]
+
+
+def test_the_manifest_is_the_same_in_another_store(tmp_path):
+    one, two = (build(Store(tmp_path / name)) for name in "ab")
+    assert (one.path / "manifest.json").read_bytes() == (two.path / "manifest.json").read_bytes()
+    assert json.loads((one.path / "cost.json").read_text()).keys() == {
+        "seconds",
+        "cpu_seconds",
+        "peak_bytes",
+        "bytes",
+        "rows",
+    }
+
+
+def _build_slowly(root: Path, counter: Path) -> None:
+    def write(draft: Path) -> None:
+        with counter.open("a") as file:
+            file.write("x")
+        (draft / "tokenizer.json").write_text("{}" * 100_000)
+
+    Store(root).build(Tokenizer, recipe={}, write=write)
+
+
+def test_two_nights_at_once_build_an_artifact_once(tmp_path):
+    counter = tmp_path / "counter"
+    context = multiprocessing.get_context("fork")
+    nights = [context.Process(target=_build_slowly, args=(tmp_path, counter)) for _ in range(4)]
+    for night in nights:
+        night.start()
+    for night in nights:
+        night.join()
+    assert [night.exitcode for night in nights] == [0] * 4
+    assert counter.read_text() == "x"
+
+
+def test_an_unknown_fingerprint_is_answered_with_the_known_ones(store):
+    artifact = build(store)
+    assert store.find(Adapter, artifact.fingerprint[:6]) == artifact
+    with pytest.raises(StoreError, match=rf"there are {artifact.fingerprint}"):
+        store.find(Adapter, "zzz")
+    with pytest.raises(StoreError, match="not made from any scores"):
+        store.parent(Scores, artifact)
+
+
+def test_kinds_are_named_like_their_folders():
+    assert Histories.kind() == "histories"
