@@ -1,0 +1,32 @@
+"""What can be set about prompts."""
+
+from typing import Literal, Self
+
+import pydantic
+
+from tasks.wording import Compact, Template
+
+
+class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """How histories become prompts."""
+
+    template: Template = Compact()
+    choice: Literal["recent", "top", "mixed"] = "recent"  # which known ratings are shown
+    context_films: int = pydantic.Field(40, ge=1)
+    context_tokens: int | None = pydantic.Field(None, ge=16)  # whole lines within that many
+    learn_from: Literal["history", "targets"] = "history"
+    step: int = pydantic.Field(20, ge=1)  # ratings learnt from each window of a history
+    windows: int | None = pydantic.Field(None, ge=1)  # the latest of each user; None: all
+    list_length: int = pydantic.Field(10, ge=1)
+    item_damping: float = pydantic.Field(5, ge=0)
+    user_damping: float = pydantic.Field(10, ge=0)
+    users_per_shard: int = pydantic.Field(8192, ge=1)
+
+    @pydantic.model_validator(mode="after")
+    def _history_needs_lines(self) -> Self:
+        if self.learn_from == "history" and not self.template.by_line:
+            raise ValueError(
+                f'learn_from="history" needs a template that is tokenised by line, and '
+                f'"{self.template.wording}" is not: set learn_from="targets"'
+            )
+        return self

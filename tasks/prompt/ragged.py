@@ -1,0 +1,87 @@
+"""Rows of unequal length laid end to end: texts as bytes, tokens as ids, examples as row numbers.
+
+Everything the room writes is gathered from such arrays, so that a line is worded and tokenised
+once, however many prompts it stands in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Row i is values[offsets[i] : offsets[i + 1]]; there is one offset more than rows."""
+
+    values: NDArray
+    offsets: Ints
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]], dtype: type) -> "Ragged":
+        """From lists of numbers."""
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        values = np.fromiter((x for row in rows for x in row), dtype, int(lengths.sum()))
+        return cls.split(values, lengths)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str]) -> "Ragged":
+        """From strings, as UTF-8 bytes."""
+        array = pa.array(texts, pa.large_string())
+        _, offsets, data = array.buffers()
+        return cls(np.frombuffer(data or b"", np.uint8), np.frombuffer(offsets, np.int64))
+
+    @classmethod
+    def split(cls, values: NDArray, lengths: Ints) -> "Ragged":
+        """Values that already lie end to end, cut into rows of those lengths."""
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+    @property
+    def lengths(self) -> Ints:
+        """Of each row."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: Ints) -> "Ragged":
+        """Those rows, in that order."""
+        starts, lengths = self.offsets[rows], self.lengths[rows]
+        return Ragged.split(self.values[ranges(starts, lengths)], lengths)
+
+    def flatten(self, groups: Ints) -> "Ragged":
+        """Rows joined into groups: `groups` says how many rows each takes."""
+        ends = np.concatenate([[0], np.cumsum(groups)])
+        return Ragged(self.values, self.offsets[ends])
+
+    def strings(self) -> pa.Array:
+        """As an Arrow array of strings; the values are UTF-8 bytes."""
+        return pa.LargeStringArray.from_buffers(
+            len(self), pa.py_buffer(self.offsets), pa.py_buffer(np.ascontiguousarray(self.values))
+        )
+
+    def lists(self, values: pa.Array | None = None) -> pa.Array:
+        """As an Arrow array of lists, of the own values or of others that lie alike."""
+        items = pa.array(self.values) if values is None else values
+        return pa.LargeListArray.from_arrays(pa.array(self.offsets), items)
+
+
+def ranges(starts: Ints, lengths: Ints) -> Ints:
+    """[s, s+1, ... s+l-1] for each start and length, end to end."""
+    before = np.concatenate([[0], np.cumsum(lengths)])
+    return np.arange(before[-1]) + np.repeat(starts - before[:-1], lengths)
+
+
+def join(parts: Sequence[Ragged]) -> Ragged:
+    """Row by row, one behind the other: all parts have the same number of rows."""
+    lengths = sum(part.lengths for part in parts)
+    joined = Ragged.split(np.empty(int(np.sum(lengths)), parts[0].values.dtype), lengths)
+    at = joined.offsets[:-1]
+    for part in parts:
+        joined.values[ranges(at, part.lengths)] = part.values[part.offsets[0] : part.offsets[-1]]
+        at = at + part.lengths
+    return joined

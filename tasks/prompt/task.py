@@ -1,0 +1,54 @@
+"""Door: histories in, prompts out."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+
+from tasks.artifacts import Histories, Predictions, Prompts, Tokenizer, TrustedRatings
+from tasks.prompt.config import Prompt
+from tasks.store import Store
+
+
+@task
+def write_prompts(
+    histories: Histories,
+    ratings: TrustedRatings,
+    tokenizer: Tokenizer,
+    *,
+    config: Prompt,
+    store: Store,
+) -> Prompts:
+    """Word every example of every fold, tokenise it, and mark what is supervised."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.prompt.shards import write_shards
+
+        return write_shards(draft, histories, ratings, tokenizer, config)
+
+    return store.build(Prompts, recipe=config, parents=[histories, ratings, tokenizer], write=write)
+
+
+@task
+def write_candidates(
+    histories: Histories,
+    ratings: TrustedRatings,
+    tokenizer: Tokenizer,
+    candidates: Predictions,
+    *,
+    config: Prompt,
+    store: Store,
+) -> Prompts:
+    """For each user and fold of a table of lists, one `rate` example asking for all its films.
+
+    The ratings of these examples are null: nobody has told what they would be.
+    """
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.prompt.shards import write_candidate_shards
+
+        return write_candidate_shards(draft, histories, ratings, tokenizer, candidates, config)
+
+    return store.build(
+        Prompts, recipe=config, parents=[histories, ratings, tokenizer, candidates], write=write
+    )
