@@ -1,0 +1,82 @@
+"""Runs a BLOOM model over blocks by fused kernels, where the library knows only plain attention.
+
+The same weights and modules in the same order, so adapters and quantised layers stay in place;
+what differs is the attention, which takes mask and ALiBi as one bias, and the activation.
+"""
+
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+from transformers import BloomModel
+from transformers.models.bloom.modeling_bloom import (
+    BloomAttention,
+    BloomBlock,
+    BloomMLP,
+    _get_alibi_slopes,
+)
+
+from tasks.model.blocks import Blocks
+
+
+def hidden_states(model: BloomModel, blocks: Blocks) -> Tensor:
+    """What the model holds after its last layer norm: [rows, width, hidden size]."""
+    x = model.word_embeddings_layernorm(model.word_embeddings(blocks.tokens))
+    bias = alibi(blocks, model.num_heads).to(x.dtype)
+    for block in cast(Iterable[BloomBlock], model.h):
+        if model.gradient_checkpointing and model.training:
+            x = checkpoint(_block, block, x, bias, use_reentrant=False)
+        else:
+            x = _block(block, x, bias)
+    return model.ln_f(x)
+
+
+def alibi(blocks: Blocks, heads: int) -> Tensor:
+    """What attention adds to its scores: [rows, heads, width, width].
+
+    Minus the distance in positions times the head's slope (Press et al., arXiv 2108.12409), and
+    minus infinity where a token must not look. Tokens that fill a row up see themselves, lest
+    their softmax has nothing to choose from.
+    """
+    distance = blocks.positions[:, :, None] - blocks.positions[:, None, :]
+    visible = blocks.visible()
+    visible |= torch.eye(visible.shape[-1], dtype=torch.bool, device=visible.device)
+    slopes = _get_alibi_slopes(heads, blocks.tokens.device)
+    bias = -slopes[:, None, None] * distance[:, None]
+    return bias.masked_fill_(~visible[:, None], float("-inf"))
+
+
+def _block(block: BloomBlock, x: Tensor, bias: Tensor) -> Tensor:
+    normed = block.input_layernorm(x)
+    keeps_normed = block.apply_residual_connection_post_layernorm
+    mixed = _attention(block.self_attention, normed, bias)
+    x = _dropped(block, mixed) + (normed if keeps_normed else x)
+    normed = block.post_attention_layernorm(x)
+    return _dropped(block, _feed_forward(block.mlp, normed)) + (normed if keeps_normed else x)
+
+
+def _dropped(block: BloomBlock, x: Tensor) -> Tensor:
+    return F.dropout(x, block.hidden_dropout, block.training)
+
+
+def _attention(attention: BloomAttention, x: Tensor, bias: Tensor) -> Tensor:
+    rows, width, size = x.shape
+    fused = attention.query_key_value(x).view(rows, width, attention.num_heads, 3, -1)
+    query, key, value = fused.permute(3, 0, 2, 1, 4)
+    mixed = F.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=bias,
+        dropout_p=attention.attention_dropout.p if attention.training else 0.0,
+        scale=attention.inv_norm_factor,
+    )
+    return attention.dense(mixed.transpose(1, 2).reshape(rows, width, size))
+
+
+def _feed_forward(mlp: BloomMLP, x: Tensor) -> Tensor:
+    # The library's own GELU is the same tanh formula in a dozen elementwise steps.
+    return mlp.dense_4h_to_h(F.gelu(mlp.dense_h_to_4h(x), approximate="tanh"))

@@ -1,0 +1,79 @@
+"""Small random models and examples made by hand, for tests that compare with the stock library."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from tasks.model.examples import Example, Spans
+
+VOCABULARY = 64
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same weights and draws in every test."""
+    torch.manual_seed(0)
+
+
+def shaken(model):
+    """Biases and norms away from 0 and 1, where a mistake in them would not show."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return model.eval()
+
+
+@pytest.fixture
+def bloom() -> BloomForCausalLM:
+    """Six heads, so that the slopes are not all powers of one base."""
+    config = BloomConfig(vocab_size=VOCABULARY, hidden_size=48, n_layer=3, n_head=6)
+    return shaken(BloomForCausalLM(config))
+
+
+@pytest.fixture
+def llama() -> LlamaForCausalLM:
+    """A model with rotary positions and grouped heads, as SmolLM2 has them."""
+    return shaken(
+        LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=VOCABULARY,
+                hidden_size=48,
+                intermediate_size=96,
+                num_hidden_layers=2,
+                num_attention_heads=6,
+                num_key_value_heads=3,
+                tie_word_embeddings=True,
+            )
+        )
+    )
+
+
+def spans(*found) -> Spans:
+    """From (branch, start, end, rating or None)."""
+    branch, start, end, rating = zip(*found, strict=True) if found else ((), (), (), ())
+    return Spans(
+        np.array(branch, np.int16),
+        np.array(start, np.int32),
+        np.array(end, np.int32),
+        np.array([np.nan if r is None else r for r in rating], np.float32),
+    )
+
+
+@pytest.fixture
+def examples() -> list[Example]:
+    """A prefix alone; one with three branches, each with a rating; an answer in words."""
+    draw = np.random.default_rng(0)
+
+    def tokens(n: int):
+        return draw.integers(10, VOCABULARY, n).astype(np.int32)
+
+    return [
+        Example(tokens(23), [], spans((-1, 5, 6, 4.0), (-1, 11, 12, 2.0), (-1, 21, 22, 5.0))),
+        Example(
+            tokens(9),
+            [tokens(7), tokens(5), tokens(8)],
+            spans((-1, 6, 7, 1.0), (0, 4, 6, 3.0), (1, 2, 4, 4.0), (2, 0, 2, 2.0)),
+        ),
+        Example(tokens(12), [tokens(10)], spans((0, 0, 7, None), (0, 8, 9, 5.0))),
+    ]
