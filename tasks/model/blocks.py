@@ -78,9 +78,12 @@ def lay_out(
     example: Example,
     probes: Sequence[Path],
     kinds: Collection[int] = (ANSWER, RATING),
+    *,
+    unknown: bool = False,
 ) -> Layout:
     """Place an example's tokens. `kinds` says which are to be learnt one by one.
 
+    With `unknown`, spans without a rating are places to read one as well: their rating is NaN.
     Raises ValueError where a rating has nothing before it from which it could be told.
     """
     parts = [example.prefix, *example.branches]
@@ -96,13 +99,15 @@ def lay_out(
     sees[:, 1, 0], sees[:, 1, 1] = begin[part], index + 1
     before = np.where(index > begin[part], index - 1, prefix - 1)
 
-    first = begin[example.spans.branch + 1] + example.spans.start
-    rated = ~np.isnan(example.spans.rating)
-    if (before[first[rated]] < 0).any():
-        raise ValueError("a rating begins an example: nothing stands before it to tell it from")
-    kind = _kinds(len(index), first, example.spans)
+    spans = example.spans
+    first = begin[spans.branch + 1] + spans.start
+    kind = _kinds(len(index), first, spans)
     learnt = np.isin(kind, list(kinds)) & (before >= 0)
-    twigs = _twigs(first[rated], before, positions, sees, probes)
+    read = np.isnan(spans.rating) <= unknown
+    behind = np.where(spans.start > 0, first, np.where(spans.branch >= 0, lengths[0], 0)) - 1
+    if (behind[read] < 0).any():
+        raise ValueError("a rating begins an example: nothing stands before it to tell it from")
+    twigs = _twigs(behind[read], positions, sees, probes)
     return Layout(
         tokens=np.concatenate([tokens, twigs.tokens]),
         positions=np.concatenate([positions, twigs.positions]),
@@ -111,7 +116,7 @@ def lay_out(
         next_token=tokens[learnt],
         next_kind=kind[learnt],
         probes=twigs.probes,
-        ratings=example.spans.rating[rated],
+        ratings=spans.rating[read],
     )
 
 
@@ -133,27 +138,25 @@ class _Twigs:
     probes: Ints
 
 
-def _twigs(
-    first: Ints, before: Ints, positions: Ints, sees: Ints, probes: Sequence[Path]
-) -> _Twigs:
-    """For each rating, whose first tokens are given, all probes end to end as twigs of their own.
+def _twigs(behind: Ints, positions: Ints, sees: Ints, probes: Sequence[Path]) -> _Twigs:
+    """For each rating, given the token that it stands behind, all probes end to end as twigs.
 
     A twig sees what the token before its rating sees; the empty probe is that token itself.
     """
     lengths = np.array([len(probe) for probe in probes], np.int64)
     ends = np.cumsum(lengths)
     size = int(lengths.sum())
-    rating = np.repeat(np.arange(len(first)), size)
+    rating = np.repeat(np.arange(len(behind)), size)
     column = np.arange(len(rating)) + len(positions)
-    own = np.tile(np.arange(size) - np.repeat(ends - lengths, lengths), len(first))
-    seen = sees[before[first]][rating]
+    own = np.tile(np.arange(size) - np.repeat(ends - lengths, lengths), len(behind))
+    seen = sees[behind][rating]
     seen[:, 2, 0], seen[:, 2, 1] = column - own, column + 1
-    last = len(positions) + size * np.arange(len(first))[:, None] + ends - 1
+    last = len(positions) + size * np.arange(len(behind))[:, None] + ends - 1
     return _Twigs(
-        np.tile(np.array([t for probe in probes for t in probe], np.int64), len(first)),
-        positions[first][rating] + own,
+        np.tile(np.array([t for probe in probes for t in probe], np.int64), len(behind)),
+        positions[behind][rating] + 1 + own,
         seen,
-        np.where(lengths > 0, last, before[first][:, None]),
+        np.where(lengths > 0, last, behind[:, None]),
     )
 
 

@@ -49,9 +49,8 @@ def llama() -> LlamaForCausalLM:
     )
 
 
-def spans(*found) -> Spans:
-    """From (branch, start, end, rating or None)."""
-    branch, start, end, rating = zip(*found, strict=True) if found else ((), (), (), ())
+def made_spans(*found) -> Spans:
+    branch, start, end, rating = zip(*found, strict=True)
     return Spans(
         np.array(branch, np.int16),
         np.array(start, np.int32),
@@ -61,7 +60,13 @@ def spans(*found) -> Spans:
 
 
 @pytest.fixture
-def examples() -> list[Example]:
+def spans():
+    """Makes spans from tuples (branch, start, end, rating or None)."""
+    return made_spans
+
+
+@pytest.fixture
+def examples(spans) -> list[Example]:
     """A prefix alone; one with three branches, each with a rating; an answer in words."""
     draw = np.random.default_rng(0)
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tasks.model.blocks import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
+from tasks.model.examples import Example
 from tasks.model.forward import hidden_states, output_layer
 from tasks.model.ratings import RatingTrie
 
@@ -85,6 +86,21 @@ def test_what_stands_in_the_same_row_changes_nothing(model, examples):
         b = hidden_states(model, alone)[alone.probes]
     assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
     assert together.ratings.tolist() == alone.ratings.tolist()
+
+
+def test_a_line_that_ends_before_its_rating_is_read_at_its_end(bloom, examples, spans):
+    """As candidates are asked about: nobody knows the rating, so no token spells it."""
+    whole = examples[1]
+    asked = [branch[:start] for branch, start in zip(whole.branches, (4, 2, 0), strict=True)]
+    ends = spans((0, 4, 4, None), (1, 2, 2, None), (2, 0, 0, None))
+    open_ends = Example(whole.prefix, asked, ends)
+    layout = lay_out(open_ends, PROBES, (), unknown=True)
+    known = packed([whole], PROBES)
+    with torch.no_grad():
+        found = hidden_states(bloom, stack([layout], [[0]]))[torch.from_numpy(layout.probes)]
+        expected = hidden_states(bloom, known)[known.probes][1:]
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert np.isnan(layout.ratings).all()
 
 
 def test_a_rating_at_the_very_beginning_is_refused(examples):
