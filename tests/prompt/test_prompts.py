@@ -1,0 +1,271 @@
+"""Prompts: nothing from the future, every token where its text says it is, the same bytes again."""
+
+import itertools
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
+from tasks.base.tokenizer import train_tokenizer
+from tasks.prompt.config import Prompt
+from tasks.prompt.facts import facts_before
+from tasks.prompt.task import write_candidates, write_prompts
+from tasks.wording import Compact, Original, film_texts
+
+SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
+FILMS = pl.DataFrame(
+    {
+        "film_id": [1, 2, 5, 7, 8, 11],
+        "title": ["Heat (1995)", "Usual Suspects, The (1995)", "8½ (1963)", "Alien", "Ran", "M"],
+        "year": [1995, 1995, 1963, None, None, 1931],
+        "genres": ["Action|Crime", "Crime", "Drama", "", "Drama|War", "Crime"],
+    },
+    schema_overrides={"film_id": pl.Int32, "year": pl.Int16},
+)
+
+
+def _ratings(users: int = 5, seed: int = 3) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = [
+        (user, film, float(rng.integers(1, 6)), 1_000_000 * int(rng.integers(0, 40)))
+        for user in range(users)
+        for film in rng.permutation(FILMS["film_id"].to_numpy())[: 5 + user % 2]
+    ]
+    schema = {"user_id": pl.Int32, "film_id": pl.Int32, "rating": pl.Float32, "rated_at": pl.Int64}
+    moment = pl.col("rated_at").cast(pl.Datetime("us", "UTC"))
+    table = pl.DataFrame(rows, schema=schema, orient="row").with_columns(moment)
+    return table.sort("user_id", "rated_at", "film_id")
+
+
+def _marked(ratings: pl.DataFrame) -> pl.DataFrame:
+    """The last rating is a test target, the one before it a validation target."""
+    from_end = pl.len().over("user_id") - pl.int_range(pl.len()).over("user_id")
+    return ratings.with_columns(
+        position=pl.int_range(pl.len(), dtype=pl.Int32).over("user_id"),
+        fold=pl.when(from_end == 1)
+        .then(pl.lit("test"))
+        .when(from_end == 2)
+        .then(pl.lit("validation"))
+        .otherwise(pl.lit("train")),
+        part=pl.when(from_end <= 2).then(pl.lit("target")).otherwise(pl.lit("context")),
+        cold=pl.lit(False),
+    )
+
+
+@pytest.fixture
+def night(store):
+    """Trusted ratings, histories and a tokenizer of their own."""
+    ratings = _ratings()
+
+    def trusted(draft):
+        ratings.write_parquet(draft / "ratings.parquet")
+        FILMS.write_parquet(draft / "films.parquet")
+        columns = TrustedRatings.tables["quarantine"].columns
+        types = {"string": pl.String, "uint32": pl.UInt32}
+        schema = {name: types[kind] for name, (kind, _) in columns.items()}
+        pl.DataFrame(schema=schema).write_parquet(draft / "quarantine.parquet")
+        return {"dataset": "tiny", "scale": SCALE}
+
+    def marked(draft):
+        _marked(ratings).write_parquet(draft / "histories.parquet")
+        return {"dataset": "tiny", "scale": SCALE, "protocol": "leave-last-1"}
+
+    def words(draft):
+        train_tokenizer(film_texts(FILMS) * 50, scale=SCALE, vocabulary=2048).save_pretrained(draft)
+
+    kept = store.build(TrustedRatings, recipe={}, write=trusted)
+    histories = store.build(Histories, recipe={}, parents=[kept], write=marked)
+    return histories, kept, store.build(Tokenizer, recipe={}, parents=[kept], write=words)
+
+
+COMPACT = Prompt(context_films=3, step=2, list_length=1)
+ORIGINAL = Prompt(template=Original(), learn_from="targets", context_films=3, list_length=1)
+
+
+def _examples(night, store, config=COMPACT) -> pl.DataFrame:
+    return write_prompts.fn(*night, config=config, store=store).scan("examples").collect()
+
+
+def _decode(night, tokens) -> str:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(night[2].path).decode(tokens)
+
+
+@pytest.mark.parametrize("config", [COMPACT, ORIGINAL])
+def test_tokens_spell_the_text(night, store, config):
+    for row in _examples(night, store, config).iter_rows(named=True):
+        assert _decode(night, row["prefix_tokens"]) == row["context"] + row["question"]
+        assert [_decode(night, t) for t in row["branch_tokens"]] == row["answers"]
+
+
+@pytest.mark.parametrize("config", [COMPACT, ORIGINAL])
+def test_each_rating_span_spells_its_rating(night, store, config):
+    seen = 0
+    for row in _examples(night, store, config).iter_rows(named=True):
+        for span in row["spans"]:
+            of = (row["branch_tokens"] + [row["prefix_tokens"]])[span["branch"]]
+            text = _decode(night, of[span["start"] : span["end"]])
+            if span["rating"] is not None:
+                seen += 1
+                assert text.strip() == f"{span['rating']:.1f}"
+    assert seen > 20
+
+
+def test_every_train_rating_is_learnt_exactly_once(night, store):
+    learnt = (
+        _examples(night, store)
+        .filter(fold="train", kind="rate")
+        .explode("spans")
+        .select("user_id", pl.col("spans").struct.field("rating"))
+    )
+    train = night[0].scan("histories").filter(pl.col("fold") == "train").collect()
+    by_user = ["user_id", "rating"]
+    assert learnt.sort(by_user).rows() == train.select(by_user).sort(by_user).rows()
+
+
+def test_a_list_is_learnt_whole(night, store):
+    row = _examples(night, store).filter(fold="train", kind="recommend").row(0, named=True)
+    spans = row["spans"]
+    assert spans[0]["start"] == 0
+    assert all(a["end"] == b["start"] for a, b in itertools.pairwise(spans))
+    assert spans[-1]["end"] == len(row["branch_tokens"][0])
+
+
+def test_nothing_of_a_fold_or_of_a_later_one_is_shown(night, store):
+    histories = night[0].scan("histories").collect().join(FILMS, on="film_id")
+    folds = ["train", "validation", "test"]
+    for row in _examples(night, store).iter_rows(named=True):
+        if row["fold"] == "train":
+            continue
+        later = folds[folds.index(row["fold"]) :]
+        hidden = histories.filter(user_id=row["user_id"]).filter(pl.col("fold").is_in(later))
+        assert len(hidden)
+        assert not [title for title in hidden["title"] if title in row["context"]]
+
+
+def test_a_target_does_not_change_any_prompt_but_its_own_answer(night, store):
+    histories, kept, tokenizer = night
+    table = histories.scan("histories").collect()
+    is_test = pl.col("fold") == "test"
+
+    def inverted(draft):
+        other = pl.when(is_test).then(6 - pl.col("rating")).otherwise(pl.col("rating"))
+        table.with_columns(other.cast(pl.Float32).alias("rating")).write_parquet(
+            draft / "histories.parquet"
+        )
+        return histories.notes
+
+    changed = store.build(Histories, recipe={"inverted": True}, parents=[kept], write=inverted)
+    shown = ["example", "context", "question", "prefix_tokens"]
+    before, after = _examples(night, store), _examples((changed, kept, tokenizer), store)
+    assert before.select(shown).equals(after.select(shown))
+    assert not before["ratings"].equals(after["ratings"])
+    tested = pl.col("fold") == "test"
+    assert before.filter(~tested).equals(after.filter(~tested))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 8))
+def test_facts_are_the_sums_over_earlier_known_ratings(seed, users):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    user = np.sort(rng.integers(0, users, n))
+    film, time = rng.integers(0, 4, n), rng.integers(0, 6, n)
+    rating, known = rng.integers(1, 6, n).astype(float), rng.random(n) < 0.7
+    found = facts_before(
+        user, film, rating, time, known, item_damping=2, user_damping=3, middle=3.0
+    )
+    for i in range(n):
+        of_film = [j for j in range(n) if known[j] and film[j] == film[i] and time[j] < time[i]]
+        of_user = [j for j in range(i) if known[j] and user[j] == user[i]]
+        assert found.film_count[i] == len(of_film)
+        assert found.user_count[i] == len(of_user)
+        if of_film:
+            assert found.film_mean[i] == pytest.approx(rating[of_film].mean())
+        if of_user:
+            assert found.user_mean[i] == pytest.approx(rating[of_user].mean())
+        if not of_film and not of_user:
+            earlier = [j for j in range(n) if known[j] and time[j] < time[i]]
+            assert found.guess[i] == pytest.approx(rating[earlier].mean() if earlier else 3.0)
+
+
+@pytest.mark.parametrize("choice", ["recent", "top", "mixed"])
+def test_a_context_keeps_its_length_in_films_and_in_tokens(night, store, choice):
+    lines = _examples(night, store, COMPACT.model_copy(update={"choice": choice}))
+    assert lines["context"].str.count_matches("\n").max() <= 3
+    bounded = COMPACT.model_copy(update={"choice": choice, "context_tokens": 30})
+    short = _examples(night, store, bounded).filter(kind="rate")
+    assert 0 < short["prefix_tokens"].list.len().max() <= 30
+    assert short["context"].str.ends_with("\n").any()
+    starts = tuple(film_texts(FILMS))
+    assert all(text.startswith(starts) for text in short["context"] if text)
+
+
+def test_shards_hold_the_same_examples_however_they_are_cut(night, store):
+    whole = _examples(night, store)
+    cut = _examples(night, store, COMPACT.model_copy(update={"users_per_shard": 2}))
+    keys = ["user_id", "fold", "kind", "context"]
+    assert whole.drop("example").sort(keys).equals(cut.drop("example").sort(keys))
+
+
+def test_the_same_inputs_give_the_same_bytes(night, store, tmp_path):
+    first = write_prompts.fn(*night, config=COMPACT, store=store)
+    held = {file: file.read_bytes() for file in first.path.glob("*.parquet")}
+    (first.path / "films.parquet").write_bytes(b"")
+    second = write_prompts.fn(*night, config=COMPACT, store=store)
+    assert not second.reused
+    assert {file: file.read_bytes() for file in second.path.glob("*.parquet")} == held
+
+
+def test_the_original_is_worded_to_the_character(night, store):
+    row = _examples(night, store, ORIGINAL).filter(kind="recommend", fold="test").row(0, named=True)
+    assert row["context"].startswith(
+        "### CONTEXT\nGiven a user's past movie ratings in the format: Title, Genres, Rating.\n"
+        "Ratings range from 1.0 to 5.0\n\n"
+    )
+    assert ", Rating 1.0\n" in row["context"] or ", Rating" in row["context"]
+    assert row["question"] == (
+        "\n\n### QUESTION\nWhat will be some more movies this user might like?\n\n### ANSWER\n"
+    )
+    assert row["answers"][0].endswith(".0\n</s>")
+    assert ", Rating: " in row["answers"][0]
+
+
+def test_candidates_are_asked_without_their_ratings(night, store):
+    histories, kept, tokenizer = night
+    columns = Predictions.tables["lists"].columns
+    lists = pl.DataFrame(
+        {"user_id": [0, 0, 3], "rank": [1, 2, 1], "film_id": [11, 7, 5]},
+        schema={"user_id": pl.Int32, "rank": pl.Int32, "film_id": pl.Int32},
+    ).with_columns(
+        predictor=pl.lit("ease"),
+        fold=pl.lit("test"),
+        title=pl.lit(""),
+        rating=pl.lit(None, pl.Float64),
+        score=pl.lit(1.0),
+        failure=pl.lit(None, pl.String),
+    )
+
+    def write(draft):
+        lists.select(list(columns)).write_parquet(draft / "lists.parquet")
+        types = {"string": pl.String, "int32": pl.Int32, "double": pl.Float64}
+        types |= {"float": pl.Float32, "list<float>": pl.List(pl.Float32)}
+        kinds = Predictions.tables["ratings"].columns
+        schema = {name: types[kind] for name, (kind, _) in kinds.items()}
+        pl.DataFrame(schema=schema).write_parquet(draft / "ratings.parquet")
+
+    named = store.build(Predictions, recipe={}, parents=[histories], write=write)
+    asked = write_candidates.fn(histories, kept, tokenizer, named, config=COMPACT, store=store)
+    rows = asked.scan("examples").collect()
+    assert rows["film_ids"].to_list() == [[11, 7], [5]]
+    assert rows["ratings"].to_list() == [[None, None], [None]]
+    assert all(text.endswith(Compact().asked) for text in rows["answers"].explode())
+
+
+def test_a_wording_that_cannot_be_learnt_by_history_is_refused():
+    with pytest.raises(ValueError, match='set learn_from="targets"'):
+        Prompt(template=Original())
