@@ -1,6 +1,6 @@
 """The examples of a fold as flat arrays, read once from the shards of the prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ class Examples:
             Spans(branch, start, end, rating),
         )
 
-    def take(self, rows: Sequence[int]) -> list[Example]:
+    def take(self, rows: Iterable[int]) -> list[Example]:
         """Those examples, in that order."""
         return [self[i] for i in rows]
 

@@ -1,0 +1,24 @@
+"""What can be set about the base model."""
+
+import pydantic
+
+from tasks.model.recipes import Fit, Objective
+
+
+class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """bloom-mini: a BLOOM of this shape, built from nothing."""
+
+    vocabulary: int = pydantic.Field(8192, ge=300)
+    hidden: int = pydantic.Field(128, ge=8)
+    layers: int = pydantic.Field(4, ge=1)
+    heads: int = pydantic.Field(4, ge=1)
+    dropout: float = pydantic.Field(0.0, ge=0, lt=1)
+    objective: Objective = Objective(text=0.0)
+    fit: Fit = Fit(epochs=2.0, learning_rate=2e-3, weight_decay=0.1)
+
+
+class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """Which base model: a name of the catalogue, owner/name of the hub, or a folder."""
+
+    name: str = "bloom-mini"
+    mini: Mini = Mini()

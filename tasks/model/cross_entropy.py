@@ -1,0 +1,71 @@
+"""Cross-entropy of an output layer whose logits never exist all at once.
+
+With BLOOM's vocabulary of 250,880 a thousand positions have a gigabyte of logits, and as much
+again for their gradient. Here a slice of positions at a time has logits, and its gradient is
+taken at once, so that nothing is computed twice.
+"""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LOGITS = 1 << 25  # at most this many at once: 128 MiB in fp32
+
+
+def cross_entropy(hidden: Tensor, head: nn.Linear, tokens: Tensor, weights: Tensor) -> Tensor:
+    """The weighted sum of the tokens' cross-entropies in nats, a scalar in fp32.
+
+    hidden [n, width] is what stands before the output layer; tokens and weights [n].
+    """
+    return cast(Any, _CrossEntropy).apply(hidden, head.weight, head.bias, tokens, weights)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        tokens: Tensor,
+        w: Tensor,
+    ) -> Tensor:
+        wanted = [
+            torch.zeros_like(x) if needed and x is not None else None
+            for x, needed in zip((hidden, weight, bias), ctx.needs_input_grad[:3], strict=True)
+        ]
+        total = torch.zeros((), device=hidden.device)
+        step = max(1, LOGITS // len(weight))
+        for part in map(slice, range(0, len(hidden), step), range(step, len(hidden) + step, step)):
+            logits = F.linear(hidden[part], weight, bias).float()
+            log_p = logits.log_softmax(-1)
+            at = tokens[part, None]
+            total -= (log_p.gather(1, at)[:, 0] * w[part]).sum()
+            if any(gradient is not None for gradient in wanted):
+                d = log_p.exp_().scatter_add_(1, at, torch.full_like(at, -1, dtype=log_p.dtype))
+                _add(wanted, part, d.mul_(w[part, None]).to(hidden.dtype), hidden, weight)
+        ctx.save_for_backward(*wanted)
+        return total
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        *upstream: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        scaled = (None if g is None else g * upstream[0].to(g.dtype) for g in ctx.saved_tensors)
+        return (*scaled, None, None)
+
+
+def _add(
+    wanted: list[Tensor | None], part: slice, d: Tensor, hidden: Tensor, weight: Tensor
+) -> None:
+    """Put what a slice's logits pull at into the gradients that are wanted."""
+    of_hidden, of_weight, of_bias = wanted
+    if of_hidden is not None:
+        of_hidden[part] = d @ weight
+    if of_weight is not None:
+        of_weight += d.T @ hidden[part]
+    if of_bias is not None:
+        of_bias += d.sum(0)

@@ -1,0 +1,47 @@
+"""Trains a model on prompts: what the base and the adapter have in common."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from tasks.artifacts import Adapter, Prompts
+from tasks.model.examples import Example, Examples
+from tasks.model.fit import Trainer
+from tasks.model.ratings import RatingTrie
+from tasks.model.recipes import Fit, Objective
+
+
+def learn(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Prompts,
+    examples: Examples,
+    *,
+    objective: Objective,
+    fit: Fit,
+    draft: Path,
+    stage: str,
+) -> None:
+    """Train what requires gradients, validate on the prompts' validation fold, write the history.
+
+    The best weights by validation stay in the model.
+    """
+    notes = prompts.notes
+    trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
+    trainer = Trainer(model, trie, objective, fit, draft)
+    history = trainer.train(examples, some_of_validation(prompts, fit), stage)
+    columns = Adapter.tables["history"].columns
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, (kind, _) in columns.items()])
+    pq.write_table(pa.Table.from_pylist(history, schema), draft / "history.parquet")
+
+
+def some_of_validation(prompts: Prompts, fit: Fit) -> list[Example]:
+    """So many of the validation fold's examples, drawn by the seed."""
+    known = Examples.read(prompts, "validation", fit.kinds)
+    draw = np.random.default_rng(fit.seed)
+    chosen = draw.permutation(len(known))[: fit.validation_examples]
+    return known.take(np.sort(chosen))

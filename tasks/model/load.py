@@ -1,0 +1,72 @@
+"""Loads tokenizers, base models and adapters from their artifacts."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from tasks.artifacts import Adapter, Base, Tokenizer
+
+POINTER = "pointer.json"
+
+
+def best_device() -> torch.device:
+    """The first GPU, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device) -> torch.dtype:
+    """bf16 where the hardware computes in it, fp16 on older GPUs, fp32 on a CPU.
+
+    On a CPU without its instructions bf16 was 20 times slower than fp32.
+    """
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def load_tokenizer(artifact: Tokenizer | Base) -> PreTrainedTokenizerBase:
+    """The tokenizer that the artifact's folder holds."""
+    return AutoTokenizer.from_pretrained(artifact.path)
+
+
+def load_base(base: Base, *, device: torch.device | None = None) -> PreTrainedModel:
+    """The base model, frozen, on a device in that device's best precision.
+
+    Its folder holds the weights, or points to a commit of a hub repository. Weights are read
+    from safetensors only, and code that comes with a model is never run.
+    """
+    device = device or best_device()
+    where, pinned = _where(base.path)
+    model = AutoModelForCausalLM.from_pretrained(
+        where,
+        **pinned,
+        dtype=best_dtype(device),
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    return cast(Any, model).to(device).requires_grad_(False).eval()
+
+
+def load_adapted(base: Base, adapter: Adapter, *, device: torch.device | None = None) -> nn.Module:
+    """The base model with an adapter on it, ready to predict."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(load_base(base, device=device), str(adapter.path)).eval()
+
+
+def _where(folder: Path) -> tuple[str, dict[str, Any]]:
+    """What to load: the folder itself, or what its pointer names."""
+    pointer = folder / POINTER
+    if not pointer.exists():
+        return str(folder), {}
+    found = json.loads(pointer.read_text())
+    return found["repository"], {"revision": found["revision"]}

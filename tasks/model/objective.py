@@ -1,0 +1,67 @@
+"""What training minimises: words and ratings told rightly, expectations near the truth."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tasks.model.blocks import ANSWER, RATING, TEXT, Blocks
+from tasks.model.cross_entropy import cross_entropy
+from tasks.model.forward import hidden_states, output_layer
+from tasks.model.ratings import RatingTrie
+from tasks.model.recipes import Objective
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How much there is to learn in a whole step, whatever parts it is computed in."""
+
+    text: int
+    answer: int
+    ratings: int
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(
+            self.text + other.text, self.answer + other.answer, self.ratings + other.ratings
+        )
+
+
+def kinds_to_learn(objective: Objective) -> tuple[int, ...]:
+    """Which tokens need logits over the vocabulary."""
+    weights = {TEXT: objective.text, ANSWER: objective.answer, RATING: objective.rating}
+    return tuple(kind for kind, weight in weights.items() if weight)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Of one part of a step. `total` adds up over the parts to the step's loss.
+
+    expected [ratings] is what the model expects each rating to be; nats the sum of the ratings'
+    cross-entropies over the scale.
+    """
+
+    total: Tensor
+    expected: Tensor
+    nats: Tensor
+
+
+def loss(
+    model: nn.Module, blocks: Blocks, trie: RatingTrie, objective: Objective, totals: Totals
+) -> Loss:
+    """The part of a step's loss that these blocks have."""
+    hidden, head = hidden_states(model, blocks), output_layer(model)
+    log_p = trie.log_probabilities(hidden[blocks.probes], head)
+    expected = trie.expectation(log_p)
+    scale = torch.tensor(trie.scale, device=log_p.device)
+    truth = (blocks.ratings[:, None] - scale).abs().argmin(-1)
+    nats = -log_p.gather(1, truth[:, None]).sum()
+    squared = (expected - blocks.ratings).square().sum()
+    total = (objective.scale * nats + objective.squared * squared) / max(totals.ratings, 1)
+    if len(blocks.next_at):
+        per_kind = torch.zeros(3, device=hidden.device)
+        per_kind[TEXT] = objective.text / max(totals.text, 1)
+        per_kind[ANSWER] = objective.answer / max(totals.answer, 1)
+        per_kind[RATING] = objective.rating / max(totals.ratings, 1)
+        weights = per_kind[blocks.next_kind]
+        total = total + cross_entropy(hidden[blocks.next_at], head, blocks.next_token, weights)
+    return Loss(total, expected.detach(), nats.detach())

@@ -1,0 +1,30 @@
+"""Trains the adapter and leaves it in the draft, with all that is to be known of it."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.artifacts import Base, Prompts
+from tasks.model.adapter import attach, parameter_share, save_adapter
+from tasks.model.examples import Examples
+from tasks.model.learn import learn
+from tasks.model.load import load_base, load_tokenizer
+from tasks.train.config import Train
+
+
+def train_lora(draft: Path, base: Base, prompts: Prompts, config: Train) -> dict[str, Any]:
+    """Write adapter_model.safetensors, adapter_config.json and history.parquet; return notes."""
+    model = attach(load_base(base), config.lora, seed=config.fit.seed)
+    learn(
+        model,
+        load_tokenizer(base),
+        prompts,
+        Examples.read(prompts, "train", config.fit.kinds),
+        objective=config.objective,
+        fit=config.fit,
+        draft=draft,
+        stage="train",
+    )
+    name = base.notes["name"]
+    save_adapter(model, draft, name)
+    trained, of = parameter_share(model)
+    return {"base": name, "trained_parameters": trained, "parameters": of}

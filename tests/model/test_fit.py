@@ -1,0 +1,227 @@
+"""The loop, on a model that learns in a second: what it keeps, where it stops, how it goes on."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from transformers import BloomConfig, BloomForCausalLM
+
+from tasks.model import checkpoint, fit
+from tasks.model.batches import plan_steps
+from tasks.model.examples import Examples
+from tasks.model.fit import Trainer, TrainingError, rate_factor
+from tasks.model.ratings import RatingTrie
+from tasks.model.recipes import Fit, Objective
+
+TRIE = RatingTrie((1.0, 2.0, 3.0, 4.0, 5.0), ((3,), (4,), (5,), (6,), (7,)))
+SPAN = pa.struct(
+    [("branch", pa.int16()), ("start", pa.int32()), ("end", pa.int32()), ("rating", pa.float32())]
+)
+SMALL = Fit(
+    epochs=4,
+    step_tokens=60,
+    row_tokens=40,
+    rows_at_once=2,
+    learning_rate=1e-2,
+    log_steps=2,
+    validate_steps=4,
+    checkpoint_steps=3,
+)
+
+
+def learnable(n: int, seed: int = 0) -> Examples:
+    """A rating that is told by the token before it, behind noise."""
+    draw = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        told = int(draw.integers(5))
+        noise = draw.integers(20, 40, int(draw.integers(3, 12))).tolist()
+        prefix = [*noise, 10 + told, 3 + told]
+        at = len(prefix) - 1
+        span = {"branch": -1, "start": at, "end": at + 1, "rating": 1.0 + told}
+        rows.append({"example": i, "prefix_tokens": prefix, "branch_tokens": [], "spans": [span]})
+    schema = pa.schema(
+        [
+            ("example", pa.int64()),
+            ("prefix_tokens", pa.list_(pa.int32())),
+            ("branch_tokens", pa.list_(pa.list_(pa.int32()))),
+            ("spans", pa.list_(SPAN)),
+        ]
+    )
+    return Examples.of(pa.Table.from_pylist(rows, schema))
+
+
+def new_model(dropout: float = 0.1) -> BloomForCausalLM:
+    torch.manual_seed(0)
+    return BloomForCausalLM(
+        BloomConfig(vocab_size=48, hidden_size=16, n_layer=2, n_head=2, hidden_dropout=dropout)
+    )
+
+
+def trained(folder: Path, recipe: Fit = SMALL, model=None):
+    model = model or new_model()
+    held_out = learnable(30, seed=1).take(range(30))
+    trainer = Trainer(model, TRIE, Objective(), recipe, folder)
+    return model, trainer.train(learnable(120), held_out, "test")
+
+
+def test_it_learns_what_can_be_learnt(tmp_path):
+    _, history = trained(tmp_path, SMALL.model_copy(update={"epochs": 12}))
+    assert history[-1]["validation_rmse"] < 0.3
+    assert history[0]["validation_rmse"] is None
+    assert not any(tmp_path.iterdir())
+
+
+def test_each_pass_takes_every_example_once_and_half_a_pass_half_of_the_tokens():
+    lengths = np.random.default_rng(0).integers(5, 30, 200)
+    steps = plan_steps(lengths, Fit(epochs=2, step_tokens=100))
+    taken = np.concatenate(steps)
+    assert sorted(taken[:200]) == sorted(taken[200:]) == list(range(200))
+    assert taken[:200].tolist() != taken[200:].tolist()
+    half = np.concatenate(plan_steps(lengths, Fit(epochs=0.5, step_tokens=100)))
+    assert lengths[half].sum() == pytest.approx(lengths.sum() / 2, abs=30)
+    assert all(lengths[step].sum() < 100 + 2 * 30 for step in steps)
+
+
+def test_two_runs_end_with_the_same_weights(tmp_path):
+    results = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        model, history = trained(tmp_path / name)
+        results.append((model.state_dict(), history))
+    assert results[0][1] == results[1][1]
+    for name, weight in results[0][0].items():
+        assert torch.equal(weight, results[1][0][name]), name
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, "tests/model")
+import test_fit
+from tasks.model import fit
+from tasks.model.fit import Trainer
+
+doomed, sign = int(sys.argv[2]), int(sys.argv[3])
+step = Trainer._step
+def step_and_die(self, *args):
+    step(self, *args)
+    if self.now.step == doomed:
+        os.kill(os.getpid(), sign)
+Trainer._step = step_and_die
+test_fit.trained(Path(sys.argv[1]))
+"""
+
+
+def killed(folder: Path, at: int, sign: int) -> int:
+    command = [sys.executable, "-c", KILLED, str(folder), str(at), str(sign)]
+    environment = {**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True).returncode
+
+
+@pytest.mark.parametrize("step", [1, 8])
+def test_a_run_killed_at_any_step_goes_on_to_the_same_weights(tmp_path, step):
+    (tmp_path / "whole").mkdir()
+    undisturbed, history = trained(tmp_path / "whole")
+    (tmp_path / "killed").mkdir()
+    assert killed(tmp_path / "killed", step, signal.SIGKILL) == -signal.SIGKILL
+    assert (tmp_path / "killed" / checkpoint.NAME).exists() == (step >= 3)
+    continued, found = trained(tmp_path / "killed")
+    assert found == history
+    for name, weight in undisturbed.state_dict().items():
+        assert torch.equal(weight, continued.state_dict()[name]), name
+
+
+def test_told_to_end_it_saves_the_step_it_is_at_and_ends(tmp_path):
+    assert killed(tmp_path, 4, signal.SIGTERM) == -signal.SIGTERM
+    model = new_model()
+    again = Trainer(model, TRIE, Objective(), SMALL, tmp_path)
+    assert again.now.step == 4
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(tmp_path):
+    model = new_model()
+    trainer = Trainer(model, TRIE, Objective(), SMALL, tmp_path)
+    step = trainer._step
+
+    def poisoned(layouts, steps):
+        if trainer.now.step == 4:
+            with torch.no_grad():
+                model.transformer.ln_f.weight.fill_(math.nan)
+        step(layouts, steps)
+
+    trainer._step = poisoned
+    with pytest.raises(TrainingError, match=r"loss of step 4 is nan.*checkpoint is of step 3"):
+        trainer.train(learnable(120), [], "test")
+
+
+def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
+    hopeless = SMALL.model_copy(
+        update={"epochs": 40, "learning_rate": 0.3, "clip": None, "patience": 2, "warmup": 0}
+    )
+    model, history = trained(tmp_path, hopeless)
+    losses = [row["validation_loss"] for row in history if row["validation_loss"] is not None]
+    assert len(losses) == losses.index(min(losses)) + 1 + 2
+    held_out = learnable(30, seed=1).take(range(30))
+    again = Trainer(model, TRIE, Objective(), hopeless, tmp_path)
+    quality = fit.validate(model, again._lay_out(held_out), TRIE, Objective(), hopeless)
+    assert quality.loss == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_out_of_memory_halves_the_rows_and_learns_the_same(tmp_path, monkeypatch, caplog):
+    recipe = SMALL.model_copy(update={"rows_at_once": 4, "max_steps": 6, "step_tokens": 150})
+    (tmp_path / "plenty").mkdir()
+    expected, _ = trained(tmp_path / "plenty", recipe, new_model(dropout=0))
+    forward = fit.loss
+
+    def scarce(model, blocks, *rest):
+        if len(blocks.tokens) > 2:
+            raise torch.OutOfMemoryError("tried to allocate too much")
+        return forward(model, blocks, *rest)
+
+    monkeypatch.setattr(fit, "loss", scarce)
+    (tmp_path / "scarce").mkdir()
+    found, _ = trained(tmp_path / "scarce", recipe, new_model(dropout=0))
+    assert "2 rows at once" in caplog.text
+    for name, weight in expected.state_dict().items():
+        assert torch.allclose(weight, found.state_dict()[name], atol=1e-4), name
+
+
+def test_a_row_that_does_not_fit_alone_says_what_to_do(tmp_path, monkeypatch):
+    def never(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+
+    monkeypatch.setattr(fit, "loss", never)
+    with pytest.raises(TrainingError, match="fewer row_tokens"):
+        trained(tmp_path)
+
+
+def test_other_errors_of_the_model_are_not_taken_for_memory(tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(fit, "loss", broken)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        trained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "decay", "step", "expected"),
+    [
+        (100, "none", 49, 0.5),  # the original: it warms up for as long as it lasts
+        (0.1, "cosine", 0, 0.1),
+        (0.1, "cosine", 55, 0.5),
+        (0.1, "linear", 55, 0.5),
+        (0, "none", 99, 1.0),
+    ],
+)
+def test_learning_rates_follow_warm_up_and_decay(warmup, decay, step, expected):
+    recipe = Fit(warmup=warmup, decay=decay)
+    assert rate_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)
