@@ -18,6 +18,10 @@ class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     step: int = pydantic.Field(20, ge=1)  # ratings learnt from each window of a history
     windows: int | None = pydantic.Field(None, ge=1)  # the latest of each user; None: all
     list_length: int = pydantic.Field(10, ge=1)
+    # When a target's facts are told: before the rating itself, or at the end of the earlier folds,
+    # which is what baselines know that are fitted on them. Lines that are shown always have the
+    # facts of their own time.
+    facts_as_of: Literal["rating", "fold"] = "rating"
     item_damping: float = pydantic.Field(5, ge=0)
     user_damping: float = pydantic.Field(10, ge=0)
     users_per_shard: int = pydantic.Field(8192, ge=1)

@@ -84,6 +84,8 @@ class Writer:
             target=(table["part"] == "target").to_numpy(),
         )
         time = table["rated_at"].to_physical().to_numpy().astype(np.int64)
+        if self.config.facts_as_of == "fold":
+            time = np.where(rows.target, np.iinfo(np.int64).max, time)
         return rows, self._facts(rows, time) if self.config.template.facts else None
 
     def _facts(self, rows: Rows, time: Ints) -> Facts:
