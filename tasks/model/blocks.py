@@ -177,9 +177,10 @@ def fill_rows(lengths: Sequence[int], width: int) -> list[list[int]]:
     return rows
 
 
-def stack(layouts: Sequence[Layout], rows: Sequence[Sequence[int]]) -> Blocks:
-    """The rows as tensors, as wide as the longest of them."""
+def stack(layouts: Sequence[Layout], rows: Sequence[Sequence[int]], multiple: int = 1) -> Blocks:
+    """The rows as tensors, as wide as the longest of them, rounded up to a `multiple`."""
     width = max(sum(len(layouts[i]) for i in row) for row in rows)
+    width = -(-width // multiple) * multiple
     tokens = np.zeros((len(rows), width), np.int64)
     positions = np.zeros((len(rows), width), np.int64)
     sees = np.zeros((len(rows), width, 3, 2), np.int64)

@@ -4,7 +4,8 @@ The same weights and modules in the same order, so adapters and quantised layers
 what differs is the attention, which takes mask and ALiBi as one bias, and the activation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import cast
 
 import torch
@@ -20,6 +21,9 @@ from transformers.models.bloom.modeling_bloom import (
 )
 
 from tasks.model.blocks import Blocks
+from tasks.model.cache import Cache
+
+Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def hidden_states(model: BloomModel, blocks: Blocks) -> Tensor:
@@ -31,6 +35,17 @@ def hidden_states(model: BloomModel, blocks: Blocks) -> Tensor:
             x = checkpoint(_block, block, x, bias, use_reentrant=False)
         else:
             x = _block(block, x, bias)
+    return model.ln_f(x)
+
+
+def extend(model: BloomModel, tokens: Tensor, cache: Cache) -> Tensor:
+    """The same for tokens that follow on what the cache holds: [rows, tokens, hidden size]."""
+    x = model.word_embeddings_layernorm(model.word_embeddings(tokens))
+    slopes = _get_alibi_slopes(model.num_heads, tokens.device)
+    bias = -slopes[:, None, None] * cache.distance()[:, None]
+    bias.masked_fill_(~cache.visible()[:, None], float("-inf"))
+    for layer, block in enumerate(cast(Iterable[BloomBlock], model.h)):
+        x = _block(block, x, bias.to(x.dtype), partial(cache.update, layer_idx=layer))
     return model.ln_f(x)
 
 
@@ -49,10 +64,10 @@ def alibi(blocks: Blocks, heads: int) -> Tensor:
     return bias.masked_fill_(~visible[:, None], float("-inf"))
 
 
-def _block(block: BloomBlock, x: Tensor, bias: Tensor) -> Tensor:
+def _block(block: BloomBlock, x: Tensor, bias: Tensor, remember: Remember | None = None) -> Tensor:
     normed = block.input_layernorm(x)
     keeps_normed = block.apply_residual_connection_post_layernorm
-    mixed = _attention(block.self_attention, normed, bias)
+    mixed = _attention(block.self_attention, normed, bias, remember)
     x = _dropped(block, mixed) + (normed if keeps_normed else x)
     normed = block.post_attention_layernorm(x)
     return _dropped(block, _feed_forward(block.mlp, normed)) + (normed if keeps_normed else x)
@@ -62,10 +77,14 @@ def _dropped(block: BloomBlock, x: Tensor) -> Tensor:
     return F.dropout(x, block.hidden_dropout, block.training)
 
 
-def _attention(attention: BloomAttention, x: Tensor, bias: Tensor) -> Tensor:
+def _attention(
+    attention: BloomAttention, x: Tensor, bias: Tensor, remember: Remember | None = None
+) -> Tensor:
     rows, width, size = x.shape
     fused = attention.query_key_value(x).view(rows, width, attention.num_heads, 3, -1)
     query, key, value = fused.permute(3, 0, 2, 1, 4)
+    if remember is not None:
+        key, value = remember(key, value)
     mixed = F.scaled_dot_product_attention(
         query,
         key,

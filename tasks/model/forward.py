@@ -8,6 +8,7 @@ from transformers import BloomModel, PreTrainedModel
 
 from tasks.model import bloom
 from tasks.model.blocks import Blocks
+from tasks.model.cache import Cache
 
 
 def hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
@@ -16,13 +17,38 @@ def hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
     if isinstance(body, BloomModel):
         hidden = bloom.hidden_states(body, blocks)
     else:
+        visible = blocks.visible()
+        # Tokens that fill a row up see themselves, lest their softmax has nothing to choose from.
+        visible |= torch.eye(visible.shape[-1], dtype=torch.bool, device=visible.device)
         hidden = body(
             input_ids=blocks.tokens,
             position_ids=blocks.positions,
-            attention_mask=_mask(blocks, cast(torch.dtype, body.dtype)),
+            attention_mask=_mask(visible, cast(torch.dtype, body.dtype)),
             use_cache=False,
         ).last_hidden_state
     return hidden.flatten(0, 1)
+
+
+def extend(model: nn.Module, tokens: Tensor, counts: Tensor, cache: Cache) -> Tensor:
+    """What the model holds after the last of each row's new tokens: [rows, hidden size].
+
+    `tokens` [rows, tokens] stand behind what the cache holds of each row; only the first `counts`
+    [rows] of them are real. A row of none gives what nobody should read.
+    """
+    body = _causal(model).base_model
+    cache.begin(tokens.shape[1])
+    if isinstance(body, BloomModel):
+        hidden = bloom.extend(body, tokens, cache)
+    else:
+        hidden = body(
+            input_ids=tokens,
+            position_ids=cache.positions,
+            attention_mask=_mask(cache.visible(), cast(torch.dtype, body.dtype)),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+    cache.finish(counts)
+    return hidden[torch.arange(len(tokens)), (counts - 1).clamp(min=0)]
 
 
 def output_layer(model: nn.Module) -> nn.Linear:
@@ -36,9 +62,7 @@ def _causal(model: nn.Module) -> PreTrainedModel:
     return cast(PreTrainedModel, model if unwrap is None else unwrap())
 
 
-def _mask(blocks: Blocks, dtype: torch.dtype) -> Tensor:
-    """[rows, 1, width, width], to be added to attention scores."""
-    visible = blocks.visible()
-    visible |= torch.eye(visible.shape[-1], dtype=torch.bool, device=visible.device)
+def _mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """[rows, 1, tokens, columns], to be added to attention scores."""
     mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
     return mask.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]

@@ -1,0 +1,65 @@
+"""What a distribution over the scale says: for each error measure the value that suits it best."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+LIKED = 4.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One entry a rating; stars, but for p_like."""
+
+    mean: Floats
+    median: Floats
+    mode: Floats
+    within_half: Floats
+    low: Floats
+    high: Floats
+    p_like: Floats
+
+
+def summarise(probabilities: Floats, scale: Floats, width: float) -> Summary:
+    """Of probabilities [ratings, values]; the interval holds the central mass `width`."""
+    running = probabilities.cumsum(1)
+    return Summary(
+        mean=probabilities @ scale,
+        median=scale[(running < 0.5 * running[:, -1:]).sum(1)],
+        mode=scale[probabilities.argmax(1)],
+        within_half=_within_half(probabilities, scale),
+        low=_quantile(probabilities, scale, (1 - width) / 2),
+        high=_quantile(probabilities, scale, (1 + width) / 2),
+        p_like=probabilities[:, scale >= LIKED].sum(1),
+    )
+
+
+def middle_distribution(probabilities: Floats) -> Floats:
+    """P(less) + P(equal) / 2 for each value (Parzen's mid-distribution function)."""
+    return probabilities.cumsum(1) - probabilities / 2
+
+
+def _within_half(probabilities: Floats, scale: Floats) -> Floats:
+    """The value with most probability at most half a star away; of equals the lowest.
+
+    With whole stars that is a half star, which two ratings are within reach of.
+    """
+    values = np.unique(np.r_[scale, (scale[1:] + scale[:-1]) / 2])
+    near = np.abs(scale[:, None] - values) <= 0.5
+    return values[np.round(probabilities @ near, 9).argmax(1)]
+
+
+def _quantile(probabilities: Floats, scale: Floats, level: float) -> Floats:
+    """Where the mid-distribution function reaches `level`, linear between the values.
+
+    So a value lies within the interval exactly where its own mid-distribution lies within the
+    two levels. Below the first and above the last value the ends of the scale stand.
+    """
+    middle = middle_distribution(probabilities)
+    above = np.clip((middle < level).sum(1), 1, len(scale) - 1)
+    rows = np.arange(len(middle))
+    left, right = middle[rows, above - 1], middle[rows, above]
+    share = (level - left) / np.maximum(right - left, 1e-12)
+    return scale[above - 1] + np.clip(share, 0, 1) * (scale[above] - scale[above - 1])

@@ -1,0 +1,98 @@
+"""Reads the distribution of every asked rating, a user's context being run once for all of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tasks.model.blocks import Blocks, Layout, fill_rows, lay_out, stack
+from tasks.model.examples import Example
+from tasks.model.forward import hidden_states, output_layer
+from tasks.model.ratings import RatingTrie
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+R = TypeVar("R")
+COLUMNS = 64  # rows are as wide as a multiple of that, so that a row's numbers are its own
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model, the way its ratings are spelt, and how many tokens and rows it takes at once."""
+
+    model: nn.Module
+    trie: RatingTrie
+    row_tokens: int
+    rows_at_once: int
+
+    def read(self, examples: Sequence[Example]) -> Floats:
+        """Log-probabilities [ratings, values], in the order of the examples and their spans."""
+        layouts = [lay_out(open_ended(e), self.trie.probes, (), unknown=True) for e in examples]
+        ends = np.cumsum([len(layout.ratings) for layout in layouts])
+        found = np.empty((int(ends[-1]), len(self.trie.scale)))
+        for rows in _alike(layouts, self.row_tokens):
+            for part, blocks in self._passes(layouts, rows):
+                at = [np.arange(ends[i] - len(layouts[i].ratings), ends[i]) for i in sorted(part)]
+                found[np.concatenate(at)] = blocks
+        return found
+
+    def _passes(
+        self, layouts: Sequence[Layout], rows: Sequence[list[int]]
+    ) -> Iterator[tuple[list[int], Floats]]:
+        """The examples of one forward pass after the other, with what was read of them."""
+
+        def run(some: Sequence[list[int]]) -> tuple[list[int], Floats]:
+            return [i for row in some for i in row], self._pass(stack(layouts, some, COLUMNS))
+
+        for first in range(0, len(rows), self.rows_at_once):
+            yield from halving(rows[first : first + self.rows_at_once], run)
+
+    @torch.inference_mode()
+    def _pass(self, blocks: Blocks) -> Floats:
+        blocks = blocks.to(next(self.model.parameters()).device)
+        hidden = hidden_states(self.model, blocks)[blocks.probes]
+        log_p = self.trie.log_probabilities(hidden, output_layer(self.model))
+        return log_p.double().cpu().numpy()
+
+
+def open_ended(example: Example) -> Example:
+    """Branches that end in a rating, without it and what follows: nobody reads on from there.
+
+    Branches with more than one span (an answer list) stay whole.
+    """
+    spans = example.spans
+    if len(spans.branch) != len(example.branches) or (spans.branch < 0).any():
+        return example
+    branches = [example.branches[b][:end] for b, end in zip(spans.branch, spans.start, strict=True)]
+    return Example(example.prefix, branches, replace(spans, end=spans.start))
+
+
+def halving(items: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
+    """What `run` makes of all items; where memory runs out, of either half by itself."""
+    try:
+        yield run(items)
+    except RuntimeError as error:
+        if len(items) == 1 or not _is_memory(error):
+            raise
+        middle = len(items) // 2
+        yield from halving(items[:middle], run)
+        yield from halving(items[middle:], run)
+
+
+def _is_memory(error: RuntimeError) -> bool:
+    """CUDA has an error of its own; the CPU's allocator speaks in words only."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+
+
+def _alike(layouts: Sequence[Layout], row_tokens: int) -> Iterator[list[list[int]]]:
+    """Rows of examples, those of one rounded width together, the widest first."""
+    by_width: dict[int, list[list[int]]] = {}
+    for row in fill_rows([len(layout) for layout in layouts], row_tokens):
+        width = -(-sum(len(layouts[i]) for i in row) // COLUMNS)
+        by_width.setdefault(width, []).append(row)
+    for width in sorted(by_width, reverse=True):
+        yield by_width[width]
