@@ -1,0 +1,33 @@
+import pytest
+
+from tasks.base_models import CATALOGUE, find_base_model
+
+
+def test_every_entry_says_where_it_comes_from_and_under_which_licence():
+    for name, model in CATALOGUE.items():
+        assert model.name == name
+        assert model.licence
+        sources = [model.built_here, bool(model.repository), bool(model.wheel), bool(model.folder)]
+        assert sum(sources) == 1
+
+
+def test_no_two_entries_are_the_same_model():
+    identities = [str(sorted(model.identity.items())) for model in CATALOGUE.values()]
+    assert len(set(identities)) == len(identities)
+
+
+def test_a_hub_id_may_name_its_commit():
+    model = find_base_model("someone/some-model@0123abc")
+    assert (model.repository, model.revision) == ("someone/some-model", "0123abc")
+
+
+def test_a_folder_is_told_by_its_bytes(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    before = find_base_model(str(tmp_path)).identity
+    (tmp_path / "config.json").write_text("{ }")
+    assert find_base_model(str(tmp_path)).identity != before
+
+
+def test_an_unknown_name_is_told_what_there_is():
+    with pytest.raises(ValueError, match='no base model "blum": there are bloom-1b1'):
+        find_base_model("blum")

@@ -1,0 +1,120 @@
+"""A world of forty films and thirty users whose taste can be learnt, walked to its prompts."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.artifacts import Histories, TrustedRatings
+from tasks.base.config import BaseChoice, Mini
+from tasks.base.task import build_base, build_tokenizer
+from tasks.model.recipes import Fit, Lora, Objective
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
+from tasks.store import Store
+from tasks.train.config import Train
+
+SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
+USERS, FILMS, EACH = 30, 40, 24
+
+QUICK = Fit(
+    max_steps=6,
+    step_tokens=1500,
+    row_tokens=400,
+    learning_rate=1e-2,
+    log_steps=2,
+    validate_steps=3,
+    checkpoint_steps=2,
+    validation_examples=8,
+)
+MINI = BaseChoice(mini=Mini(vocabulary=600, hidden=32, layers=2, heads=2, fit=QUICK))
+TRAIN = Train(lora=Lora(dropout=0.1), fit=QUICK, objective=Objective(squared=0.5))
+
+
+@pytest.fixture(scope="module")
+def mini() -> BaseChoice:
+    """bloom-mini, smaller still."""
+    return MINI
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Train:
+    """A few steps of LoRA."""
+    return TRAIN
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> Store:
+    """One store for all tests of a file: what one has built, the next finds."""
+    return Store(tmp_path_factory.mktemp("house"))
+
+
+@pytest.fixture(scope="module")
+def trusted(house) -> TrustedRatings:
+    def write(draft):
+        draw = np.random.default_rng(0)
+        liked = draw.integers(2, size=(USERS, FILMS))
+        rows = [
+            {
+                "user_id": user + 1,
+                "film_id": int(film) + 1,
+                "rating": float(
+                    4 + draw.integers(2) if liked[user, film] else 1 + draw.integers(3)
+                ),
+                "rated_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=i),
+            }
+            for user in range(USERS)
+            for i, film in enumerate(draw.permutation(FILMS)[:EACH])
+        ]
+        types = {"user_id": pl.Int32, "film_id": pl.Int32, "rating": pl.Float32}
+        pl.DataFrame(rows).cast(types).write_parquet(draft / "ratings.parquet")
+        films = {
+            "film_id": range(1, FILMS + 1),
+            "title": [f"Film {n} ({1960 + n})" for n in range(1, FILMS + 1)],
+            "year": [1960 + n for n in range(1, FILMS + 1)],
+            "genres": ["Drama|War" if n % 3 else "Comedy" for n in range(1, FILMS + 1)],
+        }
+        types = {"film_id": pl.Int32, "year": pl.Int16}
+        pl.DataFrame(films).cast(types).write_parquet(draft / "films.parquet")
+        columns = {"relation": str, "source": str, "line": pl.UInt32, "rule": str, "detail": str}
+        pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
+        return {"dataset": "made", "scale": SCALE}
+
+    return house.build(TrustedRatings, recipe={"made": 1}, write=write)
+
+
+@pytest.fixture(scope="module")
+def histories(house, trusted) -> Histories:
+    def write(draft):
+        back = pl.len() - pl.int_range(pl.len())
+        fold = pl.when(back <= 4).then(pl.lit("test")).when(back <= 8)
+        fold = fold.then(pl.lit("validation")).otherwise(pl.lit("train")).over("user_id")
+        marked = trusted.scan("ratings").with_columns(
+            pl.int_range(pl.len(), dtype=pl.Int32).over("user_id").alias("position"),
+            fold.alias("fold"),
+            pl.lit(False).alias("cold"),
+        )
+        part = pl.when(pl.col("fold") == "train").then(pl.lit("context"))
+        marked = marked.with_columns(part.otherwise(pl.lit("target")).alias("part"))
+        columns = Histories.tables["histories"].columns
+        marked.select(*columns).collect().write_parquet(draft / "histories.parquet")
+        return {"dataset": "made", "scale": SCALE, "protocol": "leave-last-4"}
+
+    return house.build(Histories, recipe={}, parents=[trusted], write=write)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(house, trusted, histories):
+    return build_tokenizer.fn(trusted, histories, config=MINI, store=house)
+
+
+@pytest.fixture(scope="module")
+def prompts(house, trusted, histories, tokenizer):
+    config = Prompt(context_films=8, step=6, list_length=3)
+    return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
+
+
+@pytest.fixture(scope="module")
+def base(house, tokenizer, prompts):
+    return build_base.fn(tokenizer, prompts, config=MINI, store=house)

@@ -1,0 +1,191 @@
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from tasks.base.config import BaseChoice
+from tasks.base.task import build_base, build_tokenizer
+from tasks.model.adapter import attach, parameter_share
+from tasks.model.load import load_adapted, load_base, load_tokenizer
+from tasks.model.recipes import Lora
+from tasks.store import Store
+from tasks.train.task import train_adapter
+
+
+def hashes(folder):
+    files = (p for p in sorted(folder.iterdir()) if p.name != "cost.json")
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="module")
+def adapter(house, base, prompts, recipe):
+    return train_adapter.fn(base, prompts, config=recipe, store=house)
+
+
+def test_the_tokenizer_spells_each_rating_in_one_token(tokenizer):
+    loaded = load_tokenizer(tokenizer)
+    assert len(loaded) == tokenizer.notes["vocabulary"] == 600
+    text = "Film 3 (1963), Comedy, film 3.9 x4, user new, guess 3.7, Rating: 4.0\n"
+    ids = loaded(text)["input_ids"]
+    assert loaded.decode(ids) == text
+    assert loaded.decode(ids[-2]) == "4.0"
+
+
+def test_the_base_is_a_bloom_that_learnt(base, prompts):
+    loaded = load_base(base)
+    assert loaded.config.model_type == "bloom"
+    assert not any(p.requires_grad for p in loaded.parameters())
+    history = pl.read_parquet(base.path / "history.parquet")
+    assert history["loss"][-1] < history["loss"][0]
+    assert base.notes["name"] == "bloom-mini"
+    assert not (base.path / "checkpoint.pt").exists()
+
+
+def test_training_an_adapter_leaves_the_base_as_it_was(house, base, prompts, recipe):
+    before = hashes(base.path)
+    other = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"seed": 1})})
+    train_adapter.fn(base, prompts, config=other, store=house)
+    assert hashes(base.path) == before
+
+
+def test_an_adapter_is_saved_alone_as_safetensors(adapter, base):
+    weights = load_file(adapter.path / "adapter_model.safetensors")
+    assert len(weights) == 2 * 2  # A and B in each of two layers
+    assert all("query_key_value.lora_" in name for name in weights)
+    assert any(weight.abs().max() > 0 for name, weight in weights.items() if "lora_B" in name)
+    config = json.loads((adapter.path / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (8, 16, 0.1)
+    assert config["base_model_name_or_path"] == "bloom-mini"
+    assert adapter.notes["trained_parameters"] == sum(w.numel() for w in weights.values())
+
+
+def test_its_history_tells_of_every_logged_step(adapter):
+    history = adapter.scan("history").collect()
+    assert history["step"].to_list() == [2, 3, 4, 6]
+    assert history["validation_rmse"].is_not_null().to_list() == [False, True, False, True]
+    assert (history["learning_rate"] > 0).all()
+    assert history["tokens"].is_sorted()
+
+
+def test_a_loaded_adapter_is_the_one_that_was_trained(adapter, base):
+    adapted, plain = load_adapted(base, adapter), load_base(base)
+    tokens = torch.arange(20)[None]
+    with torch.no_grad():
+        told, untold = adapted(tokens).logits, plain(tokens).logits
+    assert not torch.allclose(told, untold)
+    saved = load_file(adapter.path / "adapter_model.safetensors")
+    state = adapted.state_dict()
+    for name, weight in saved.items():
+        assert torch.equal(state[name.replace(".weight", ".default.weight")], weight)
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path, adapter, base, prompts, recipe):
+    again = train_adapter.fn(base, prompts, config=recipe, store=Store(tmp_path))
+    assert hashes(again.path) == hashes(adapter.path)
+
+
+def test_a_finished_adapter_is_found_again(house, adapter, base, prompts, recipe):
+    again = train_adapter.fn(base, prompts, config=recipe, store=house)
+    assert again.reused
+    assert again == adapter
+
+
+def test_lora_on_bloom_1b7_trains_what_the_original_trained():
+    config = AutoConfig.for_model(
+        "bloom", vocab_size=250880, hidden_size=2048, n_layer=24, n_head=16
+    )
+    with torch.device("meta"):
+        model = attach(AutoModelForCausalLM.from_config(config), Lora(), seed=0)
+    assert parameter_share(model) == (1_572_864, 1_723_981_824)
+
+
+@pytest.mark.parametrize(
+    ("lora", "layers"),
+    [
+        (
+            Lora(targets="all-linear"),
+            {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"},
+        ),
+        (Lora(targets=("dense_h_to_4h",)), {"dense_h_to_4h"}),
+        (Lora(rank_stabilised=True), {"query_key_value"}),
+        (Lora(dora=True), {"query_key_value"}),
+    ],
+)
+def test_adapters_of_each_kind_are_trained_saved_and_loaded(
+    house, base, prompts, recipe, lora, layers
+):
+    other = recipe.model_copy(update={"lora": lora})
+    made = train_adapter.fn(base, prompts, config=other, store=house)
+    names = load_file(made.path / "adapter_model.safetensors")
+    assert {name.split(".lora_")[0].split(".")[-1] for name in names} == layers
+    config = json.loads((made.path / "adapter_config.json").read_text())
+    assert (config["use_rslora"], config["use_dora"]) == (lora.rank_stabilised, lora.dora)
+    load_adapted(base, made)
+
+
+def test_an_unknown_family_is_told_what_could_be_adapted():
+    config = AutoConfig.for_model("gptj", vocab_size=50, n_embd=16, n_layer=1, n_head=2)
+    config.rotary_dim = 4
+    model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(ValueError, match='family "gptj".*fc_in.*q_proj'):
+        attach(model, Lora(), seed=0)
+
+
+def test_a_folder_in_hub_layout_is_a_base_model(tmp_path, house, base, prompts, recipe):
+    """The same path as the hub's, but for the transport."""
+    folder = tmp_path / "my-model"
+    load_base(base).save_pretrained(str(folder))
+    load_tokenizer(base).save_pretrained(str(folder))
+    (folder / "pytorch_model.bin").write_bytes(b"a pickle nobody should open")
+    choice = BaseChoice(name=str(folder))
+    tokenizer = build_tokenizer.fn(None, None, config=choice, store=house)
+    found = build_base.fn(tokenizer, prompts, config=choice, store=house)
+    assert found.notes["name"] == "my-model"
+    assert not (found.path / "pytorch_model.bin").exists()
+    for name, weight in load_base(base).state_dict().items():
+        assert torch.equal(load_base(found).state_dict()[name], weight)
+    train_adapter.fn(found, prompts, config=recipe, store=house)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tasks.artifacts import Base, Prompts
+from tasks.model.fit import Trainer
+from tasks.store import Store
+from tasks.train.config import Train
+from tasks.train.task import train_adapter
+import os, signal
+
+step = Trainer._step
+def step_and_die(self, *args):
+    step(self, *args)
+    if self.now.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+Trainer._step = step_and_die
+house, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
+base, prompts = house.find(Base, sys.argv[3]), house.find(Prompts, sys.argv[4])
+train_adapter.fn(base, prompts, config=Train.model_validate_json(sys.argv[5]), store=here)
+"""
+
+
+def test_a_killed_night_ends_with_the_bytes_of_an_undisturbed_one(
+    tmp_path, house, adapter, base, prompts, recipe
+):
+    arguments = [house.root, tmp_path, base.fingerprint, prompts.fingerprint]
+    command = [sys.executable, "-c", KILLED, *map(str, arguments), recipe.model_dump_json()]
+    environment = {**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    draft = tmp_path / "artifacts" / "adapter" / f".draft-{adapter.fingerprint}"
+    assert (draft / "checkpoint.pt").exists()
+    again = train_adapter.fn(base, prompts, config=recipe, store=Store(tmp_path))
+    assert hashes(again.path) == hashes(adapter.path)
