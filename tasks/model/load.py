@@ -1,6 +1,7 @@
 """Loads tokenizers, base models and adapters from their artifacts."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,7 +61,11 @@ def load_adapted(base: Base, adapter: Adapter, *, device: torch.device | None = 
     """The base model with an adapter on it, ready to predict."""
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(load_base(base, device=device), str(adapter.path)).eval()
+    with warnings.catch_warnings():
+        # peft 0.21 asks transformers 5 for a name that is to go in version 6.
+        warnings.simplefilter("ignore", FutureWarning)
+        model = PeftModel.from_pretrained(load_base(base, device=device), str(adapter.path))
+    return model.eval()
 
 
 def _where(folder: Path) -> tuple[str, dict[str, Any]]:

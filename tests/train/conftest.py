@@ -59,9 +59,7 @@ def trusted(house) -> TrustedRatings:
             {
                 "user_id": user + 1,
                 "film_id": int(film) + 1,
-                "rating": float(
-                    4 + draw.integers(2) if liked[user, film] else 1 + draw.integers(3)
-                ),
+                "rating": float(draw.integers(*((4, 6) if liked[user, film] else (1, 4)))),
                 "rated_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=i),
             }
             for user in range(USERS)

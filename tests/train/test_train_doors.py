@@ -135,7 +135,7 @@ def test_an_unknown_family_is_told_what_could_be_adapted():
     config = AutoConfig.for_model("gptj", vocab_size=50, n_embd=16, n_layer=1, n_head=2)
     config.rotary_dim = 4
     model = AutoModelForCausalLM.from_config(config)
-    with pytest.raises(ValueError, match='family "gptj".*fc_in.*q_proj'):
+    with pytest.raises(ValueError, match=r'family "gptj".*fc_in.*q_proj'):
         attach(model, Lora(), seed=0)
 
 
