@@ -1,0 +1,42 @@
+"""From a source to prompts: ingest, validate, split, prompt."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import flow
+
+from flows.settings import ROOT, Settings, load
+from tasks.artifacts import Histories, Prompts, RawRatings, Tokenizer, TrustedRatings
+from tasks.base.task import build_tokenizer
+from tasks.ingest.task import ingest_ratings
+from tasks.prompt.task import write_prompts
+from tasks.split.task import split_histories
+from tasks.store import Store
+from tasks.validate.task import validate_ratings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training and prediction stand on."""
+
+    raw: RawRatings
+    ratings: TrustedRatings
+    histories: Histories
+    tokenizer: Tokenizer
+    prompts: Prompts
+
+
+def prepared(settings: Settings, store: Store) -> Prepared:
+    """Walk through the rooms of the data."""
+    raw = ingest_ratings(config=settings.ingest, store=store)
+    ratings = validate_ratings(raw, config=settings.validation, store=store)
+    histories = split_histories(ratings, config=settings.split, store=store)
+    tokenizer = build_tokenizer(ratings, histories, config=settings.base, store=store)
+    prompts = write_prompts(histories, ratings, tokenizer, config=settings.prompt, store=store)
+    return Prepared(raw, ratings, histories, tokenizer, prompts)
+
+
+@flow(name="prepare")
+def prepare(profile: str = "laptop", changes: dict[str, Any] | None = None) -> Prepared:
+    """Make the prompts of a profile's data."""
+    return prepared(load(profile, changes), Store(ROOT))

@@ -1,0 +1,77 @@
+"""Settings of a night: the defaults are the laptop's, a profile holds what differs from them."""
+
+import shutil
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from tasks.base.config import BaseChoice
+from tasks.baseline.task import Baseline
+from tasks.ingest.task import Ingest
+from tasks.predict.config import Predict
+from tasks.prompt.config import Prompt
+from tasks.score.task import Score
+from tasks.split.task import LeaveLast, Split
+from tasks.train.config import Train
+from tasks.validate.task import Validate
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILES = Path(__file__).parent / "profiles"
+
+
+class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """One field a room, and what the machine must have."""
+
+    ingest: Ingest = Ingest()
+    validation: Validate = Validate()
+    split: Split = LeaveLast()
+    base: BaseChoice = BaseChoice()
+    prompt: Prompt = Prompt()
+    train: Train = Train()
+    predict: Predict = Predict()
+    baseline: Baseline = Baseline()
+    score: Score = Score()
+    needs_gpu: bool = False
+
+
+class SettingsError(ValueError):
+    """A profile, or a change to one, that cannot be; or a machine that it cannot run on."""
+
+
+def load(profile: str = "laptop", changes: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of a profile, with changes in the same nested form on top.
+
+    Raises SettingsError where there is no such profile, a setting is unknown or out of range, or
+    the machine lacks what the profile needs.
+    """
+    known = sorted(file.stem for file in PROFILES.glob("*.toml"))
+    if profile not in known:
+        raise SettingsError(f'no profile "{profile}": there are {", ".join(known)}')
+    merged = _merged(tomllib.loads((PROFILES / f"{profile}.toml").read_text()), changes or {})
+    try:
+        settings = Settings.model_validate(merged)
+    except pydantic.ValidationError as error:
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()} (found {e['input']!r})"
+            for e in error.errors()
+        )
+        raise SettingsError(f'profile "{profile}" does not fit: {told}') from None
+    if settings.needs_gpu and shutil.which("nvidia-smi") is None:
+        raise SettingsError(
+            f'profile "{profile}" needs an NVIDIA GPU and this machine has none: '
+            f"run it on one that has, or take profile=laptop"
+        )
+    return settings
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries laid over one another, the second on top."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(below, value) if both else value
+    return merged
