@@ -1,0 +1,6 @@
+-- worst_slices: where the language model loses most against the reference, newest run first.
+create view worst_slices as
+select run_id, run_at, metric, k, slice, part, against, difference, low, high, n
+from comparisons join runs using (run_id)
+where predictor = 'llm' and slice <> 'everyone'
+order by run_at desc, metric, difference desc;

@@ -1,0 +1,49 @@
+"""The rows that a night adds to each table of the metric file."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+
+from tasks.artifacts import Adapter, Artifact, Predictions, Scores, TrustedRatings
+
+TABLES = {  # table of the metric file: (kind of artifact, its table)
+    "metrics": (Scores, "metrics"),
+    "comparisons": (Scores, "comparisons"),
+    "rating_predictions": (Predictions, "ratings"),
+    "lists": (Predictions, "lists"),
+    "quarantine": (TrustedRatings, "quarantine"),
+    "films": (TrustedRatings, "films"),
+    "training": (Adapter, "history"),
+}
+
+
+def insert_run(
+    db: duckdb.DuckDBPyConnection,
+    scores: Scores,
+    night: Sequence[Artifact],
+    *,
+    profile: str,
+    commit: str | None,
+    at: datetime,
+) -> None:
+    """Insert everything that the metric file keeps of a run."""
+    run_id, notes = scores.fingerprint, scores.notes
+    row = [run_id, at, profile, notes["dataset"], notes["protocol"], commit]
+    db.execute("insert into runs values (?, ?, ?, ?, ?, ?)", row)
+    handles = [*night, scores]
+    for place, handle in enumerate(handles, start=1):
+        cost = handle.cost
+        measured = [cost[n] for n in ("seconds", "cpu_seconds", "peak_bytes", "bytes", "rows")]
+        row = [run_id, place, handle.kind(), handle.fingerprint, handle.reused, *measured]
+        db.execute(f"insert into stages values ({', '.join('?' * len(row))})", row)
+        for parent in handle.manifest["parents"]:
+            row = [run_id, handle.kind(), handle.fingerprint, *parent.values()]
+            db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
+    for table, (kind, name) in TABLES.items():
+        files = [str(f) for h in handles if isinstance(h, kind) for f in h.files(name)]
+        if files:  # a night that trained nothing has no losses to tell
+            db.execute(
+                f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
+                [run_id, files],
+            )
