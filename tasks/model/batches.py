@@ -23,6 +23,8 @@ def plan_steps(lengths: Ints, fit: Fit) -> list[Ints]:
     before = np.cumsum(lengths[order]) - lengths[order]
     order = order[before < fit.epochs * lengths.sum()]
     step = before[: len(order)] // fit.step_tokens
+    if fit.step_examples:
+        step = np.arange(len(order)) // fit.step_examples
     steps = np.split(order, np.flatnonzero(np.diff(step)) + 1)
     return steps[: fit.max_steps]
 

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from tasks.model import checkpoint
 from tasks.model.batches import passes_of, plan_steps
 from tasks.model.blocks import Layout, lay_out
 from tasks.model.examples import Example, Examples
+from tasks.model.forward import Forward, hidden_states, plain_hidden_states
 from tasks.model.objective import kinds_to_learn, loss
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Fit, Objective
@@ -22,6 +23,7 @@ from tasks.model.validation import totals_of, validate
 from tasks.progress import progress
 
 log = logging.getLogger(__name__)
+FORWARDS: dict[str, Forward] = {"fused": hidden_states, "plain": plain_hidden_states}
 
 
 class TrainingError(Exception):
@@ -42,6 +44,10 @@ class Trainer:
         self.weights = [p for p in model.parameters() if p.requires_grad]
         self.optimiser = _optimiser(self.weights, fit)
         self.rows_at_once = fit.rows_at_once
+        self.forward = FORWARDS[fit.forward]
+        self.recomputes = False
+        if fit.recompute:
+            self._recompute()
         self.now, self.best = checkpoint.resume(folder, model, self.optimiser)
 
     def train(
@@ -98,13 +104,22 @@ class Trainer:
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
-                if self.rows_at_once == 1:
+                if self.rows_at_once == 1 and self.recomputes:
                     raise TrainingError(
                         f"one row of {self.fit.row_tokens} tokens does not fit into memory: set "
                         "fewer row_tokens, or show fewer films"
                     ) from error
-            self.rows_at_once = math.ceil(self.rows_at_once / 2)
-            log.warning("out of memory: %d rows at once from here", self.rows_at_once)
+            if self.rows_at_once > 1:
+                self.rows_at_once = math.ceil(self.rows_at_once / 2)
+                log.warning("out of memory: %d rows at once from here", self.rows_at_once)
+            else:
+                self._recompute()
+                log.warning("out of memory: activations are computed twice from here")
+
+    def _recompute(self) -> None:
+        """Keep no activations within a layer: they are computed again when they are needed."""
+        self.recomputes = True
+        cast(Any, self.model).activation_checkpointing_enable()
 
     def _accumulate(self, layouts: Sequence[Layout]) -> float:
         """The gradients part by part; the draws of dropout depend on the number of the step."""
@@ -113,7 +128,7 @@ class Trainer:
         totals, value = totals_of(layouts), 0.0
         for blocks in passes_of(layouts, self.fit.row_tokens, self.rows_at_once):
             blocks = blocks.to(self.weights[0].device)
-            part = loss(self.model, blocks, self.trie, self.objective, totals)
+            part = loss(self.model, blocks, self.trie, self.objective, totals, self.forward)
             torch.autograd.backward(part.total)
             value += part.total.item()
         return value
@@ -126,7 +141,7 @@ class Trainer:
             return
         quality = None
         if due and held_out:
-            quality = validate(self.model, held_out, self.trie, self.objective, fit)
+            quality = validate(self.model, held_out, self.trie, self.objective, fit, self.forward)
             now.stale += 1
             if now.best is None or quality.loss < now.best:
                 now.best, now.stale = quality.loss, 0

@@ -1,5 +1,6 @@
 """One forward pass over blocks for any causal language model."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -9,6 +10,22 @@ from transformers import BloomModel, PreTrainedModel
 from tasks.model import bloom
 from tasks.model.blocks import Blocks
 from tasks.model.cache import Cache
+
+Forward = Callable[[nn.Module, Blocks], Tensor]
+
+
+def plain_hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
+    """The same as `hidden_states` by the library's own path, for rows of one text each.
+
+    Raises ValueError where a row holds several examples, branches or twigs.
+    """
+    columns = torch.arange(blocks.tokens.shape[1], device=blocks.tokens.device)
+    real = (blocks.sees[..., 1] > blocks.sees[..., 0]).any(-1)
+    if (real & (blocks.positions != columns)).any():
+        raise ValueError("the plain path takes one text a row: use row_tokens=1 and no branches")
+    body = _causal(model).base_model
+    hidden = body(input_ids=blocks.tokens, attention_mask=real.long(), use_cache=False)
+    return hidden.last_hidden_state.flatten(0, 1)
 
 
 def hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:

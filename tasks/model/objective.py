@@ -7,23 +7,22 @@ from torch import Tensor, nn
 
 from tasks.model.blocks import ANSWER, RATING, TEXT, Blocks
 from tasks.model.cross_entropy import cross_entropy
-from tasks.model.forward import hidden_states, output_layer
+from tasks.model.forward import Forward, hidden_states, output_layer
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Objective
 
 
 @dataclass(frozen=True)
 class Totals:
-    """How much there is to learn in a whole step, whatever parts it is computed in."""
+    """How much there is to learn in a whole step, whatever parts it is computed in.
+
+    Tokens of text, tokens of answers, ratings; and tokens of all kinds together.
+    """
 
     text: int
     answer: int
     ratings: int
-
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(
-            self.text + other.text, self.answer + other.answer, self.ratings + other.ratings
-        )
+    tokens: int
 
 
 def kinds_to_learn(objective: Objective) -> tuple[int, ...]:
@@ -46,10 +45,15 @@ class Loss:
 
 
 def loss(
-    model: nn.Module, blocks: Blocks, trie: RatingTrie, objective: Objective, totals: Totals
+    model: nn.Module,
+    blocks: Blocks,
+    trie: RatingTrie,
+    objective: Objective,
+    totals: Totals,
+    forward: Forward = hidden_states,
 ) -> Loss:
     """The part of a step's loss that these blocks have."""
-    hidden, head = hidden_states(model, blocks), output_layer(model)
+    hidden, head = forward(model, blocks), output_layer(model)
     log_p = trie.log_probabilities(hidden[blocks.probes], head)
     expected = trie.expectation(log_p)
     scale = torch.tensor(trie.scale, device=log_p.device)
@@ -58,10 +62,15 @@ def loss(
     squared = (expected - blocks.ratings).square().sum()
     total = (objective.scale * nats + objective.squared * squared) / max(totals.ratings, 1)
     if len(blocks.next_at):
-        per_kind = torch.zeros(3, device=hidden.device)
-        per_kind[TEXT] = objective.text / max(totals.text, 1)
-        per_kind[ANSWER] = objective.answer / max(totals.answer, 1)
-        per_kind[RATING] = objective.rating / max(totals.ratings, 1)
-        weights = per_kind[blocks.next_kind]
+        weights = _token_weights(objective, totals).to(hidden.device)[blocks.next_kind]
         total = total + cross_entropy(hidden[blocks.next_at], head, blocks.next_token, weights)
     return Loss(total, expected.detach(), nats.detach())
+
+
+def _token_weights(objective: Objective, totals: Totals) -> Tensor:
+    """By kind. A rating of several tokens counts as one, unless all tokens share one mean."""
+    counts = {TEXT: totals.text, ANSWER: totals.answer, RATING: totals.ratings}
+    if objective.mean == "tokens":
+        counts = dict.fromkeys(counts, totals.tokens)
+    weights = {TEXT: objective.text, ANSWER: objective.answer, RATING: objective.rating}
+    return torch.tensor([weights[kind] / max(counts[kind], 1) for kind in sorted(weights)])

@@ -6,11 +6,12 @@ import pydantic
 
 
 class Objective(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Weights of what is minimised, each a mean over the tokens or ratings of a step.
+    """Weights of what is minimised, each a mean over the ratings or tokens of a step.
 
     `rating` is cross-entropy over the whole vocabulary, `scale` over the values of the scale
     alone, `squared` the squared error of the expected rating in stars (RAFT: Lukasik et al.,
     arXiv 2403.04182), `answer` cross-entropy on answers in words, `text` on all other text.
+    With `mean="tokens"` the three over the vocabulary share one mean over all their tokens.
     """
 
     rating: float = pydantic.Field(1.0, ge=0)
@@ -18,6 +19,7 @@ class Objective(pydantic.BaseModel, frozen=True, extra="forbid"):
     squared: float = pydantic.Field(1.0, ge=0)
     answer: float = pydantic.Field(1.0, ge=0)
     text: float = pydantic.Field(0.0, ge=0)
+    mean: Literal["kinds", "tokens"] = "kinds"
 
 
 class Fit(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -26,8 +28,11 @@ class Fit(pydantic.BaseModel, frozen=True, extra="forbid"):
     epochs: float = pydantic.Field(1.0, gt=0)
     max_steps: int | None = pydantic.Field(None, ge=1)
     step_tokens: int = pydantic.Field(8192, ge=1)  # of examples, in one optimiser step
+    step_examples: int | None = pydantic.Field(None, ge=1)  # so many instead
     row_tokens: int = pydantic.Field(512, ge=1)  # examples share rows of that many
     rows_at_once: int = pydantic.Field(8, ge=1)  # in one forward pass
+    forward: Literal["fused", "plain"] = "fused"  # plain: the library's own, an example a row
+    recompute: bool = False  # activations in the backward pass: less memory, a third more time
     learning_rate: float = pydantic.Field(1e-3, gt=0)
     warmup: float = pydantic.Field(0.05, ge=0)  # share of the steps, or that many from 1 on
     decay: Literal["cosine", "linear", "none"] = "cosine"

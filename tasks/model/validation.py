@@ -9,6 +9,7 @@ from torch import nn
 
 from tasks.model.batches import passes_of
 from tasks.model.blocks import ANSWER, TEXT, Layout
+from tasks.model.forward import Forward
 from tasks.model.objective import Totals, loss
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Fit, Objective
@@ -28,11 +29,17 @@ def totals_of(layouts: Sequence[Layout]) -> Totals:
         text=int((kinds == TEXT).sum()),
         answer=int((kinds == ANSWER).sum()),
         ratings=sum(len(layout.ratings) for layout in layouts),
+        tokens=len(kinds),
     )
 
 
 def validate(
-    model: nn.Module, layouts: Sequence[Layout], trie: RatingTrie, objective: Objective, fit: Fit
+    model: nn.Module,
+    layouts: Sequence[Layout],
+    trie: RatingTrie,
+    objective: Objective,
+    fit: Fit,
+    forward: Forward,
 ) -> Quality:
     """Over all of these examples; the model is left in training mode."""
     model.eval()
@@ -40,7 +47,7 @@ def validate(
     totals, objective_sum, squared = totals_of(layouts), 0.0, 0.0
     with torch.inference_mode():
         for blocks in passes_of(layouts, fit.row_tokens, fit.rows_at_once):
-            part = loss(model, blocks.to(device), trie, objective, totals)
+            part = loss(model, blocks.to(device), trie, objective, totals, forward)
             objective_sum += part.total.item()
             error = part.expected.cpu() - blocks.ratings
             squared += error.double().square().sum().item()

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from tasks.model import bloom as bloom_path
 from tasks.model.blocks import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
 from tasks.model.examples import Example
-from tasks.model.forward import hidden_states, output_layer
+from tasks.model.forward import hidden_states, output_layer, plain_hidden_states
 from tasks.model.ratings import RatingTrie
 
 PROBES = ((), (7,), (8, 9))
@@ -49,6 +50,17 @@ def test_a_rating_is_read_where_the_plain_path_has_it(model, examples):
                 before = np.concatenate([example.prefix, example.branches[branch][:start]])
             expected += [plain_hidden(model, [*before, *probe])[-1] for probe in PROBES]
     assert torch.allclose(found.flatten(0, 1), torch.stack(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_the_plain_path_agrees_and_refuses_what_it_cannot_do(bloom, examples):
+    texts = [examples[0], examples[2]]
+    alone = packed(texts, width=1)
+    with torch.no_grad():
+        fused, plain = hidden_states(bloom, alone), plain_hidden_states(bloom, alone)
+    assert torch.allclose(fused[alone.next_at], plain[alone.next_at], rtol=1e-4, atol=1e-5)
+    for refused in (packed(texts, width=90), packed([examples[1]]), packed(texts[:1], PROBES)):
+        with pytest.raises(ValueError, match="one text a row"):
+            plain_hidden_states(bloom, refused)
 
 
 def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
@@ -117,9 +129,11 @@ def test_rows_hold_everything_once_and_no_more_than_fits():
     assert all(len(row) == 1 or sum(lengths[i] for i in row) <= 50 for row in rows)
 
 
-def test_checkpointing_changes_no_gradient(bloom, examples):
+def test_recomputing_activations_changes_no_gradient(bloom, examples, monkeypatch):
     blocks = packed(examples)
-    gradients = []
+    gradients, calls = [], []
+    plain_block = bloom_path._block
+    monkeypatch.setattr(bloom_path, "_block", lambda *a: (calls.append(1), plain_block(*a))[1])
     for checkpointed in (False, True):
         bloom.train()
         bloom.zero_grad()
@@ -128,6 +142,7 @@ def test_checkpointing_changes_no_gradient(bloom, examples):
         logits = output_layer(bloom)(hidden_states(bloom, blocks)[blocks.next_at])
         torch.nn.functional.cross_entropy(logits, blocks.next_token).backward()
         gradients.append([p.grad.clone() for p in bloom.parameters()])
+    assert len(calls) == 3 + 2 * 3  # each of three layers once, then once more backwards
     for plain, other in zip(*gradients, strict=True):
         assert torch.allclose(plain, other, rtol=1e-5, atol=1e-7)
 

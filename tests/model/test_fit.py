@@ -171,8 +171,30 @@ def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
     assert len(losses) == losses.index(min(losses)) + 1 + 2
     held_out = learnable(30, seed=1).take(range(30))
     again = Trainer(model, TRIE, Objective(), hopeless, tmp_path)
-    quality = fit.validate(model, again._lay_out(held_out), TRIE, Objective(), hopeless)
+    quality = fit.validate(
+        model, again._lay_out(held_out), TRIE, Objective(), hopeless, again.forward
+    )
     assert quality.loss == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_the_plain_path_learns_the_same_step_by_step(tmp_path):
+    """Row by row as the library does it, against packed rows and fused kernels."""
+    results = []
+    for changes in ({}, {"forward": "plain", "row_tokens": 1}, {"recompute": True}):
+        folder = tmp_path / str(len(results))
+        folder.mkdir()
+        recipe = SMALL.model_copy(update={"max_steps": 4, "validate_steps": None} | changes)
+        results.append(trained(folder, recipe, new_model(dropout=0)))
+    for model, history in results[1:]:
+        assert [r["loss"] for r in history] == pytest.approx([r["loss"] for r in results[0][1]])
+        for name, weight in results[0][0].state_dict().items():
+            assert torch.allclose(weight, model.state_dict()[name], atol=1e-4), name
+
+
+def test_steps_may_be_counted_in_examples():
+    lengths = np.full(10, 7)
+    steps = plan_steps(lengths, Fit(step_examples=4))
+    assert [len(step) for step in steps] == [4, 4, 2]
 
 
 def test_out_of_memory_halves_the_rows_and_learns_the_same(tmp_path, monkeypatch, caplog):

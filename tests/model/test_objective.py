@@ -51,7 +51,7 @@ def test_loss_and_lora_gradients_are_those_of_the_plain_path(request, examples, 
     stock.backward()
 
     blocks = blocks_of([answer], (ANSWER,))
-    ours = loss(fast, blocks, TRIE, ONLY_WORDS, Totals(0, 7, 1)).total
+    ours = loss(fast, blocks, TRIE, ONLY_WORDS, Totals(0, 7, 1, 7)).total
     ours.backward()
 
     assert ours.item() == pytest.approx(stock.item(), rel=1e-4)
@@ -83,12 +83,21 @@ def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(b
     total.backward()
 
     objective = Objective(rating=0, scale=1, squared=1, answer=0)
-    found = loss(fast, blocks_of([many], ()), TRIE, objective, Totals(0, 0, 4))
+    found = loss(fast, blocks_of([many], ()), TRIE, objective, Totals(0, 0, 4, 0))
     found.total.backward()
     assert found.total.item() == pytest.approx(total.item(), rel=1e-4)
     expected = gradients(plain)
     for parameter, gradient in gradients(fast).items():
         assert (gradient - expected[parameter]).norm() < 1e-4 * expected[parameter].norm()
+
+
+def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
+    answer = examples[2]
+    ids = torch.tensor([[*answer.prefix, *answer.branches[0]]], dtype=torch.long)
+    objective = Objective(rating=1, squared=0, answer=1, text=1, mean="tokens")
+    blocks = blocks_of([answer], (TEXT, ANSWER, RATING))
+    found = loss(bloom, blocks, TRIE, objective, Totals(13, 7, 1, ids.shape[1] - 1)).total
+    assert found.item() == pytest.approx(bloom(input_ids=ids, labels=ids).loss.item(), rel=1e-5)
 
 
 def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
@@ -99,6 +108,7 @@ def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
         text=int((whole.next_kind == TEXT).sum()),
         answer=int((whole.next_kind == ANSWER).sum()),
         ratings=len(whole.ratings),
+        tokens=len(whole.next_kind),
     )
     at_once = loss(bloom, whole, TRIE, objective, totals).total
     parts = [loss(bloom, blocks_of([e], kinds), TRIE, objective, totals).total for e in examples]
