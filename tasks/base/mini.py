@@ -10,6 +10,7 @@ from tasks.artifacts import Histories, Prompts, Tokenizer, TrustedRatings
 from tasks.base.config import Mini
 from tasks.base.texts import tokenizer_texts
 from tasks.base.tokenizer import train_tokenizer
+from tasks.base_models import CATALOGUE
 from tasks.model.examples import Examples
 from tasks.model.learn import learn
 from tasks.model.load import load_tokenizer
@@ -32,7 +33,7 @@ def build_mini(draft: Path, tokenizer: Tokenizer, prompts: Prompts, mini: Mini) 
     """Train a new model on the prompts' train fold; leave it with its tokenizer in the draft."""
     loaded = load_tokenizer(tokenizer)
     model = new_model(loaded, mini)
-    learn(
+    last = learn(
         model,
         loaded,
         prompts,
@@ -44,7 +45,13 @@ def build_mini(draft: Path, tokenizer: Tokenizer, prompts: Prompts, mini: Mini) 
     )
     model.save_pretrained(str(draft))
     loaded.save_pretrained(str(draft))
-    return {"name": NAME, "parameters": model.num_parameters()}
+    return {
+        "name": NAME,
+        "licence": CATALOGUE[NAME].licence,
+        "parameters": model.num_parameters(),
+        "best_step": last["step"],
+        "validation_rmse": last["validation_rmse"],
+    }
 
 
 def new_model(tokenizer: PreTrainedTokenizerBase, mini: Mini) -> BloomForCausalLM:

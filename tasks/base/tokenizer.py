@@ -55,6 +55,6 @@ def _with_phrases(texts: Iterable[str], scale: Sequence[float]) -> Iterator[str]
     """The texts, and what prompts say beside them, often enough that each phrase is merged."""
     yield from texts
     ratings = [f"{words}{value:.1f}\n" for value in scale for words in (", Rating: ", ", Rating ")]
-    phrases = [*ratings, *known_facts("film"), *known_facts("user"), *guesses()]
+    phrases = [*ratings * 10, *known_facts("film"), *known_facts("user"), *guesses()]
     yield from (phrase for phrase in phrases for _ in range(PHRASE_WEIGHT))
     yield from (Compact().recommend for _ in range(PHRASE_WEIGHT))

@@ -22,6 +22,7 @@ class Progress:
     step: int = 0
     examples: int = 0
     tokens: int = 0
+    ratings: int = 0
     losses: list[float] = field(default_factory=list)  # since the last row of the history
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float | None = None

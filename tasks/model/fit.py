@@ -94,6 +94,7 @@ class Trainer:
         self.optimiser.step()
         self.now.step += 1
         self.now.examples += len(layouts)
+        self.now.ratings += sum(len(layout.ratings) for layout in layouts)
         self.now.losses.append(value)
 
     def _gradients(self, layouts: Sequence[Layout]) -> float:

@@ -1,6 +1,9 @@
 """Trains a model on prompts: what the base and the adapter have in common."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,9 @@ from tasks.model.examples import Example, Examples
 from tasks.model.fit import Trainer
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Fit, Objective
+from tasks.model.speed import write_speed
+
+Row = dict[str, Any]
 
 
 def learn(
@@ -25,18 +31,34 @@ def learn(
     fit: Fit,
     draft: Path,
     stage: str,
-) -> None:
+) -> Row:
     """Train what requires gradients, validate on the prompts' validation fold, write the history.
 
-    The best weights by validation stay in the model.
+    The best weights by validation stay in the model; their row of the history is returned.
     """
     notes = prompts.notes
     trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
     trainer = Trainer(model, trie, objective, fit, draft)
+    start, before = time.perf_counter(), replace(trainer.now)
     history = trainer.train(examples, some_of_validation(prompts, fit), stage)
+    write_speed(
+        draft / "measured-speed.json",
+        model=model,
+        seconds=time.perf_counter() - start,
+        tokens=trainer.now.tokens - before.tokens,
+        ratings=trainer.now.ratings - before.ratings,
+        recomputed=trainer.recomputes,
+    )
     columns = Adapter.tables["history"].columns
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, (kind, _) in columns.items()])
     pq.write_table(pa.Table.from_pylist(history, schema), draft / "history.parquet")
+    return best_row(history)
+
+
+def best_row(history: list[Row]) -> Row:
+    """Of the step whose weights were kept: the best validated one, or the last."""
+    validated = [row for row in history if row["validation_loss"] is not None]
+    return min(validated, key=lambda row: row["validation_loss"], default=history[-1])
 
 
 def some_of_validation(prompts: Prompts, fit: Fit) -> list[Example]:

@@ -8,13 +8,14 @@ from tasks.model.adapter import attach, parameter_share, save_adapter
 from tasks.model.examples import Examples
 from tasks.model.learn import learn
 from tasks.model.load import load_base, load_tokenizer
+from tasks.train.card import model_card
 from tasks.train.config import Train
 
 
 def train_lora(draft: Path, base: Base, prompts: Prompts, config: Train) -> dict[str, Any]:
-    """Write adapter_model.safetensors, adapter_config.json and history.parquet; return notes."""
+    """Write the adapter's weights and configuration, its history and its card; return notes."""
     model = attach(load_base(base), config.lora, seed=config.fit.seed)
-    learn(
+    last = learn(
         model,
         load_tokenizer(base),
         prompts,
@@ -24,7 +25,14 @@ def train_lora(draft: Path, base: Base, prompts: Prompts, config: Train) -> dict
         draft=draft,
         stage="train",
     )
-    name = base.notes["name"]
-    save_adapter(model, draft, name)
+    save_adapter(model, draft, base.notes["name"])
     trained, of = parameter_share(model)
-    return {"base": name, "trained_parameters": trained, "parameters": of}
+    notes = {
+        "base": base.notes["name"],
+        "trained_parameters": trained,
+        "parameters": of,
+        "best_step": last["step"],
+        "validation_rmse": last["validation_rmse"],
+    }
+    (draft / "README.md").write_text(model_card(base, prompts, config, notes, last))
+    return notes

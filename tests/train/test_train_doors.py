@@ -21,7 +21,8 @@ from tasks.train.task import train_adapter
 
 
 def hashes(folder):
-    files = (p for p in sorted(folder.iterdir()) if p.name != "cost.json")
+    measured = ("cost.json", "measured-speed.json")
+    files = (p for p in sorted(folder.iterdir()) if p.name not in measured)
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
@@ -65,6 +66,21 @@ def test_an_adapter_is_saved_alone_as_safetensors(adapter, base):
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (8, 16, 0.1)
     assert config["base_model_name_or_path"] == "bloom-mini"
     assert adapter.notes["trained_parameters"] == sum(w.numel() for w in weights.values())
+
+
+def test_its_card_tells_what_it_is_made_of(adapter, base, prompts):
+    card = (adapter.path / "README.md").read_text()
+    assert "base_model: bloom-mini" in card
+    assert "license: Apache-2.0" in card
+    for told in (prompts.fingerprint, base.fingerprint, "leave-last-4", "r 8, alpha 16"):
+        assert told in card
+
+
+def test_its_speed_is_measured(adapter):
+    speed = json.loads((adapter.path / "measured-speed.json").read_text())
+    assert 0 < speed["share_of_possible"] < 1
+    assert speed["tokens_per_second"] > speed["ratings_per_second"] > 0
+    assert "measured-speed.json" not in adapter.manifest["files"]
 
 
 def test_its_history_tells_of_every_logged_step(adapter):
