@@ -59,15 +59,16 @@ def plan_examples(rows: Rows, config: Prompt) -> Iterator[Plan]:
 def plan_histories(rows: Rows, config: Prompt) -> Plan:
     """Windows over train histories, each rating learnt once from the ones before it.
 
-    A window moves on by `step` ratings and shows `context_films`; cut from the end, so that the
-    latest ratings stand in a full one. `windows` keeps the latest of each user.
+    A window shows `context_films` and moves on by `step`, or by its own length; cut from the
+    end, so that the latest ratings stand in a full one. `windows` keeps the latest of each user.
     """
     starts, ends = _spans(rows.user, (rows.fold == 0) & ~rows.target)
-    number = -(-(ends - starts) // config.step)
+    step = min(config.step, config.context_films)
+    number = -(-(ends - starts) // step)
     kept = number if config.windows is None else np.minimum(number, config.windows)
     back = np.repeat(kept, kept) - 1 - ranges(np.zeros(len(kept), np.int64), kept)
-    user_start, end = np.repeat(starts, kept), np.repeat(ends, kept) - back * config.step
-    learnt = np.maximum(end - config.step, user_start)
+    user_start, end = np.repeat(starts, kept), np.repeat(ends, kept) - back * step
+    learnt = np.maximum(end - step, user_start)
     begin = np.maximum(end - config.context_films, user_start)
     nothing = Ragged.split(np.empty(0, np.int64), np.zeros(len(end), np.int64))
     shown = _rows_between(begin, end)

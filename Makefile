@@ -1,0 +1,40 @@
+# make nightly [profile=laptop] [data=ml-100k-wheel]   one night, from nothing
+# make test                                           everything that CI tests
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+python := .venv/bin/python
+profile ?= laptop
+data ?=
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help nightly test test-slow check sql reports serve lock
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+# The one lock file says what is installed; a second call finds it done.
+.venv/installed: requirements.lock
+	@test -x $(python) || python3 -m venv .venv
+	@echo "installing what requirements.lock lists into .venv (once; two to five minutes)"
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+nightly: .venv/installed  ## one night: data, training, prediction, metrics, report
+	@$(python) -m flows.nightly --profile $(profile) $(if $(data),--data $(data))
+
+test: .venv/installed  ## the tests
+	@$(python) -m pytest -m "not slow"
+
+test-slow: .venv/installed  ## the tests that take minutes
+	@$(python) -m pytest -m slow
+
+check: .venv/installed  ## lint, format, types, import contracts
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+lock: .venv/installed  ## write what is installed into requirements.lock
+	@$(python) -m pip install --quiet --disable-pip-version-check ".[dev,bench]"
+	@$(python) -m pip freeze --exclude content-advisor | sed 's/+cpu//' > requirements.lock

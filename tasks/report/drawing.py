@@ -1,0 +1,88 @@
+"""Small drawings as SVG, in the colours of the page around them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+WIDTH, ROW, LEFT = 640, 26, 130
+
+
+def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """A dot with its interval for each row (`predictor`, `value`, `low`, `high`)."""
+    if not rows:
+        return Markup("")
+    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    span = (high - low) or 1.0
+
+    def x(value: float) -> float:
+        return LEFT + 20 + (value - low) / span * (WIDTH - LEFT - 40)
+
+    parts = [
+        Markup(
+            '<text x="{left}" y="{y}" class="name">{name}</text>'
+            '<line x1="{a:.1f}" x2="{b:.1f}" y1="{m}" y2="{m}" class="{kind}"/>'
+            '<circle cx="{c:.1f}" cy="{m}" r="5" class="{kind}">'
+            "<title>{name}: {value:.4f} [{low:.4f}, {high:.4f}]</title></circle>"
+        ).format(
+            left=LEFT,
+            y=i * ROW + 18,
+            m=i * ROW + 13,
+            a=x(row["low"]),
+            b=x(row["high"]),
+            c=x(row["value"]),
+            kind="model" if row["predictor"] in ("llm", "blend") else "other",
+            **{key: row[key] for key in ("value", "low", "high")},
+            name=row["predictor"],
+        )
+        for i, row in enumerate(rows)
+    ]
+    bottom = len(rows) * ROW + 16
+    ends = Markup(
+        '<text x="{a:.1f}" y="{y}" class="tick">{low:.3f}</text>'
+        '<text x="{b:.1f}" y="{y}" class="tick">{high:.3f}</text>'
+    ).format(a=x(low), b=x(high), y=bottom, low=low, high=high)
+    return _svg(Markup("").join(parts) + ends, bottom + 8)
+
+
+def curve(points: Sequence[tuple[float, float]], across: str, up: str) -> Markup:
+    """A line through points (x, y), with both axes named and their ends told."""
+    if len(points) < 2:
+        return Markup("")
+    xs, ys = zip(*points, strict=True)
+    wide, tall, bottom = WIDTH - LEFT - 20, 150, 170
+    dx, dy = (max(xs) - min(xs)) or 1, (max(ys) - min(ys)) or 1
+    line = " ".join(
+        f"{LEFT + (x - min(xs)) / dx * wide:.1f},{bottom - (y - min(ys)) / dy * tall:.1f}"
+        for x, y in points
+    )
+    return _svg(
+        Markup(
+            '<polyline points="{line}" class="curve"/>'
+            '<text x="{side}" y="26" class="tick end">{high:.3f}</text>'
+            '<text x="{side}" y="{bottom}" class="tick end">{low:.3f}</text>'
+            '<text x="{side}" y="100" class="tick end">{up}</text>'
+            '<text x="{left}" y="{under}" class="tick">{across} {first:g}</text>'
+            '<text x="{right}" y="{under}" class="tick">{last:g}</text>'
+        ).format(
+            line=line,
+            side=LEFT - 10,
+            left=LEFT + 30,
+            right=WIDTH - 30,
+            bottom=bottom,
+            under=bottom + 20,
+            high=max(ys),
+            low=min(ys),
+            first=min(xs),
+            last=max(xs),
+            up=up,
+            across=across,
+        ),
+        bottom + 28,
+    )
+
+
+def _svg(inside: Markup, height: float) -> Markup:
+    return Markup('<svg viewBox="0 0 {w} {h}" role="img">{inside}</svg>').format(
+        w=WIDTH, h=height, inside=inside
+    )
