@@ -54,10 +54,12 @@ class Cache:
         """Put in the new keys and values [rows, heads, new tokens, size]; return all of them."""
         if layer_idx == len(self._layers):
             self._layers.append((_empty(key, self._width), _empty(value, self._width)))
-        kept = tuple(_widened(buffer, self._width) for buffer in self._layers[layer_idx])
         at = self._columns[:, None, :, None].expand_as(key)
-        self._layers[layer_idx] = (kept[0].scatter_(2, at, key), kept[1].scatter_(2, at, value))
-        return tuple(buffer[:, :, : self._width] for buffer in self._layers[layer_idx])
+        keys, values = self._layers[layer_idx]
+        keys = _widened(keys, self._width).scatter_(2, at, key)
+        values = _widened(values, self._width).scatter_(2, at, value)
+        self._layers[layer_idx] = keys, values
+        return keys[:, :, : self._width], values[:, :, : self._width]
 
     def take(self, rows: Tensor) -> None:
         """Go on with those rows, in that order; a row may be taken more than once."""

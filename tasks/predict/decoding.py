@@ -12,7 +12,7 @@ from torch import nn
 from tasks.predict.rows import Rows
 from tasks.predict.writing import Draft, Grammar
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
 
 
@@ -39,16 +39,13 @@ class Decoder:
 
     model: nn.Module
     grammar: Grammar
-    length: int
+    length: int  # of a list; shorter where the user may be told of fewer films
     beams: int = 1
     temperature: float = 1.0
 
     def write(self, requests: Sequence[Request]) -> list[Draft]:
         """The finished list of each request."""
-        lists = [
-            [Step(row, Draft.begin(self.grammar, request.alive, self.length), 0.0)]
-            for row, request in enumerate(requests)
-        ]
+        lists = [[Step(row, self._begin(request), 0.0)] for row, request in enumerate(requests)]
         forced = [np.array(steps[0].draft.unfed(), np.int64) for steps in lists]
         prefixes = [np.r_[r.prefix, some] for r, some in zip(requests, forced, strict=True)]
         rows = Rows(self.model, self.grammar.vocabulary, prefixes)
@@ -61,6 +58,9 @@ class Decoder:
             rows.show([step.draft.unfed() for steps in lists for step in steps])
             lists = _renumbered(lists)
         return [steps[0].draft for steps in lists]
+
+    def _begin(self, request: Request) -> Draft:
+        return Draft.begin(self.grammar, request.alive, min(self.length, int(request.alive.sum())))
 
     def _go_on(
         self, steps: Sequence[Step], rows: Rows, noise: np.random.Generator | None

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tasks.model.cache import TOKENS, Cache
 from tasks.model.forward import extend, output_layer
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer]
 ROWS = 16  # rows are filled up to a multiple of that, so that a row's numbers are its own
 
 

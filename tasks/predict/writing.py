@@ -84,7 +84,7 @@ class Draft:
     @property
     def done(self) -> bool:
         """Whether all lines stand."""
-        return len(self.entries) == self.length and self.entries[-1].value is not None
+        return len(self.entries) == self.length and all(e.value is not None for e in self.entries)
 
     def unfed(self) -> list[int]:
         """The tokens that the model has not been shown yet; from now on it has."""

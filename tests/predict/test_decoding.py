@@ -110,11 +110,13 @@ def test_a_list_names_only_what_may_be_named_and_nothing_twice(model):
         assert draft.tokens == spelt
 
 
-def test_more_films_than_there_are_is_an_error(model):
-    alive = np.zeros(len(FILMS), bool)
-    alive[:3] = True
-    with pytest.raises(ValueError, match="no text is left"):
-        Decoder(model, GRAMMAR, 4).write([Request(np.arange(5), alive)])
+def test_a_list_ends_where_there_are_no_more_films(model):
+    alive = np.zeros((2, len(FILMS)), bool)
+    alive[0, :3] = True
+    prefix = np.arange(5)
+    some, none = Decoder(model, GRAMMAR, 4).write([Request(prefix, row) for row in alive])
+    assert {e.film for e in some.entries} == set(GRAMMAR.films.order[:3].tolist())
+    assert none.entries == []
 
 
 def test_sampling_follows_its_seed(model):

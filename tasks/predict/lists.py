@@ -1,0 +1,113 @@
+"""Lists of films for the users of some examples, each film one that the user may be told of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from tasks.artifacts import Histories, Prompts
+from tasks.model.examples import Example, Examples, Spans
+from tasks.predict.config import Predict
+from tasks.predict.decoding import Decoder, Request
+from tasks.predict.news import news_for
+from tasks.predict.reading import Reader
+from tasks.predict.tables import LIST
+from tasks.predict.writing import Draft, Grammar
+
+Ints = NDArray[np.integer]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ListWriter:
+    """Bound once: the decoder over the catalogue, who has seen what, and the settings."""
+
+    reader: Reader
+    decoder: Decoder
+    films: pl.DataFrame
+    histories: Histories
+    config: Predict
+
+    @classmethod
+    def of(
+        cls,
+        reader: Reader,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Prompts,
+        histories: Histories,
+        config: Predict,
+    ) -> "ListWriter":
+        """For the films of the prompts, in their wording."""
+        prefix = prompts.notes["rating_prefix"]
+        films = prompts.scan("films").collect()
+        grammar = Grammar.of(films["tokens"].to_list(), reader.trie, tokenizer, prefix)
+        beams = config.beams if config.decoding == "beam" else 1
+        decoder = Decoder(reader.model, grammar, config.list_length, beams, config.temperature)
+        # "Heat (1995), Action|Crime, Rating: ": the title ends where the genres begin.
+        title = pl.col("line").str.strip_suffix(prefix).str.replace(r", [^,]*$", "")
+        return cls(reader, decoder, films.with_columns(title=title), histories, config)
+
+    def table(self, examples: pa.Table) -> pl.DataFrame:
+        """One row a user and rank; the users are of one fold."""
+        users, fold = examples["user_id"].to_numpy(), examples["fold"][0].as_py()
+        prefixes = [example.prefix for example in Examples.of(examples).take(range(len(users)))]
+        may = news_for(users, fold, self.histories, self.films)[:, self.decoder.grammar.films.order]
+        drafts = self._write(
+            [
+                Request(prefix, alive, self._noise(int(user)))
+                for prefix, alive, user in zip(prefixes, may, users, strict=True)
+            ]
+        )
+        entries = [entry for draft in drafts for entry in draft.entries]
+        lengths = [len(draft.entries) for draft in drafts]
+        named = self.films[[entry.film for entry in entries]]
+        return pl.DataFrame(
+            {
+                "fold": [fold] * len(entries),
+                "user_id": np.repeat(users, lengths),
+                "rank": [rank + 1 for length in lengths for rank in range(length)],
+                "film_id": named["film_id"],
+                "title": named["title"],
+                "rating": self._expected(prefixes, drafts),
+                "score": [entry.film_log_p for entry in entries],
+            },
+            LIST,
+        )
+
+    def _write(self, requests: Sequence[Request]) -> list[Draft]:
+        """Users with prefixes of like length together; the order given is kept."""
+        order = sorted(range(len(requests)), key=lambda i: len(requests[i].prefix))
+        drafts: dict[int, Draft] = {}
+        at_once = self.config.rows_at_once
+        for first in range(0, len(order), at_once):
+            some = order[first : first + at_once]
+            drafts |= zip(some, self.decoder.write([requests[i] for i in some]), strict=True)
+        return [drafts[i] for i in range(len(requests))]
+
+    def _noise(self, user: int) -> np.random.Generator | None:
+        if self.config.decoding != "sample":
+            return None
+        return np.random.default_rng([self.config.seed, user])
+
+    def _expected(self, prefixes: Sequence[Ints], drafts: Sequence[Draft]) -> Floats:
+        """What the model expects each rating of the lists to be, list after list."""
+        lists = [
+            Example(prefix, [np.array(draft.tokens)], _ratings_of(draft))
+            for prefix, draft in zip(prefixes, drafts, strict=True)
+        ]
+        return np.exp(self.reader.read(lists)) @ np.asarray(self.reader.trie.scale)
+
+
+def _ratings_of(draft: Draft) -> Spans:
+    """Where the ratings of a list stand, as if nobody knew them."""
+    size = len(draft.entries)
+    return Spans(
+        np.zeros(size, np.int16),
+        np.array([entry.start for entry in draft.entries]),
+        np.array([entry.end for entry in draft.entries]),
+        np.full(size, np.nan, np.float32),
+    )
