@@ -38,3 +38,6 @@ check: .venv/installed  ## lint, format, types, import contracts
 lock: .venv/installed  ## write what is installed into requirements.lock
 	@$(python) -m pip install --quiet --disable-pip-version-check ".[dev,bench]"
 	@$(python) -m pip freeze --exclude content-advisor | sed 's/+cpu//' > requirements.lock
+
+dictionary: .venv/installed  ## write the data dictionary from the code
+	@$(python) -m tasks.dictionary

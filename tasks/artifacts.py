@@ -77,6 +77,12 @@ FILM = {
 }
 
 
+ORIGIN = {
+    "source": ("uint16", "index into the manifest's notes.sources"),
+    "line": ("uint32", "line of that file, the header being line 1"),
+}
+
+
 class RawRatings(Artifact):
     """Ratings and films as the source has them, typed; what could not be typed lies in rejects."""
 
@@ -85,24 +91,19 @@ class RawRatings(Artifact):
         "ratings": Table(
             "ratings.parquet",
             "one row a rating of the source, in file order",
-            RATING
-            | {
-                "source": ("uint16", "index into the manifest's notes.sources"),
-                "line": ("uint32", "line of that file, the header being line 1"),
-            },
+            RATING | ORIGIN,
         ),
         "films": Table(
             "films.parquet",
             "one row a film of the source",
-            FILM | {"source": ("uint16", "as above"), "line": ("uint32", "as above")},
+            FILM | ORIGIN,
         ),
         "rejects": Table(
             "rejects.parquet",
             "one row a line that could not be typed",
             {
                 "relation": ("string", "ratings or films"),
-                "source": ("uint16", "as above"),
-                "line": ("uint32", "as above"),
+                **ORIGIN,
                 "rule": ("string", "why, by name"),
                 "detail": ("string", "what was found"),
             },
@@ -251,10 +252,10 @@ class Predictions(Artifact):
                 "within_half": ("double", "the value with most probability within half a star"),
                 "low": (
                     "double",
-                    "lower end of the central 80 % interval; null as below",
+                    "lower end of the central 80 % interval; null without probabilities",
                 ),
-                "high": ("double", "upper end; null as below"),
-                "p_like": ("double", "probability of 4 stars or more; null as below"),
+                "high": ("double", "its upper end; null without probabilities"),
+                "p_like": ("double", "probability of 4 stars or more; null without probabilities"),
                 "probabilities": (
                     "list<float>",
                     "over the scale, ascending; null where the predictor gives no distribution",
@@ -265,7 +266,7 @@ class Predictions(Artifact):
             "lists*.parquet",
             "one row a (predictor, user, rank), sorted by them",
             {
-                "predictor": ("string", "as above"),
+                "predictor": ("string", "llm, popularity, ..."),
                 "fold": ("string", "validation or test"),
                 "user_id": ("int32", "for whom"),
                 "rank": ("int32", "from 1"),
@@ -305,14 +306,14 @@ class Scores(Artifact):
             {
                 "predictor": ("string", "who is compared"),
                 "against": ("string", "with whom, on the same users"),
-                "metric": ("string", "as above"),
-                "k": ("int32", "as above"),
-                "slice": ("string", "as above"),
-                "part": ("string", "as above"),
+                "metric": ("string", "name of a file in sql/metrics"),
+                "k": ("int32", "list length; null for metrics of ratings"),
+                "slice": ("string", "name of a file in sql/slices"),
+                "part": ("string", "which part of that slice"),
                 "difference": ("double", "value of predictor less value of against"),
                 "low": ("double", "2.5 % point of the paired bootstrap over users"),
                 "high": ("double", "97.5 % point"),
-                "n": ("int64", "as above"),
+                "n": ("int64", "ratings, or lists, that both are means of"),
             },
         ),
     }

@@ -3,8 +3,8 @@ create table runs (
     run_id varchar primary key,   -- fingerprint of the scores: the same night has the same id
     run_at timestamptz not null,  -- when it was first published
     profile varchar not null,     -- settings that it ran with
-    dataset varchar not null,
-    protocol varchar not null,
+    dataset varchar not null,     -- what was learnt from
+    protocol varchar not null,    -- how it was split
     commit varchar                -- of the project; null outside of a git checkout
 );
 create table stages (
@@ -14,18 +14,18 @@ create table stages (
     fingerprint varchar not null, -- which one
     reused boolean not null,      -- found, not built, by the run that published
     seconds double not null,      -- wall time of building it
-    cpu_seconds double not null,
+    cpu_seconds double not null,  -- of all threads
     peak_bytes bigint not null,   -- of the process while building it
-    bytes bigint not null,
-    rows bigint not null,
+    bytes bigint not null,        -- on disk
+    rows bigint not null,         -- of all its tables
     primary key (run_id, stage)
 );
 create table lineage (
     run_id varchar not null,
-    kind varchar not null,
-    fingerprint varchar not null,
-    parent_kind varchar not null,
-    parent_fingerprint varchar not null
+    kind varchar not null,        -- which artifact
+    fingerprint varchar not null, -- which one
+    parent_kind varchar not null, -- what it was made from
+    parent_fingerprint varchar not null -- which one
 );
 create table metrics (
     run_id varchar not null,

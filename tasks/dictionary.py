@@ -1,0 +1,91 @@
+"""Writes the data dictionary: every column of every table, from where it is defined.
+
+`python -m tasks.dictionary` rewrites data/README.md and artifacts/README.md.
+"""
+
+import re
+from pathlib import Path
+
+from tasks import artifacts
+from tasks.artifacts import Artifact
+from tasks.warehouse import SQL
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADER = ("| column | type | meaning |", "|---|---|---|")
+HEADS = {
+    "data": """# data/
+
+Rows: what was fetched (`raw/`), and what is rebuilt from it. Nothing here is edited by hand, and
+all but `raw/` may be deleted: the next night builds it again.
+
+Each folder below is one kind of artifact, each folder in it one build, named by its fingerprint:
+what it was made of, by which settings and which code. Beside its tables it holds `manifest.json`
+(recipe, parents, rows, the hash of every file) and `cost.json` (what building it cost).
+""",
+    "artifacts": """# artifacts/
+
+What runs make: models, predictions, scores, reports, and `metrics.duckdb`, which keeps what was
+published of every run. Folders are laid out as under `data/`.
+""",
+}
+
+
+def dictionary(home: str) -> str:
+    """The README of `data` or of `artifacts`."""
+    kinds = [kind for kind in vars(artifacts).values() if _is_kind(kind) and kind.home == home]
+    parts = [HEADS[home], *map(_kind, kinds)]
+    return "\n".join([*parts, *([_warehouse()] if home == "artifacts" else [])])
+
+
+def _is_kind(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Artifact) and value is not Artifact
+
+
+def _kind(kind: type[Artifact]) -> str:
+    lines = [f"## {kind.kind()}", "", (kind.__doc__ or "").strip(), ""]
+    for table in kind.tables.values():
+        lines += [
+            f"`{table.files}`: {table.grain}.",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+        ]
+        lines += [f"| {name} | {type_} | {told} |" for name, (type_, told) in table.columns.items()]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _warehouse() -> str:
+    """The tables and views of the metric file, from the statements that make them.
+
+    A column that a statement says nothing of means what it means in the artifact it comes from.
+    """
+    tables = [t for k in vars(artifacts).values() if _is_kind(k) for t in k.tables.values()]
+    meanings = {name: told for t in tables for name, (_, told) in t.columns.items()}
+    meanings["run_id"] = "which run"
+    lines = ["## metrics.duckdb", ""]
+    for file in sorted(SQL.glob("*.sql")):
+        text = file.read_text()
+        if "create table" not in text:
+            first = text.splitlines()[0].removeprefix("-- ")
+            lines += [f"View `{first.split(':')[0]}`:{first.split(':', 1)[1]}", ""]
+        for table, body in re.findall(r"create table (\w+) \((.*?)\n\);", text, re.DOTALL):
+            lines += [f"Table `{table}`:", "", *HEADER]
+            for row in body.strip().splitlines():
+                found = re.match(r"\s*(\w+) ([a-z]+(?:\[\])?)[^-]*(?:-- (.*))?", row)
+                if found and found[1] != "primary":
+                    lines += [
+                        f"| {found[1]} | {found[2]} | {found[3] or meanings.get(found[1], '')} |"
+                    ]
+            lines += [""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Rewrite both files."""
+    for home in HEADS:
+        (ROOT / home / "README.md").write_text(dictionary(home))
+
+
+if __name__ == "__main__":
+    main()
