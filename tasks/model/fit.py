@@ -1,33 +1,25 @@
 """The training loop, for a whole model as for an adapter: what requires a gradient is trained."""
 
-import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from tasks.model import checkpoint
-from tasks.model.batches import passes_of, plan_steps
+from tasks.model import checkpoint, parallel
+from tasks.model.batches import plan_steps
 from tasks.model.blocks import Layout, lay_out
 from tasks.model.examples import Example, Examples
-from tasks.model.forward import Forward, hidden_states, plain_hidden_states
-from tasks.model.objective import kinds_to_learn, loss
+from tasks.model.gradients import Gradients, TrainingError
+from tasks.model.objective import kinds_to_learn
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Fit, Objective
+from tasks.model.schedule import make_optimiser, set_rate
 from tasks.model.stopping import termination
-from tasks.model.validation import totals_of, validate
+from tasks.model.validation import validate
 from tasks.progress import progress
-
-log = logging.getLogger(__name__)
-FORWARDS: dict[str, Forward] = {"fused": hidden_states, "plain": plain_hidden_states}
-
-
-class TrainingError(Exception):
-    """Training cannot go on; the message says where it stands and what may help."""
 
 
 class Trainer:
@@ -41,13 +33,8 @@ class Trainer:
     ) -> None:
         self.model, self.trie, self.objective, self.fit = model, trie, objective, fit
         self.folder = folder
-        self.weights = [p for p in model.parameters() if p.requires_grad]
-        self.optimiser = _optimiser(self.weights, fit)
-        self.rows_at_once = fit.rows_at_once
-        self.forward = FORWARDS[fit.forward]
-        self.recomputes = False
-        if fit.recompute:
-            self._recompute()
+        self.gradients = Gradients(model, trie, objective, fit)
+        self.optimiser = make_optimiser(self.gradients.weights, fit)
         self.now, self.best = checkpoint.resume(folder, model, self.optimiser)
 
     def train(
@@ -65,18 +52,20 @@ class Trainer:
         with progress(stage, tokens, "tok") as bar, termination() as asked:
             while self.now.step < len(steps) and not self._out_of_patience():
                 chosen = steps[self.now.step]
-                self._step(self._lay_out(examples.take(chosen)), len(steps))
+                own = chosen[parallel.rank() :: parallel.size()]
+                self._step(self._lay_out(examples.take(own)), len(steps))
+                self.now.examples += len(chosen)
                 self.now.tokens += int(examples.lengths[chosen].sum())
                 self._note(held_out, last=self.now.step == len(steps))
                 bar.update(self.now.tokens - bar.n)
                 bar.set_postfix(_figures(self.now.history), refresh=False)
-                if asked() or self.now.step % self.fit.checkpoint_steps == 0:
-                    checkpoint.save(self.folder, self.now, self.model, self.optimiser, self.best)
-                if asked():
+                self._save(ends := parallel.any_of(asked(), self.gradients.device))
+                if ends:
                     raise TrainingError(f"told to end at step {self.now.step}: saved, run it again")
         if self.best is not None:
             checkpoint.restore(self.model, self.best)
-        checkpoint.clear(self.folder)
+        if parallel.rank() == 0:
+            checkpoint.clear(self.folder)
         return self.now.history
 
     def _lay_out(self, examples: Sequence[Example]) -> list[Layout]:
@@ -84,55 +73,16 @@ class Trainer:
         return [lay_out(example, self.trie.probes, kinds) for example in examples]
 
     def _step(self, layouts: Sequence[Layout], steps: int) -> None:
-        rate = self.fit.learning_rate * rate_factor(self.now.step, steps, self.fit)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        value = self._gradients(layouts)
-        norm = nn.utils.clip_grad_norm_(self.weights, self.fit.clip or math.inf).item()
-        if not math.isfinite(value + norm):
-            raise TrainingError(self._not_finite(value, norm))
+        set_rate(self.optimiser, self.now.step, steps, self.fit)
+        learnt = self.gradients.fill(layouts, self.now.step)
+        clip = self.fit.clip or math.inf
+        norm = nn.utils.clip_grad_norm_(self.gradients.weights, clip).item()
+        if not math.isfinite(learnt.loss + norm):
+            raise TrainingError(self._not_finite(learnt.loss, norm))
         self.optimiser.step()
         self.now.step += 1
-        self.now.examples += len(layouts)
-        self.now.ratings += sum(len(layout.ratings) for layout in layouts)
-        self.now.losses.append(value)
-
-    def _gradients(self, layouts: Sequence[Layout]) -> float:
-        """Fill the gradients and return the loss, in smaller parts where memory runs out."""
-        while True:
-            try:
-                return self._accumulate(layouts)
-            except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
-                    raise
-                if self.rows_at_once == 1 and self.recomputes:
-                    raise TrainingError(
-                        f"one row of {self.fit.row_tokens} tokens does not fit into memory: set "
-                        "fewer row_tokens, or show fewer films"
-                    ) from error
-            if self.rows_at_once > 1:
-                self.rows_at_once = math.ceil(self.rows_at_once / 2)
-                log.warning("out of memory: %d rows at once from here", self.rows_at_once)
-            else:
-                self._recompute()
-                log.warning("out of memory: activations are computed twice from here")
-
-    def _recompute(self) -> None:
-        """Keep no activations within a layer: they are computed again when they are needed."""
-        self.recomputes = True
-        cast(Any, self.model).activation_checkpointing_enable()
-
-    def _accumulate(self, layouts: Sequence[Layout]) -> float:
-        """The gradients part by part; the draws of dropout depend on the number of the step."""
-        torch.manual_seed(self.fit.seed * 1_000_003 + self.now.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        totals, value = totals_of(layouts), 0.0
-        for blocks in passes_of(layouts, self.fit.row_tokens, self.rows_at_once):
-            blocks = blocks.to(self.weights[0].device)
-            part = loss(self.model, blocks, self.trie, self.objective, totals, self.forward)
-            torch.autograd.backward(part.total)
-            value += part.total.item()
-        return value
+        self.now.ratings += learnt.ratings
+        self.now.losses.append(learnt.loss)
 
     def _note(self, held_out: Sequence[Layout], *, last: bool) -> None:
         """Add a row to the history where one is due, with a validation where one is due."""
@@ -142,7 +92,7 @@ class Trainer:
             return
         quality = None
         if due and held_out:
-            quality = validate(self.model, held_out, self.trie, self.objective, fit, self.forward)
+            quality = validate(self.gradients, held_out)
             now.stale += 1
             if now.best is None or quality.loss < now.best:
                 now.best, now.stale = quality.loss, 0
@@ -160,6 +110,11 @@ class Trainer:
         )
         now.losses.clear()
 
+    def _save(self, ends: bool) -> None:
+        """A checkpoint where one is due. All processes hold the same, so the first one writes."""
+        if parallel.rank() == 0 and (ends or self.now.step % self.fit.checkpoint_steps == 0):
+            checkpoint.save(self.folder, self.now, self.model, self.optimiser, self.best)
+
     def _out_of_patience(self) -> bool:
         return self.fit.patience is not None and self.now.stale >= self.fit.patience
 
@@ -170,41 +125,6 @@ class Trainer:
             f"{self.now.examples} examples; the last good checkpoint is of step {saved}: try a "
             f"learning rate below {self.fit.learning_rate}, or look at the examples that follow"
         )
-
-
-def rate_factor(step: int, steps: int, fit: Fit) -> float:
-    """What the learning rate is multiplied by: a linear warm-up, then a decay to 0.
-
-    A `warmup` below 1 is a share of all steps, one above a number of steps, which may be more
-    than there are.
-    """
-    warmup = fit.warmup if fit.warmup >= 1 else fit.warmup * steps
-    if step < warmup:
-        return (step + 1) / math.ceil(warmup)
-    done = (step - warmup) / max(steps - warmup, 1)
-    match fit.decay:
-        case "cosine":
-            return (1 + math.cos(math.pi * done)) / 2
-        case "linear":
-            return 1 - done
-        case "none":
-            return 1.0
-
-
-def _optimiser(weights: Sequence[nn.Parameter], fit: Fit) -> torch.optim.AdamW:
-    """AdamW; biases and norms do not decay."""
-    groups = [
-        {"params": [w for w in weights if w.ndim > 1], "weight_decay": fit.weight_decay},
-        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=fit.learning_rate, betas=fit.betas, fused=True)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """On a CPU it is an error like any other, told by its words."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "can't allocate memory" in str(error)
-    )
 
 
 def _figures(history: Sequence[dict[str, Any]]) -> dict[str, str]:

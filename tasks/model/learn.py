@@ -47,7 +47,7 @@ def learn(
         seconds=time.perf_counter() - start,
         tokens=trainer.now.tokens - before.tokens,
         ratings=trainer.now.ratings - before.ratings,
-        recomputed=trainer.recomputes,
+        recomputed=trainer.gradients.recomputes,
     )
     columns = Adapter.tables["history"].columns
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, (kind, _) in columns.items()])

@@ -1,19 +1,21 @@
 """What training minimises: words and ratings told rightly, expectations near the truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.model.blocks import ANSWER, RATING, TEXT, Blocks
+from tasks.model.blocks import ANSWER, RATING, TEXT, Blocks, Layout
 from tasks.model.cross_entropy import cross_entropy
 from tasks.model.forward import Forward, hidden_states, output_layer
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Objective
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(NamedTuple):
     """How much there is to learn in a whole step, whatever parts it is computed in.
 
     Tokens of text, tokens of answers, ratings; and tokens of all kinds together.
@@ -23,6 +25,17 @@ class Totals:
     answer: int
     ratings: int
     tokens: int
+
+
+def totals_of(layouts: Sequence[Layout]) -> Totals:
+    """How much these examples have to learn."""
+    kinds = np.concatenate([np.empty(0, np.int64), *(layout.next_kind for layout in layouts)])
+    return Totals(
+        text=int((kinds == TEXT).sum()),
+        answer=int((kinds == ANSWER).sum()),
+        ratings=sum(len(layout.ratings) for layout in layouts),
+        tokens=len(kinds),
+    )
 
 
 def kinds_to_learn(objective: Objective) -> tuple[int, ...]:

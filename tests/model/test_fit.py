@@ -13,12 +13,14 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM
 
-from tasks.model import checkpoint, fit
+from tasks.model import checkpoint, gradients
 from tasks.model.batches import plan_steps
 from tasks.model.examples import Examples
-from tasks.model.fit import Trainer, TrainingError, rate_factor
+from tasks.model.fit import Trainer, TrainingError
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Fit, Objective
+from tasks.model.schedule import rate_factor
+from tasks.model.validation import validate
 
 TRIE = RatingTrie((1.0, 2.0, 3.0, 4.0, 5.0), ((3,), (4,), (5,), (6,), (7,)))
 SPAN = pa.struct(
@@ -106,7 +108,6 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, "tests/model")
 import test_fit
-from tasks.model import fit
 from tasks.model.fit import Trainer
 
 doomed, sign = int(sys.argv[2]), int(sys.argv[3])
@@ -171,9 +172,7 @@ def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
     assert len(losses) == losses.index(min(losses)) + 1 + 2
     held_out = learnable(30, seed=1).take(range(30))
     again = Trainer(model, TRIE, Objective(), hopeless, tmp_path)
-    quality = fit.validate(
-        model, again._lay_out(held_out), TRIE, Objective(), hopeless, again.forward
-    )
+    quality = validate(again.gradients, again._lay_out(held_out))
     assert quality.loss == pytest.approx(min(losses), rel=1e-6)
 
 
@@ -201,14 +200,14 @@ def test_out_of_memory_halves_the_rows_and_learns_the_same(tmp_path, monkeypatch
     recipe = SMALL.model_copy(update={"rows_at_once": 4, "max_steps": 6, "step_tokens": 150})
     (tmp_path / "plenty").mkdir()
     expected, _ = trained(tmp_path / "plenty", recipe, new_model(dropout=0))
-    forward = fit.loss
+    forward = gradients.loss
 
     def scarce(model, blocks, *rest):
         if len(blocks.tokens) > 2:
             raise torch.OutOfMemoryError("tried to allocate too much")
         return forward(model, blocks, *rest)
 
-    monkeypatch.setattr(fit, "loss", scarce)
+    monkeypatch.setattr(gradients, "loss", scarce)
     (tmp_path / "scarce").mkdir()
     found, _ = trained(tmp_path / "scarce", recipe, new_model(dropout=0))
     assert "2 rows at once" in caplog.text
@@ -220,7 +219,7 @@ def test_a_row_that_does_not_fit_alone_says_what_to_do(tmp_path, monkeypatch):
     def never(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
 
-    monkeypatch.setattr(fit, "loss", never)
+    monkeypatch.setattr(gradients, "loss", never)
     with pytest.raises(TrainingError, match="fewer row_tokens"):
         trained(tmp_path)
 
@@ -229,7 +228,7 @@ def test_other_errors_of_the_model_are_not_taken_for_memory(tmp_path, monkeypatc
     def broken(*_):
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr(fit, "loss", broken)
+    monkeypatch.setattr(gradients, "loss", broken)
     with pytest.raises(RuntimeError, match="shapes differ"):
         trained(tmp_path)
 
