@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
+from tqdm import tqdm
 
 from tasks.model import checkpoint, parallel
 from tasks.model.batches import plan_steps
@@ -49,7 +51,7 @@ class Trainer:
         held_out = self._lay_out(validation)
         tokens = float(examples.lengths[np.concatenate(steps)].sum())
         self.model.train()
-        with progress(stage, tokens, "tok") as bar, termination() as asked:
+        with _bar(stage, tokens) as bar, termination() as asked:
             while self.now.step < len(steps) and not self._out_of_patience():
                 chosen = steps[self.now.step]
                 own = chosen[parallel.rank() :: parallel.size()]
@@ -125,6 +127,11 @@ class Trainer:
             f"{self.now.examples} examples; the last good checkpoint is of step {saved}: try a "
             f"learning rate below {self.fit.learning_rate}, or look at the examples that follow"
         )
+
+
+def _bar(stage: str, tokens: float) -> AbstractContextManager["tqdm[None]"]:
+    """Of the first process; the others work in silence."""
+    return progress(stage, tokens, "tok") if parallel.rank() == 0 else tqdm(disable=True)
 
 
 def _figures(history: Sequence[dict[str, Any]]) -> dict[str, str]:

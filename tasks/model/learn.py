@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from tasks.artifacts import Adapter, Prompts
+from tasks.model import parallel
 from tasks.model.examples import Example, Examples
 from tasks.model.fit import Trainer
 from tasks.model.ratings import RatingTrie
@@ -41,18 +42,24 @@ def learn(
     trainer = Trainer(model, trie, objective, fit, draft)
     start, before = time.perf_counter(), replace(trainer.now)
     history = trainer.train(examples, some_of_validation(prompts, fit), stage)
-    write_speed(
-        draft / "measured-speed.json",
-        model=model,
-        seconds=time.perf_counter() - start,
-        tokens=trainer.now.tokens - before.tokens,
-        ratings=trainer.now.ratings - before.ratings,
-        recomputed=trainer.gradients.recomputes,
-    )
+    if parallel.rank() == 0:
+        write_speed(
+            draft / "measured-speed.json",
+            model=model,
+            seconds=time.perf_counter() - start,
+            tokens=trainer.now.tokens - before.tokens,
+            ratings=trainer.now.ratings - before.ratings,
+            recomputed=trainer.gradients.recomputes,
+        )
+        write_history(draft / "history.parquet", history)
+    return best_row(history)
+
+
+def write_history(file: Path, rows: list[Row]) -> None:
+    """In the columns that an adapter's history has."""
     columns = Adapter.tables["history"].columns
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, (kind, _) in columns.items()])
-    pq.write_table(pa.Table.from_pylist(history, schema), draft / "history.parquet")
-    return best_row(history)
+    pq.write_table(pa.Table.from_pylist(rows, schema), file)
 
 
 def best_row(history: list[Row]) -> Row:

@@ -11,3 +11,4 @@ class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
     lora: Lora = Lora()
     objective: Objective = Objective()
     fit: Fit = Fit()
+    processes: int = pydantic.Field(1, ge=1)  # on one machine, each with its share of every step

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import Base, Prompts
+from tasks.model import parallel
 from tasks.model.adapter import attach, parameter_share, save_adapter
 from tasks.model.examples import Examples
 from tasks.model.learn import learn
@@ -25,7 +26,6 @@ def train_lora(draft: Path, base: Base, prompts: Prompts, config: Train) -> dict
         draft=draft,
         stage="train",
     )
-    save_adapter(model, draft, base.notes["name"])
     trained, of = parameter_share(model)
     notes = {
         "base": base.notes["name"],
@@ -34,5 +34,7 @@ def train_lora(draft: Path, base: Base, prompts: Prompts, config: Train) -> dict
         "best_step": last["step"],
         "validation_rmse": last["validation_rmse"],
     }
-    (draft / "README.md").write_text(model_card(base, prompts, config, notes, last))
+    if parallel.rank() == 0:
+        save_adapter(model, draft, base.notes["name"])
+        (draft / "README.md").write_text(model_card(base, prompts, config, notes, last))
     return notes

@@ -15,6 +15,10 @@ def train_adapter(base: Base, prompts: Prompts, *, config: Train, store: Store) 
     """Train a LoRA adapter over the frozen base on the prompts' train fold."""
 
     def write(draft: Path) -> dict[str, Any]:
+        if config.processes > 1:
+            from tasks.train.launch import train_in_processes
+
+            return train_in_processes(draft, base, prompts, config)
         from tasks.train.lora import train_lora
 
         return train_lora(draft, base, prompts, config)

@@ -38,7 +38,9 @@ def test_smollm2_is_fetched_trained_saved_loaded_and_asked(house, trusted, histo
 
     plain = load_base(base)
     loaded = load_tokenizer(base)
-    words = plain.generate(**loaded("The capital of France is", return_tensors="pt"), max_new_tokens=5)
+    words = plain.generate(
+        **loaded("The capital of France is", return_tensors="pt"), max_new_tokens=5
+    )
     assert "Paris" in loaded.decode(words[0])
     trie = RatingTrie.of(loaded, prompts.notes["scale"], prompts.notes["rating_prefix"])
     layouts = [lay_out(e, trie.probes, ()) for e in Examples.read(prompts, "test").take(range(3))]

@@ -171,6 +171,22 @@ def test_a_folder_in_hub_layout_is_a_base_model(tmp_path, house, base, prompts, 
     train_adapter.fn(found, prompts, config=recipe, store=house)
 
 
+def test_two_processes_learn_what_one_learns(house, base, prompts, recipe):
+    """At the same global batch, without draws of dropout, which each process has its own of."""
+    one = recipe.model_copy(update={"lora": Lora(dropout=0)})
+    two = one.model_copy(update={"processes": 2})
+    alone, together = (
+        train_adapter.fn(base, prompts, config=config, store=house) for config in (one, two)
+    )
+    for column in ("loss", "validation_loss", "validation_rmse"):
+        expected = alone.scan("history").collect()[column].drop_nulls().to_list()
+        found = together.scan("history").collect()[column].drop_nulls().to_list()
+        assert found == pytest.approx(expected, rel=1e-4)
+    weights = load_file(together.path / "adapter_model.safetensors")
+    for name, weight in load_file(alone.path / "adapter_model.safetensors").items():
+        assert torch.allclose(weight, weights[name], atol=1e-3), name
+
+
 KILLED = """
 import sys
 from pathlib import Path

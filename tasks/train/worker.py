@@ -1,0 +1,36 @@
+"""One of several processes that train an adapter together; torch's launcher starts them."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from tasks.artifacts import Base, Prompts
+from tasks.train.config import Train
+from tasks.train.lora import train_lora
+
+
+def main(order: Path) -> None:
+    """Join the others, train as the order says, and leave the notes where it says."""
+    told: dict[str, Any] = json.loads(order.read_text())
+    base, prompts = Path(told["base"]), Path(told["prompts"])
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    notes = train_lora(
+        Path(told["draft"]),
+        Base(base, base.name),
+        Prompts(prompts, prompts.name),
+        Train.model_validate(told["config"]),
+    )
+    if dist.get_rank() == 0:
+        Path(told["notes"]).write_text(json.dumps(notes))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
