@@ -38,7 +38,7 @@ def sift(raw: RawRatings, draft: Path, *, now: datetime, config: Limits) -> dict
         for name, query in relations.items():
             db.execute(f"create view {name} as {query}")
         db.execute(f"create view rejects as from read_parquet('{raw.path}/rejects.parquet')")
-        outcomes = evaluate(RULES, relations, draft / "measured-docs")
+        outcomes = evaluate(relations, draft / "measured-docs")
         account = _keep(db, draft)
         _judge(outcomes, account, config)
         _quarantine(db, raw, draft)
