@@ -8,7 +8,7 @@ data ?=
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow check sql reports serve lock
+.PHONY: help nightly test test-slow check sql serve lock dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,3 +41,16 @@ lock: .venv/installed  ## write what is installed into requirements.lock
 
 dictionary: .venv/installed  ## write the data dictionary from the code
 	@$(python) -m tasks.dictionary
+
+sql: .venv/installed  ## the metric file, read-only; with q='select ...' one query
+	@$(python) -m flows.sql "$(q)"
+
+port ?= 4200
+serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-c ends both
+	@export PREFECT_API_URL=http://127.0.0.1:$(port)/api PATH="$(CURDIR)/.venv/bin:$$PATH"; \
+	prefect server start --host 127.0.0.1 --port $(port) & server=$$!; \
+	trap 'kill $$server' EXIT; \
+	until curl -sf $$PREFECT_API_URL/health >/dev/null; do sleep 1; done; \
+	prefect --no-prompt work-pool create local --type process --overwrite && \
+	prefect --no-prompt deploy --all </dev/null && \
+	prefect worker start --pool local --type process --limit 1

@@ -3,6 +3,7 @@
 import logging
 import warnings
 
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from rich.console import Console
 from rich.table import Table
 
@@ -11,13 +12,15 @@ from tasks.publish.task import metric_file
 from tasks.store import Store
 from tasks.warehouse import leaderboard
 
-SHOWN = ("rmse", "mae", "within_half", "ndcg")
+SHOWN = {"rmse": None, "mae": None, "within_half": None, "ndcg": 10}
 
 
 def quiet() -> None:
     """Show what the rooms say; of libraries only what has gone wrong."""
     warnings.filterwarnings("ignore")
-    for name in ("prefect", "great_expectations", "transformers", "httpx", "alembic"):
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told once, by whoever asked
+    for name in ("transformers", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
@@ -28,20 +31,33 @@ def quiet() -> None:
 
 
 def announce(run_id: str, report: Report, store: Store) -> None:
-    """Print the leaderboard, where the report is, and how to ask further."""
-    path = metric_file(store)
-    found: dict[str, dict[str, str]] = {}
-    for predictor, metric, k, value, low, high in leaderboard(path, run_id):
-        if metric in SHOWN and k in (None, 10):
-            cell = f"{value:.4f}  [{low:.4f}, {high:.4f}]"
-            found.setdefault(predictor, {})[metric] = cell
+    """Print the leaderboard, where the report is, and how to ask further; in the UI as well."""
+    rows = best_first(store, run_id)
+    page = report.path.relative_to(store.root) / "report.html"
     table = Table(title=f"run {run_id}, test fold, 95 % intervals", title_justify="left")
-    table.add_column("predictor")
-    for metric in SHOWN:
-        table.add_column(f"{metric}@10" if metric == "ndcg" else metric, justify="right")
-    for predictor, cells in sorted(found.items(), key=lambda item: item[1].get("rmse", "9")):
-        table.add_row(predictor, *[cells.get(metric, "") for metric in SHOWN])
-    console = Console()
+    for name in ("predictor", *SHOWN):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(*row.values())
+    console = Console(width=110)
     console.print(table)
-    console.print(f"report: {report.path.relative_to(store.root)}/report.html")
-    console.print("query:  make sql q='select * from latest'")
+    console.print(f"report: {page}\nquery:  make sql q='select * from latest'", highlight=False)
+    create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
+    create_markdown_artifact(
+        key="summary",
+        markdown=f"Run `{run_id}`: best by RMSE is **{rows[0]['predictor']}** with "
+        f"{rows[0]['rmse']}.\n\nThe page of the run: `{page}`",
+    )
+
+
+def best_first(store: Store, run_id: str) -> list[dict[str, str]]:
+    """One row a predictor, by RMSE; each figure with its interval as text."""
+    found: dict[str, dict[str, str]] = {}
+    order: dict[str, float] = {}
+    for predictor, metric, k, value, low, high in leaderboard(metric_file(store), run_id):
+        row = found.setdefault(predictor, {"predictor": predictor} | dict.fromkeys(SHOWN, ""))
+        if metric in SHOWN and k == SHOWN[metric]:
+            row[metric] = f"{value:.4f} {low:.4f}-{high:.4f}"
+        if metric == "rmse":
+            order[predictor] = value
+    return [found[name] for name in sorted(found, key=lambda name: (order.get(name, 9.0), name))]

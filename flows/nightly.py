@@ -3,6 +3,8 @@
 import argparse
 import subprocess
 import sys
+import traceback
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,8 +13,8 @@ from prefect.runtime import flow_run
 
 from flows.console import announce, quiet
 from flows.prepare import Prepared, prepared
-from flows.settings import ROOT, Settings, SettingsError, load
-from tasks.artifacts import Adapter, Artifact, Base, Predictions
+from flows.settings import ROOT, Profile, Settings, SettingsError, load, store_root
+from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
 from tasks.baseline.task import predict_baselines
 from tasks.predict.task import predict
@@ -28,46 +30,47 @@ def name_run() -> str:
     return f"{date.today()}-{flow_run.parameters.get('profile', 'laptop')}"
 
 
-def finished(
-    settings: Settings, store: Store, data: Prepared, base: Base, adapter: Adapter, profile: str
-) -> str:
-    """Predict, score, publish and report for an adapter; return the run's id."""
-    told: list[Predictions] = [
-        predict(adapter, base, data.prompts, data.histories, config=settings.predict, store=store),
-        predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store),
-    ]
-    scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
-    night: list[Artifact] = [
-        data.raw, data.ratings, data.histories, data.tokenizer, data.prompts, base, adapter, *told
-    ]  # fmt: skip
-    run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
-    report = write_report(run_id, scores, store=store)
-    announce(run_id, report, store)
-    return run_id
-
-
 @flow(name="nightly", flow_run_name=name_run)
 def nightly(
-    profile: str = "laptop", data: str | None = None, changes: dict[str, Any] | None = None
+    profile: Profile = "laptop", data: str | None = None, changes: dict[str, Any] | None = None
 ) -> str:
     """Turn what people have rated into an adapter, predictions and published metrics.
 
     `data` is a name of the catalogue or a local path; `changes` are settings in nested form that
     go over the profile's. Returns the run's id in the metric file.
     """
-    settings = load(profile, with_data(changes, data))
-    store = Store(ROOT)
-    prepared_ = prepared(settings, store)
-    base = build_base(prepared_.tokenizer, prepared_.prompts, config=settings.base, store=store)
-    adapter = train_adapter(base, prepared_.prompts, config=settings.train, store=store)
-    return finished(settings, store, prepared_, base, adapter, profile)
+    return one_night(profile, load(profile, with_data(changes, data)), Store(store_root()))
 
 
-def with_data(changes: dict[str, Any] | None, data: str | None) -> dict[str, Any]:
+def one_night(profile: str, settings: Settings, store: Store) -> str:
+    """Walk through all rooms; return the run's id."""
+    data = prepared(settings, store)
+    base = build_base(data.tokenizer, data.prompts, config=settings.base, store=store)
+    adapter = train_adapter(base, data.prompts, config=settings.train, store=store)
+    return finished(profile, settings, store, data, base, adapter)
+
+
+def finished(
+    profile: str, settings: Settings, store: Store, data: Prepared, base: Base, adapter: Adapter
+) -> str:
+    """Predict, score, publish and report for an adapter; return the run's id."""
+    rooms: list[Artifact] = [data.raw, data.ratings, data.histories, data.tokenizer, data.prompts]
+    told = [
+        predict(adapter, base, data.prompts, data.histories, config=settings.predict, store=store),
+        predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store),
+    ]
+    scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
+    night: Sequence[Artifact] = [*rooms, base, adapter, *told]
+    run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
+    announce(run_id, write_report(run_id, scores, store=store), store)
+    return run_id
+
+
+def with_data(changes: Mapping[str, Any] | None, data: str | None) -> dict[str, Any]:
     """The changes, with the source of the data among them where one is named."""
     merged = dict(changes or {})
     if data:
-        merged["ingest"] = merged.get("ingest", {}) | {"data": data}
+        merged["ingest"] = dict(merged.get("ingest", {})) | {"data": data}
     return merged
 
 
@@ -80,16 +83,21 @@ def commit() -> str | None:
 
 def main() -> None:
     """`python -m flows.nightly --profile laptop --data ml-100k-wheel`."""
-    parser = argparse.ArgumentParser(description=nightly.__doc__)
+    parser = argparse.ArgumentParser(description="One night, from data to report.")
     parser.add_argument("--profile", default="laptop")
-    parser.add_argument("--data", default=None)
+    parser.add_argument("--data", help="a name of the catalogue, or a local path")
     asked = parser.parse_args()
     quiet()
     try:
-        load(asked.profile)
+        load(asked.profile, with_data(None, asked.data))
     except SettingsError as error:
         sys.exit(f"error: {error}")
-    nightly(profile=asked.profile, data=asked.data or None)
+    try:
+        nightly(profile=asked.profile, data=asked.data)
+    except Exception as error:  # a person gets one line; whoever mends it finds the rest
+        trace = ROOT / ".prefect" / "last-error.txt"
+        trace.write_text(traceback.format_exc())
+        sys.exit(f"error: {error}\n(where: {trace.relative_to(ROOT)})")
 
 
 if __name__ == "__main__":

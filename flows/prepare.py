@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.settings import ROOT, Settings, load
+from flows.settings import Profile, Settings, load, store_root
 from tasks.artifacts import Histories, Prompts, RawRatings, Tokenizer, TrustedRatings
 from tasks.base.task import build_tokenizer
 from tasks.ingest.task import ingest_ratings
@@ -28,7 +28,9 @@ class Prepared:
 
 def prepared(settings: Settings, store: Store) -> Prepared:
     """Walk through the rooms of the data."""
-    raw = ingest_ratings(config=settings.ingest, store=store)
+    # The only room that the outside world can fail: what fails is tried twice more.
+    fetch = ingest_ratings.with_options(retries=2, retry_delay_seconds=10)
+    raw = fetch(config=settings.ingest, store=store)
     ratings = validate_ratings(raw, config=settings.validation, store=store)
     histories = split_histories(ratings, config=settings.split, store=store)
     tokenizer = build_tokenizer(ratings, histories, config=settings.base, store=store)
@@ -37,6 +39,6 @@ def prepared(settings: Settings, store: Store) -> Prepared:
 
 
 @flow(name="prepare")
-def prepare(profile: str = "laptop", changes: dict[str, Any] | None = None) -> Prepared:
+def prepare(profile: Profile = "laptop", changes: dict[str, Any] | None = None) -> Prepared:
     """Make the prompts of a profile's data."""
-    return prepared(load(profile, changes), Store(ROOT))
+    return prepared(load(profile, changes), Store(store_root()))

@@ -1,10 +1,11 @@
 """Settings of a night: the defaults are the laptop's, a profile holds what differs from them."""
 
+import os
 import shutil
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
@@ -20,6 +21,7 @@ from tasks.validate.task import Validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
+Profile = Literal["laptop", "legacy", "nightly", "smoke"]
 
 
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -67,11 +69,18 @@ def load(profile: str = "laptop", changes: Mapping[str, Any] | None = None) -> S
     return settings
 
 
+def store_root() -> Path:
+    """Where data/ and artifacts/ are: CONTENT_ADVISOR_STORE, or the project itself."""
+    return Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
+
+
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Nested dictionaries laid over one another, the second on top."""
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(below, value) if both else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(below, value)
+        else:
+            merged[key] = value
     return merged

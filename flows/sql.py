@@ -1,0 +1,44 @@
+"""Asks the metric file, read-only: `python -m flows.sql "select ..."`, or line by line."""
+
+import sys
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from flows.settings import store_root
+from tasks.publish.task import metric_file
+from tasks.store import Store
+from tasks.warehouse import reading
+
+
+def show(db: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Print what a query answers, or what is wrong with it."""
+    try:
+        found = db.execute(query)
+    except duckdb.Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return
+    table = Table(*[column[0] for column in found.description or []])
+    for row in found.fetchall():
+        table.add_row(*[f"{v:.4f}" if isinstance(v, float) else str(v) for v in row])
+    Console().print(table)
+
+
+def main() -> None:
+    """Answer the query that was given, or every line until the end of input."""
+    try:
+        with reading(metric_file(Store(store_root()))) as db:
+            if len(sys.argv) > 1 and sys.argv[1]:
+                return show(db, " ".join(sys.argv[1:]))
+            print("views, read-only; end with ctrl-d:")
+            show(db, "select view_name from duckdb_views() where not internal order by view_name")
+            for line in sys.stdin:
+                if line.strip():
+                    show(db, line)
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
