@@ -1,0 +1,76 @@
+"""Measures training beside the original recipe and TRL: speed, memory, time to quality.
+
+    python -m bench.train --json train.json            all of it: half an hour on two quiet cores
+    python -m bench.train --shapes mini --runs 2       a few minutes
+
+Every way trains in a process of its own, one after the other; figures are medians of the runs.
+Time to quality needs a finished night below `--root`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ALWAYS = ("original", "trl", "trl, not packed", "+ shared context")
+PIECES = ("own loop", "+ loss on ratings only", "+ fused attention", "+ packing")
+ROOT = Path(__file__).resolve().parent.parent
+Figures = dict[str, float]
+
+
+def measured(peer: str, shape: str, runs: int) -> Figures:
+    """Samples a second and peak memory of one way on one shape, in a new process."""
+    command = [sys.executable, "-m", "bench.train_peers", peer, shape, "--runs", str(runs)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{peer} on {shape} failed: {done.stderr[-2000:]}")
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    speed, memory = figures["samples_per_second"], figures["peak_bytes"] / 1e9
+    print(f"{shape:>5}  {peer:<24} {speed:10.2f} samples/s {memory:8.2f} GB", flush=True)
+    return figures
+
+
+def ratios(shape: str, found: dict[str, Figures]) -> Figures:
+    """Our speed over the others', and our memory over the original's."""
+    speed = {peer: figures["samples_per_second"] for peer, figures in found.items()}
+    memory = {peer: figures["peak_bytes"] for peer, figures in found.items()}
+    own = "+ shared context"
+    best_trl = max(speed["trl"], speed["trl, not packed"])
+    return {
+        f"speedup_original_{shape}": speed[own] / speed["original"],
+        f"speedup_trl_{shape}": speed[own] / best_trl,
+        f"memory_ratio_{shape}": memory[own] / memory["original"],
+    }
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--shapes", nargs="+", default=["mini", "560m"], choices=["mini", "560m"])
+    parser.add_argument("--no-pieces", action="store_true", help="the whole only, not its pieces")
+    parser.add_argument("--root", type=Path, help="a night's root: measure time to quality there")
+    told = parser.parse_args()
+
+    peers = ALWAYS if told.no_pieces else (ALWAYS[0], *PIECES, *ALWAYS[1:])
+    figures: dict[str, object] = {}
+    for shape in told.shapes:
+        found = {peer: measured(peer, shape, told.runs) for peer in peers}
+        figures |= {f"{shape}: {peer}": value for peer, value in found.items()}
+        figures |= ratios(shape, found)
+    if told.root:
+        from bench.train_quality import time_to_quality
+
+        quality = time_to_quality(told.root)
+        figures |= {"time_to_quality": quality["ratio"], "quality": quality}
+    print(json.dumps({k: v for k, v in figures.items() if isinstance(v, float)}, indent=1))
+    if told.json:
+        told.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

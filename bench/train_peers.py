@@ -1,0 +1,191 @@
+"""Trains in one way, in a process of its own, and prints samples a second and peak memory."""
+
+import argparse
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from datasets import Dataset, disable_progress_bars
+from tokenizers import Tokenizer, models
+from transformers import (
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
+from tasks.meter import metered
+from tasks.model.fit import Trainer as OwnTrainer
+from tasks.model.recipes import Fit, Objective
+
+STEP = 4  # samples of an optimiser step, as the original has them
+ONLY_RATINGS = Objective(squared=0)
+WHOLE_PROMPT = Objective(squared=0, text=1, mean="tokens")
+COMMON: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "warmup_steps": 100,
+    "per_device_train_batch_size": 1,
+    "report_to": [],
+    "disable_tqdm": True,
+    "save_strategy": "no",
+    "logging_strategy": "no",
+    "use_cpu": True,
+    "bf16": False,
+}
+
+
+class Clock(TrainerCallback):
+    """Seconds of every optimiser step."""
+
+    def __init__(self) -> None:
+        """Nothing is timed yet."""
+        self.seconds: list[float] = []
+
+    def on_step_begin(self, *_: object, **__: object) -> None:
+        """A step begins, with all that is accumulated in it."""
+        self.start = time.perf_counter()
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        """It ends."""
+        self.seconds.append(time.perf_counter() - self.start)
+
+
+def texts(shape: Shape, count: int) -> list[dict[str, list[int]]]:
+    """Samples as other libraries take them: all tokens, and which of them are to be completed."""
+    found = []
+    for example in samples(shape, -(-count // shape.targets), shared=False).take(range(count)):
+        tokens = [*example.prefix.tolist(), *example.branches[0].tolist()]
+        end = len(tokens) - 1  # the line's end is no part of the rating
+        mask = [int(end - shape.rating <= i < end) for i in range(len(tokens))]
+        found.append({"input_ids": tokens, "completion_mask": mask})
+    return found
+
+
+def original(shape: Shape, runs: int) -> list[float]:
+    """The notebooks' recipe as written: batch 1 by 4, the whole prompt, activations recomputed."""
+    found = texts(shape, STEP * (1 + runs))
+    data = Dataset.from_list(
+        [{"input_ids": t["input_ids"], "labels": t["input_ids"]} for t in found]
+    )
+    with TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            **COMMON,
+            gradient_accumulation_steps=STEP,
+            activation_checkpointing=True,
+            max_steps=1 + runs,
+        )
+        clock = Clock()
+        Trainer(new_model(shape), arguments, train_dataset=data, callbacks=[clock]).train()
+    return [STEP / seconds for seconds in clock.seconds[1:]]
+
+
+def trl(shape: Shape, runs: int, *, packing: bool = True) -> list[float]:
+    """TRL's SFTTrainer: loss on the completion, samples packed, nothing recomputed.
+
+    Without flash attention, which BLOOM has not, packed samples see one another there; for speed
+    that makes no difference.
+    """
+    found = texts(shape, STEP * (1 + runs))
+    width = max(len(text["input_ids"]) for text in found)
+    with TemporaryDirectory() as folder:
+        arguments = SFTConfig(
+            folder,
+            **COMMON,
+            gradient_accumulation_steps=1 if packing else STEP,
+            activation_checkpointing=False,
+            max_steps=1 + runs,
+            packing=packing,
+            max_length=width * STEP if packing else width,
+            completion_only_loss=True,
+        )
+        clock = Clock()
+        trainer = SFTTrainer(
+            new_model(shape),
+            arguments,
+            train_dataset=Dataset.from_list(found),
+            processing_class=_tokenizer(),
+            callbacks=[clock],
+        )
+        rows = len(cast(Dataset, trainer.train_dataset))
+        per_step = len(found) / rows if packing else STEP
+        trainer.train()
+    return [per_step / seconds for seconds in clock.seconds[1:]]
+
+
+def own(
+    shape: Shape,
+    runs: int,
+    *,
+    shared: bool = True,
+    packed: bool = True,
+    fused: bool = True,
+    objective: Objective = ONLY_RATINGS,
+) -> list[float]:
+    """Our own loop, with pieces of it switched off."""
+    width = (shape.films + shape.targets) * (shape.line + shape.rating + 1)
+    fit = Fit(
+        step_examples=10**6,
+        row_tokens=width if packed else 1,
+        rows_at_once=shape.users if packed else 1,
+        forward="fused" if fused else "plain",
+        recompute=shape.recompute,
+        learning_rate=1e-3,
+        warmup=100,
+        validate_steps=None,
+    )
+    model, speeds = new_model(shape), []
+    for run in range(1 + runs):
+        examples = samples(shape, shape.users, shared=shared, seed=run)
+        with TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            trainer = OwnTrainer(model, trie_of(shape), objective, fit, Path(folder))
+            trainer.train(examples, [], "bench")
+            speeds.append(shape.users * shape.targets / (time.perf_counter() - start))
+    return speeds[1:]
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    """One that is never asked: the samples are tokens already."""
+    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1}, unk_token="<pad>"))
+    return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>")
+
+
+PEERS: dict[str, Callable[[Shape, int], list[float]]] = {
+    "original": original,
+    "trl": trl,
+    "trl, not packed": partial(trl, packing=False),
+    "own loop": partial(own, shared=False, packed=False, fused=False, objective=WHOLE_PROMPT),
+    "+ loss on ratings only": partial(own, shared=False, packed=False, fused=False),
+    "+ fused attention": partial(own, shared=False, packed=False),
+    "+ packing": partial(own, shared=False),
+    "+ shared context": own,
+}
+
+
+def main() -> None:
+    """Print {"samples_per_second": ..., "peak_bytes": ...} of one peer on one shape."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("peer", choices=PEERS)
+    parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("--runs", type=int, default=5)
+    told = parser.parse_args()
+    disable_progress_bars()
+    warnings.simplefilter("ignore")
+    with metered() as cost:
+        speeds = PEERS[told.peer](SHAPES[told.shape], told.runs)
+    found = {"samples_per_second": statistics.median(speeds), "peak_bytes": cost["peak_bytes"]}
+    print(json.dumps(found | {"runs": speeds}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""How long our recipe takes to the quality that the original one has after its 400 samples.
+
+Both train the original's LoRA on the bloom-mini of a finished night, on its prompts; both are
+read by expectation on its validation fold. Only the training is timed.
+"""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from datasets import Dataset
+from torch import nn
+from transformers import Trainer, TrainingArguments
+
+from bench.train_peers import COMMON, STEP
+from tasks.artifacts import Base, Prompts
+from tasks.model.adapter import attach
+from tasks.model.blocks import lay_out
+from tasks.model.examples import Example, Examples
+from tasks.model.fit import Trainer as OwnTrainer
+from tasks.model.gradients import Gradients
+from tasks.model.learn import some_of_validation
+from tasks.model.load import load_base, load_tokenizer
+from tasks.model.ratings import RatingTrie
+from tasks.model.recipes import Fit, Lora
+from tasks.model.validation import validate
+from tasks.store import Store
+from tasks.train.config import Train
+
+SAMPLES = 400
+ONLY_RATE = Fit(kinds=("rate",))
+
+
+def time_to_quality(root: Path) -> dict[str, float]:
+    """Seconds of both, the RMSE that both reach, and the ratio of the seconds."""
+    store = Store(root)
+    newest = max(store.root.glob("artifacts/base/[!.]*"), key=lambda path: path.stat().st_mtime)
+    base = store.find(Base, newest.name)
+    prompts = store.parent(Prompts, of=base)
+    notes = prompts.notes
+    trie = RatingTrie.of(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
+    examples = Examples.read(prompts, "train", ("rate",))
+    held_out = some_of_validation(prompts, ONLY_RATE)
+
+    model = attach(load_base(base), Lora(), seed=0)
+    theirs = _original(model, examples)
+    target = _rmse(model, trie, held_out)
+    steps, found, ours = 1, float("inf"), 0.0
+    while found > target and steps <= 4096:
+        model = attach(load_base(base), Lora(), seed=0)
+        ours = _own(model, trie, examples, steps)
+        found, steps = _rmse(model, trie, held_out), 2 * steps
+    return {
+        "original_seconds": theirs,
+        "original_rmse": target,
+        "own_seconds": ours,
+        "own_rmse": found,
+        "ratio": ours / theirs if found <= target else float("inf"),
+    }
+
+
+def _original(model: nn.Module, examples: Examples) -> float:
+    """Whole prompts, one at a time, the learning rate rising to the end."""
+    order = np.random.default_rng(0).permutation(len(examples))[:SAMPLES]
+    texts = [
+        [token for part in (example.prefix, *example.branches) for token in part.tolist()]
+        for example in examples.take(order)
+    ]
+    data = Dataset.from_list([{"input_ids": text, "labels": text} for text in texts])
+    with TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            **COMMON,
+            gradient_accumulation_steps=STEP,
+            activation_checkpointing=True,
+            max_steps=SAMPLES // STEP,
+        )
+        trainer = Trainer(model, arguments, train_dataset=data)
+        start = time.perf_counter()
+        trainer.train()
+        return time.perf_counter() - start
+
+
+def _own(model: nn.Module, trie: RatingTrie, examples: Examples, steps: int) -> float:
+    """The default recipe, cut to so many steps."""
+    told = Train()
+    fit = told.fit.model_copy(update={"max_steps": steps, "validate_steps": None})
+    with TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        OwnTrainer(model, trie, told.objective, fit, Path(folder)).train(examples, [], "bench")
+        return time.perf_counter() - start
+
+
+def _rmse(model: nn.Module, trie: RatingTrie, held_out: list[Example]) -> float:
+    layouts = [lay_out(example, trie.probes, ()) for example in held_out]
+    return validate(Gradients(model, trie, Train().objective, ONLY_RATE), layouts).rmse

@@ -1,0 +1,105 @@
+"""What the ways of training are compared on: models of random weights, and made histories.
+
+A sample is what a user has rated, one film more, and its rating, which is to be learnt. Tokens
+are drawn; how many a line has is as BLOOM's and bloom-mini's tokenizers have it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from peft import PeftModel
+from transformers import BloomConfig, BloomForCausalLM
+
+from tasks.model.adapter import attach
+from tasks.model.examples import Examples
+from tasks.model.ratings import RatingTrie
+from tasks.model.recipes import Lora
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model, its prompts (tokens of a line up to the rating, and of a rating), and a step."""
+
+    vocabulary: int
+    hidden: int
+    layers: int
+    heads: int
+    line: int
+    rating: int
+    users: int  # of a step
+    recompute: bool  # activations, for want of memory
+    films: int = 30
+    targets: int = 10
+
+
+SHAPES = {
+    "560m": Shape(250_880, 1024, 24, 16, line=20, rating=3, users=1, recompute=True),
+    "mini": Shape(8192, 128, 4, 4, line=8, rating=1, users=8, recompute=False),
+}
+SCHEMA = pa.schema(
+    [
+        ("example", pa.int64()),
+        ("prefix_tokens", pa.list_(pa.int32())),
+        ("branch_tokens", pa.list_(pa.list_(pa.int32()))),
+        (
+            "spans",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("branch", pa.int16()),
+                        ("start", pa.int32()),
+                        ("end", pa.int32()),
+                        ("rating", pa.float32()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+
+
+def new_model(shape: Shape) -> PeftModel:
+    """The original's adapter on random weights."""
+    torch.manual_seed(0)
+    config = BloomConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        n_layer=shape.layers,
+        n_head=shape.heads,
+        use_cache=False,
+    )
+    return attach(BloomForCausalLM(config), Lora(), seed=0)
+
+
+def trie_of(shape: Shape) -> RatingTrie:
+    """The ratings 1 to 5 as `samples` spells them."""
+    values = range(1, 6)
+    return RatingTrie(tuple(map(float, values)), tuple(tuple(_spelt(shape, v)) for v in values))
+
+
+def samples(shape: Shape, users: int, *, shared: bool, seed: int = 0) -> Examples:
+    """So many users' samples: branches of one context, or each with its own copy of it."""
+    draw = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for _ in range(users):
+        ratings = draw.integers(1, 6, shape.films + shape.targets).tolist()
+        films = draw.integers(100, shape.vocabulary, (len(ratings), shape.line)).tolist()
+        lines = [[*film, *_spelt(shape, r), 5] for film, r in zip(films, ratings, strict=True)]
+        prefix = [token for line in lines[: shape.films] for token in line]
+        targets = list(zip(lines, ratings, strict=True))[shape.films :]
+        for branches in [targets] if shared else [[target] for target in targets]:
+            spans = [
+                {"branch": i, "start": shape.line, "end": shape.line + shape.rating, "rating": r}
+                for i, (_, r) in enumerate(branches)
+            ]
+            row = {"prefix_tokens": prefix, "branch_tokens": [b for b, _ in branches]}
+            rows.append({"example": len(rows), "spans": spans} | row)
+    return Examples.of(pa.Table.from_pylist(rows, SCHEMA))
+
+
+def _spelt(shape: Shape, rating: int) -> list[int]:
+    """Its own token, and then those that all ratings end in."""
+    return [10 + rating, 20, 21][: shape.rating]
