@@ -28,9 +28,7 @@ class Prepared:
 
 def prepared(settings: Settings, store: Store) -> Prepared:
     """Walk through the rooms of the data."""
-    # The only room that the outside world can fail: what fails is tried twice more.
-    fetch = ingest_ratings.with_options(retries=2, retry_delay_seconds=10)
-    raw = fetch(config=settings.ingest, store=store)
+    raw = ingest_ratings(config=settings.ingest, store=store)
     ratings = validate_ratings(raw, config=settings.validation, store=store)
     histories = split_histories(ratings, config=settings.split, store=store)
     tokenizer = build_tokenizer(ratings, histories, config=settings.base, store=store)

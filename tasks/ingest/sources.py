@@ -32,6 +32,26 @@ WHEELS: dict[str, Wheel] = {
     ),
 }
 
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip of GroupLens, with the MD5 that they publish beside it where they do."""
+
+    url: str
+    md5: str | None
+
+
+# Addresses and MD5 as GroupLens gives them (the file NAME.zip.md5 beside each).
+ARCHIVES: dict[str, Archive] = {
+    name: Archive(f"https://files.grouplens.org/datasets/movielens/{name}.zip", md5)
+    for name, md5 in (
+        ("ml-20m", "cd245b17a1ae2cc31bb14903e1204af3"),
+        ("ml-25m", "6b51fb2759a8657d3bfcbfc42b592ada"),
+        ("ml-latest-small", None),
+        ("ml-latest", None),
+    )
+}
+
 Kind = Literal["ratings", "films"]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 import pydantic
 from prefect import task
+from prefect.states import State
 
 from tasks.artifacts import RawRatings
-from tasks.ingest.fetch import located
+from tasks.ingest.fetch import UnreachableError, located
 from tasks.ingest.read import read_films, read_ratings, recognised
 from tasks.ingest.sources import LAYOUTS
 from tasks.store import Store
@@ -23,7 +24,12 @@ class Ingest(pydantic.BaseModel, frozen=True, extra="forbid"):
     as_of: date | None = None
 
 
-@task
+def may_come_back(_task: object, _run: object, state: State[RawRatings]) -> bool:
+    """Only what the outside world refused is tried again."""
+    return isinstance(state.result(raise_on_failure=False), UnreachableError)
+
+
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_come_back)
 def ingest_ratings(*, config: Ingest, store: Store) -> RawRatings:
     """Find the data and bring it into typed columns."""
     dataset, folder = located(config.data, store.root / "data" / "raw")
