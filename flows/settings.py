@@ -10,11 +10,11 @@ from typing import Any, Literal
 import pydantic
 
 from tasks.base.config import BaseChoice
-from tasks.baseline.task import Baseline
+from tasks.baseline.config import Baseline
 from tasks.ingest.task import Ingest
 from tasks.predict.config import Predict
 from tasks.prompt.config import Prompt
-from tasks.score.task import Score
+from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
 from tasks.train.config import Train
 from tasks.validate.task import Validate

@@ -295,7 +295,10 @@ class Scores(Artifact):
                 "slice": ("string", "name of a file in sql/slices"),
                 "part": ("string", "which part of that slice; everyone has one: all"),
                 "value": ("double", "the metric"),
-                "low": ("double", "2.5 % point of the bootstrap over users"),
+                "low": (
+                    "double",
+                    "2.5 % point of the bootstrap over users; null for what is no mean over users",
+                ),
                 "high": ("double", "97.5 % point"),
                 "n": ("int64", "ratings, or lists, that it is a mean of"),
             },

@@ -35,8 +35,8 @@ create table metrics (
     slice varchar not null,       -- a file of sql/slices
     part varchar not null,        -- which part of that slice
     value double not null,
-    low double not null,          -- 95 % interval, bootstrap over users
-    high double not null,
+    low double,                   -- 95 % interval, bootstrap over users; null for what is no mean over users
+    high double,
     n bigint not null
 );
 create table comparisons (

@@ -1,30 +1,22 @@
 """Writes the baselines' predictions in the columns that every predictor uses."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tasks.artifacts import Histories, TrustedRatings
+from tasks.baseline.config import Baseline
 from tasks.baseline.means import Bias, Known, global_mean, item_mean, user_mean
 
 Ints = NDArray[np.int64]
 EARLIER = {"validation": ["train"], "test": ["train", "validation"]}
 
 
-class Settings(Protocol):
-    """What of the settings matters here."""
-
-    item_damping: float
-    user_damping: float
-    sweeps: int
-    list_length: int
-
-
 def write_guesses(
-    draft: Path, histories: Histories, ratings: TrustedRatings, config: Settings
+    draft: Path, histories: Histories, ratings: TrustedRatings, config: Baseline
 ) -> dict[str, Any]:
     """Write ratings.parquet and lists.parquet; return the notes for the manifest."""
     table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()

@@ -3,20 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pydantic
 from prefect import task
 
 from tasks.artifacts import Histories, Predictions, TrustedRatings
+from tasks.baseline.config import Baseline
 from tasks.store import Store
-
-
-class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """How strongly the biases are damped, in ratings; how long the lists are."""
-
-    item_damping: float = pydantic.Field(2, ge=0)
-    user_damping: float = pydantic.Field(20, ge=0)
-    sweeps: int = pydantic.Field(20, ge=1)
-    list_length: int = pydantic.Field(10, ge=1)
 
 
 @task

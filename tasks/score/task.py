@@ -3,20 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pydantic
 from prefect import task
 
 from tasks.artifacts import Histories, Predictions, Scores, TrustedRatings
+from tasks.score.config import Score
 from tasks.score.statements import SQL, statements
 from tasks.store import Store
-
-
-class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """List lengths, and how the intervals are drawn."""
-
-    ks: tuple[int, ...] = (5, 10)
-    resamples: int = pydantic.Field(2000, ge=100)
-    seed: int = 0
 
 
 @task
@@ -35,7 +27,7 @@ def score(
 
         return measure(draft, histories, ratings, predictions, config)
 
-    texts = {str(file.relative_to(SQL)): text for file, text in statements("metrics/*", "slices")}
+    texts = {str(file.relative_to(SQL)): text for file, text in statements("metrics/*", "slices/*")}
     return store.build(
         Scores,
         recipe=config.model_dump(mode="json") | {"statements": texts},

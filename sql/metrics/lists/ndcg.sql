@@ -3,6 +3,5 @@
 select
     predictor, user_id, k,
     sum(is_hit / log2(rank + 1))
-    / list_sum([1 / log2(place + 1) for place in range(1, 1 + least(k, any_value(relevant)))]) as value,
-    1.0 as power
+    / list_sum([1 / log2(place + 1) for place in range(1, 1 + least(k, any_value(relevant)))]) as value
 from listed group by predictor, user_id, k;

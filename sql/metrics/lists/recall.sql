@@ -1,3 +1,2 @@
 -- recall: share of the films that the user then rated which are in the list.
-select predictor, user_id, k, sum(is_hit) / any_value(relevant) as value, 1.0 as power
-from listed group by predictor, user_id, k;
+select predictor, user_id, k, sum(is_hit) / any_value(relevant) as value from listed group by predictor, user_id, k;

@@ -1,3 +1,3 @@
--- unseen: share of a list's k places that hold an existing film which the user had not rated before.
-select predictor, user_id, k, sum(cast(film_id is not null and not was_seen as integer)) / k as value, 1.0 as power
+-- unseen: share of a list's k places that hold a film of the catalogue which the user had not rated before.
+select predictor, user_id, k, count(film_id) filter (not was_seen) / k as value
 from listed group by predictor, user_id, k;

@@ -1,2 +1,0 @@
--- everyone: all targets.
-select user_id, film_id, 'all' as part from targets;

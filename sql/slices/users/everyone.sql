@@ -1,0 +1,2 @@
+-- everyone: all users.
+select user_id, 'all' as part from users;

@@ -1,0 +1,144 @@
+"""The relations that sql/slices and sql/metrics are written over, as tables in DuckDB.
+
+`targets` has one row a test rating, in order of user and film, with what was known before;
+`users` one row a user with targets; `predicted_ratings` the targets beside what one predictor
+says of them, in the same order; `listed` the entries of every predictor's lists, for each k.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+
+from tasks.artifacts import Histories, Predictions, TrustedRatings
+
+BLOCK = 2_000_000  # targets at once: bounds the memory, at about 150 bytes a target
+
+
+class MissingPredictionError(Exception):
+    """A predictor has nothing to say where it was asked."""
+
+
+def describe(
+    db: duckdb.DuckDBPyConnection,
+    histories: Histories,
+    ratings: TrustedRatings,
+    predictions: Sequence[Predictions],
+    ks: Sequence[int],
+) -> None:
+    """Make all relations but `targets` and `predicted_ratings`, which come in blocks."""
+    db.execute("set timezone = 'UTC'")
+    for name, files in {
+        "histories": histories.files("histories"),
+        "films": ratings.files("films"),
+        "all_ratings": [file for made in predictions for file in made.files("ratings")],
+        "all_lists": [file for made in predictions for file in made.files("lists")],
+    }.items():
+        db.from_parquet([str(file) for file in files]).create_view(name)
+    db.execute(
+        "create table ratings_scale as select ?::float[] as scale", [histories.notes["scale"]]
+    )
+    db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
+    for statement in PREPARE:
+        db.execute(statement)
+
+
+def blocks(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Fill `targets` with as many whole users at a time as fit into a block."""
+    bounds = db.execute("""
+        select min(user_id), max(user_id) from (
+            select user_id, sum(asked) over (order by user_id) // ? as block from users)
+        group by block order by block""", [BLOCK]).fetchall()  # fmt: skip
+    for bound in bounds:
+        db.execute(TARGETS, bound)
+        yield
+
+
+def predict(db: duckdb.DuckDBPyConnection, predictor: str) -> None:
+    """Fill `predicted_ratings` with the block's targets as one predictor sees them.
+
+    Raises MissingPredictionError where it left one out.
+    """
+    db.execute(PREDICTED, [predictor])
+    found = db.execute("""
+        select count(*) filter (t.user_id is distinct from p.user_id
+            or t.film_id is distinct from p.film_id or t.rating is distinct from p.rating),
+            (select count(*) from targets)
+        from (select user_id, film_id, rating from targets) as t
+        positional join (select user_id, film_id, rating from predicted_ratings) as p""")
+    gaps, asked = found.fetchall()[0]
+    if gaps:
+        raise MissingPredictionError(
+            f"predictor {predictor} does not say exactly what was asked: its rows, sorted by user "
+            f"and film, part from the {asked} targets; predict each target once"
+        )
+
+
+def check_lists(db: duckdb.DuckDBPyConnection) -> None:
+    """Raise MissingPredictionError where a predictor that makes lists left out a user."""
+    gaps = db.execute("""
+        select predictor, count(*) from (select distinct predictor from listed) cross join users
+        anti join listed using (predictor, user_id) group by predictor order by predictor""")
+    if told := ", ".join(f"{name} for {count} users" for name, count in gaps.fetchall()):
+        raise MissingPredictionError(f"lists are missing: {told}; none may be left out")
+
+
+KNOWN = "fold <> 'unused' and not (fold = 'test' and part = 'target')"
+# Spread by whole half-stars: sums of integers are the same in every order.
+PREPARE = (
+    f"""
+    create table film_facts as
+    select f.film_id, f.year, f.genres, coalesce(h.known, 0) as film_known,
+        ntile(10) over (order by coalesce(h.known, 0), f.film_id) as tenth
+    from films as f
+    left join (select film_id, count(*) as known from histories where {KNOWN} group by film_id) as h
+        using (film_id)""",
+    f"""
+    create table users as
+    select user_id,
+        count(*) filter (not ({KNOWN})) as asked,
+        count(*) filter ({KNOWN}) as known,
+        max(rated_at) filter ({KNOWN}) as last_at,
+        coalesce(sqrt(greatest(0,
+            known * sum((rating * 2)::bigint ** 2) filter ({KNOWN})
+            - (sum((rating * 2)::bigint) filter ({KNOWN})) ** 2)) / known / 2, 0) as spread
+    from histories where fold <> 'unused'
+    group by user_id having asked > 0 order by user_id""",
+    # A film that is named twice is a hit once.
+    f"""
+    create table entries as
+    select l.predictor, l.user_id, l.rank, l.film_id,
+        h.film_id is not null and h.known as was_seen,
+        cast(h.film_id is not null and not h.known and 1 = row_number() over (
+            partition by l.predictor, l.user_id, l.film_id order by l.rank) as integer) as is_hit
+    from all_lists as l
+    left join (select user_id, film_id, {KNOWN} as known from histories where fold <> 'unused') as h
+        using (user_id, film_id)
+    where l.fold = 'test'""",
+    """
+    create table listed as
+    select l.predictor, l.user_id, n.k, l.rank, l.film_id, l.is_hit,
+        sum(l.is_hit) over so_far as hits_so_far,
+        l.was_seen, u.asked as relevant, f.tenth,
+        -log2(greatest(f.film_known, 1) / (select count(*) from users)) as surprise,
+        string_split(f.genres, '|') as genres
+    from entries as l
+    join list_lengths as n on l.rank <= n.k
+    join users as u using (user_id)
+    left join film_facts as f using (film_id)
+    window so_far as (partition by l.predictor, l.user_id, n.k order by l.rank)""",
+)
+TARGETS = """
+    create or replace table targets as
+    select h.user_id, h.film_id, h.rating, h.rated_at, u.last_at,
+        f.year, f.genres, f.film_known, f.tenth
+    from histories as h
+    join users as u using (user_id)
+    join film_facts as f using (film_id)
+    where h.fold = 'test' and h.part = 'target' and h.user_id between ? and ?
+    order by h.user_id, h.film_id"""
+PREDICTED = """
+    create or replace table predicted_ratings as
+    select * from all_ratings
+    where predictor = ? and fold = 'test'
+        and user_id >= (select min(user_id) from targets)
+        and user_id <= (select max(user_id) from targets)"""
