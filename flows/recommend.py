@@ -21,7 +21,8 @@ from flows.console import quiet
 from flows.settings import ROOT
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
 from tasks.artifacts import TrustedRatings as Ratings
-from tasks.predict.task import Ask, answer, propose, take_question
+from tasks.predict.config import Ask
+from tasks.predict.task import answer, propose, take_question
 from tasks.predict.telling import Advice, advice_of
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates

@@ -41,27 +41,32 @@ def hidden_states(model: BloomModel, blocks: Blocks) -> Tensor:
 def extend(model: BloomModel, tokens: Tensor, cache: Cache) -> Tensor:
     """The same for tokens that follow on what the cache holds: [rows, tokens, hidden size]."""
     x = model.word_embeddings_layernorm(model.word_embeddings(tokens))
-    slopes = _get_alibi_slopes(model.num_heads, tokens.device)
-    bias = -slopes[:, None, None] * cache.distance()[:, None]
-    bias.masked_fill_(~cache.visible()[:, None], float("-inf"))
+    bias = _bias(cache.columns[None], cache.visible(), model.num_heads).to(x.dtype)
     for layer, block in enumerate(cast(Iterable[BloomBlock], model.h)):
-        x = _block(block, x, bias.to(x.dtype), partial(cache.update, layer_idx=layer))
+        x = _block(block, x, bias, partial(cache.update, layer_idx=layer))
     return model.ln_f(x)
 
 
 def alibi(blocks: Blocks, heads: int) -> Tensor:
     """What attention adds to its scores: [rows, heads, width, width].
 
-    Minus the distance in positions times the head's slope (Press et al., arXiv 2108.12409), and
-    minus infinity where a token must not look. Tokens that fill a row up see themselves, lest
-    their softmax has nothing to choose from.
+    A reward for nearness (Press et al., arXiv 2108.12409), and minus infinity where a token must
+    not look. Tokens that fill a row up see themselves, lest their softmax has nothing to choose
+    from.
     """
-    distance = blocks.positions[:, :, None] - blocks.positions[:, None, :]
     visible = blocks.visible()
     visible |= torch.eye(visible.shape[-1], dtype=torch.bool, device=visible.device)
-    slopes = _get_alibi_slopes(heads, blocks.tokens.device)
-    bias = -slopes[:, None, None] * distance[:, None]
-    return bias.masked_fill_(~visible[:, None], float("-inf"))
+    return _bias(blocks.positions, visible, heads)
+
+
+def _bias(positions: Tensor, visible: Tensor, heads: int) -> Tensor:
+    """From positions [rows, columns] and who sees which column [rows, tokens, columns].
+
+    The place of the column alone is enough: softmax forgets what all columns have in common.
+    """
+    slopes = _get_alibi_slopes(heads, positions.device)
+    reward = slopes[:, None, None] * positions[:, None, None]
+    return torch.where(visible[:, None], reward, float("-inf"))
 
 
 def _block(block: BloomBlock, x: Tensor, bias: Tensor, remember: Remember | None = None) -> Tensor:

@@ -36,13 +36,14 @@ class Cache:
         """So many of the new tokens [rows] count; the others are overwritten by the next step."""
         self.lengths = self.lengths + counts
 
-    def distance(self) -> Tensor:
-        """[rows, new tokens, columns]: how far back each column lies."""
-        return self._columns[:, :, None] - torch.arange(self._width, device=self.lengths.device)
+    @property
+    def columns(self) -> Tensor:
+        """The columns that are looked at in this step, numbered from 0."""
+        return torch.arange(self._width, device=self.lengths.device)
 
     def visible(self) -> Tensor:
         """[rows, new tokens, columns]: whether a new token sees a column."""
-        return self.distance() >= 0
+        return self._columns[:, :, None] >= self.columns
 
     @property
     def positions(self) -> Tensor:

@@ -1,6 +1,7 @@
 """What can be set about predicting."""
 
-from typing import Literal
+import datetime as dt
+from typing import Literal, Self
 
 import pydantic
 
@@ -16,4 +17,21 @@ class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     seed: int = 0  # of sampling
     row_tokens: int = pydantic.Field(512, ge=1)  # examples share rows of that many
     users_per_part: int = pydantic.Field(256, ge=1)  # a part is finished or done again
-    rows_at_once: int = pydantic.Field(16, ge=1, exclude=True)  # halved when memory runs out
+    rows_at_once: int = pydantic.Field(32, ge=1, exclude=True)  # halved when memory runs out
+
+
+class Ask(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """Who asks for films: a user of the data, or somebody who tells a history by hand."""
+
+    user: int | None = None
+    told: tuple[str, ...] = ()  # "Toy Story (1995)=5"
+    at: dt.datetime  # now, with its zone
+    list_length: int = pydantic.Field(10, ge=1)
+    consider: int = pydantic.Field(1000, ge=1)  # the most rated films, of those not seen
+    reasons: int = pydantic.Field(2, ge=0)  # films of the own history named beside each film
+
+    @pydantic.model_validator(mode="after")
+    def _somebody_asks(self) -> Self:
+        if self.user is None and not self.told:
+            raise ValueError('nobody asks: name a user, or tell a history ("Heat (1995)=4")')
+        return self

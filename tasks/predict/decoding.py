@@ -14,6 +14,8 @@ from tasks.predict.writing import Draft, Grammar
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
+# Tokens shown at once: a long title takes several steps, lest all others are padded to its length.
+CHUNK = 8
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Decoder:
                 for request, steps in zip(requests, lists, strict=True)
             ]
             rows.take([step.row for steps in lists for step in steps])
-            rows.show([step.draft.unfed() for steps in lists for step in steps])
+            rows.show([step.draft.unfed(CHUNK) for steps in lists for step in steps])
             lists = _renumbered(lists)
         return [steps[0].draft for steps in lists]
 
@@ -67,7 +69,7 @@ class Decoder:
     ) -> list[Step]:
         """A user's drafts with one token more, the best first."""
         best = steps[0].draft
-        if best.done:
+        if best.done or any(step.draft.behind for step in steps):
             return list(steps)
         if not best.names_film:  # it has won its line, and the others are given up
             return self._options(steps[0], rows, noise)[:1]
@@ -85,6 +87,8 @@ class Decoder:
         score = draft.log_p + log_p
         if noise is not None:  # the largest of these is a sample: the Gumbel-max trick
             score = log_p / self.temperature + noise.gumbel(size=len(log_p))
+        if not draft.names_film and len(tokens) == len(self.grammar.endings):
+            draft.entries[-1].log_p = log_p[np.argsort(self.grammar.ratings.order[low])]
         return [
             Step(
                 step.row,

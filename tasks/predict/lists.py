@@ -55,7 +55,8 @@ class ListWriter:
         """One row a user and rank; the users are of one fold."""
         users, fold = examples["user_id"].to_numpy(), examples["fold"][0].as_py()
         prefixes = [example.prefix for example in Examples.of(examples).take(range(len(users)))]
-        may = news_for(users, fold, self.histories, self.films)[:, self.decoder.grammar.films.order]
+        news = news_for(users, fold, self.histories.scan("histories"), self.films)
+        may = news[:, self.decoder.grammar.films.order]
         drafts = self._write(
             [
                 Request(prefix, alive, self._noise(int(user)))
@@ -94,12 +95,20 @@ class ListWriter:
         return np.random.default_rng([self.config.seed, user])
 
     def _expected(self, prefixes: Sequence[Ints], drafts: Sequence[Draft]) -> Floats:
-        """What the model expects each rating of the lists to be, list after list."""
+        """What the model expects each rating of the lists to be, list after list.
+
+        Where several tokens spell a rating, no one step of the decoding tells it, and the finished
+        lists are read once more.
+        """
+        scale = np.asarray(self.reader.trie.scale)
+        told = [entry.log_p for draft in drafts for entry in draft.entries]
+        if all(log_p is not None for log_p in told):
+            return np.exp(np.array(told).reshape(-1, len(scale))) @ scale
         lists = [
             Example(prefix, [np.array(draft.tokens)], _ratings_of(draft))
             for prefix, draft in zip(prefixes, drafts, strict=True)
         ]
-        return np.exp(self.reader.read(lists)) @ np.asarray(self.reader.trie.scale)
+        return np.exp(self.reader.read(lists)) @ scale
 
 
 def _ratings_of(draft: Draft) -> Spans:

@@ -4,20 +4,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.artifacts import Histories
-
 LATER = {"validation": ["validation", "test"], "test": ["test"]}
 
 
 def news_for(
-    users: NDArray[np.integer], fold: str, histories: Histories, films: pl.DataFrame
+    users: NDArray[np.integer], fold: str, histories: pl.LazyFrame, films: pl.DataFrame
 ) -> NDArray[np.bool_]:
     """[users, films]: whether a film was known before the user's first target, and not yet seen.
 
     Seen is what the user rated, but for the targets of this and later folds. `films` has
     film_id, ascending, and known_from.
     """
-    rows = histories.scan("histories").filter(pl.col("user_id").is_in(users.tolist())).collect()
+    rows = histories.filter(pl.col("user_id").is_in(users.tolist())).collect()
     is_target = pl.col("part") == "target"
     cuts = rows.filter(is_target, pl.col("fold") == fold).group_by("user_id")
     cut = pl.DataFrame({"user_id": users}).join(

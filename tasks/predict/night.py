@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts
-from tasks.model.load import load_adapted, load_tokenizer
+from tasks.model.load import load_tokenizer
 from tasks.model.ratings import RatingTrie
 from tasks.predict.config import Predict
 from tasks.predict.lists import ListWriter
 from tasks.predict.parts import finish_part, joined, parts_of
-from tasks.predict.reading import Reader
+from tasks.predict.reading import Reader, load_merged
 from tasks.predict.tables import (
     LIST,
     READOUT,
@@ -36,7 +36,7 @@ def predict_all(
     notes = prompts.notes
     tokenizer = load_tokenizer(base)
     trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
-    reader = Reader(load_adapted(base, adapter), trie, config.row_tokens, config.rows_at_once)
+    reader = Reader(load_merged(base, adapter), trie, config.row_tokens, config.rows_at_once)
     writer = ListWriter.of(reader, tokenizer, prompts, histories, config)
     parts = draft / "parts"
     parts.mkdir(exist_ok=True)

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tasks.artifacts import Adapter, Base
 from tasks.model.blocks import Blocks, Layout, fill_rows, lay_out, stack
 from tasks.model.examples import Example
 from tasks.model.forward import hidden_states, output_layer
+from tasks.model.load import load_adapted
 from tasks.model.ratings import RatingTrie
 
 Floats = NDArray[np.float64]
@@ -57,6 +59,15 @@ class Reader:
         hidden = hidden_states(self.model, blocks)[blocks.probes]
         log_p = self.trie.log_probabilities(hidden, output_layer(self.model))
         return log_p.double().cpu().numpy()
+
+
+def load_merged(base: Base, adapter: Adapter) -> nn.Module:
+    """The base with its adapter, added into the weights where they are exact enough for that.
+
+    In fp32 the sum is the same to rounding and the forward pass takes a fifth less.
+    """
+    model = cast(Any, load_adapted(base, adapter))
+    return model.merge_and_unload() if model.dtype == torch.float32 else model
 
 
 def open_ended(example: Example) -> Example:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.artifacts import Predictions
 from tasks.model.examples import Examples
-from tasks.predict.calibration import Calibration, fit_calibration
+from tasks.predict.calibration import Calibration, fit_calibration, uncalibrated
 from tasks.predict.distributions import summarise
 from tasks.predict.reading import Reader
 
@@ -51,11 +51,16 @@ def calibration_of(
 ) -> Calibration:
     """Fitted on the validation fold's known ratings, or as other predictions had it."""
     if like is not None:
-        return Calibration(**json.loads((like.path / "calibration.json").read_text()))
+        return read_calibration(like)
     known = readouts.filter(pl.col("fold") == "validation", pl.col("rating").is_not_null())
     truth = np.searchsorted(np.asarray(scale), known["rating"].to_numpy())
     users = known["user_id"].to_numpy().astype(np.int64)
     return fit_calibration(_matrix(known["log_p"], len(scale)), truth, users)
+
+
+def read_calibration(predictions: Predictions) -> Calibration:
+    """The one that these predictions were made with."""
+    return Calibration(**json.loads((predictions.path / "calibration.json").read_text()))
 
 
 def rating_table(
@@ -72,6 +77,11 @@ def rating_table(
         **{name: pl.Series(column) for name, column in vars(summary).items()},
         probabilities=pl.Series(p.astype(np.float32), dtype=pl.List(pl.Float32)),
     ).sort("predictor", "fold", "user_id", "film_id")
+
+
+def no_ratings(scale: Sequence[float]) -> pl.DataFrame:
+    """The table `ratings` of one who lists only."""
+    return rating_table(READOUT.to_frame(), uncalibrated(len(scale)), scale, "")
 
 
 def list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:

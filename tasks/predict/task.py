@@ -5,8 +5,8 @@ from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts
-from tasks.predict.config import Predict
+from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, TrustedRatings
+from tasks.predict.config import Ask, Predict
 from tasks.store import Store
 
 
@@ -34,3 +34,51 @@ def predict(
 
     parents = [adapter, base, prompts, histories, *([calibrated] if calibrated else [])]
     return store.build(Predictions, recipe=config, parents=parents, write=write, resumable=True)
+
+
+@task
+def take_question(
+    histories: Histories, ratings: TrustedRatings, *, config: Ask, store: Store
+) -> Histories:
+    """The histories with everything known, and with the asker's; notes tell what was understood."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.predict.asking import write_asker
+
+        return write_asker(draft, histories, ratings, config)
+
+    return store.build(Histories, recipe=config, parents=[histories, ratings], write=write)
+
+
+@task
+def propose(asked: Histories, *, config: Ask, store: Store) -> Predictions:
+    """The films that the asker may be told of, as a list whose order means nothing."""
+
+    def write(draft: Path) -> None:
+        from tasks.predict.asking import write_proposals
+
+        write_proposals(draft, asked, config)
+
+    return store.build(Predictions, recipe=config, parents=[asked], write=write)
+
+
+@task
+def answer(
+    adapter: Adapter,
+    base: Base,
+    candidates: Prompts,
+    asked: Histories,
+    calibrated: Predictions,
+    *,
+    config: Ask,
+    store: Store,
+) -> Predictions:
+    """A list for the asker, each film with its expected rating and with reasons (reasons.json)."""
+
+    def write(draft: Path) -> None:
+        from tasks.predict.answering import write_answer
+
+        write_answer(draft, adapter, base, candidates, asked, calibrated, config)
+
+    parents = [adapter, base, candidates, asked, calibrated]
+    return store.build(Predictions, recipe=config, parents=parents, write=write)

@@ -58,6 +58,7 @@ class Entry:
     value: int | None = None
     start: int = 0  # of its rating's tokens in the list
     end: int = 0
+    log_p: NDArray[np.float64] | None = None  # of the scale, where one token tells the rating
 
 
 @dataclass
@@ -86,10 +87,16 @@ class Draft:
         """Whether all lines stand."""
         return len(self.entries) == self.length and all(e.value is not None for e in self.entries)
 
-    def unfed(self) -> list[int]:
-        """The tokens that the model has not been shown yet; from now on it has."""
-        new = self.tokens[self.fed :]
-        self.fed = len(self.tokens)
+    @property
+    def behind(self) -> bool:
+        """Whether the model has not been shown all of it."""
+        return self.fed < len(self.tokens)
+
+    def unfed(self, most: int | None = None) -> list[int]:
+        """The next tokens, at most so many, that the model is shown; from now on it has been."""
+        end = len(self.tokens) if most is None else min(self.fed + most, len(self.tokens))
+        new = self.tokens[self.fed : end]
+        self.fed = end
         return new
 
     def choices(self) -> tuple[Ints, Ints, Ints]:

@@ -1,0 +1,89 @@
+"""Puts a person who asks today into the histories: everything known is shown, nothing is hidden."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tasks.artifacts import Histories, TrustedRatings
+from tasks.predict.config import Ask
+from tasks.predict.news import news_for
+from tasks.predict.tables import LIST, list_table, no_ratings
+from tasks.predict.titles import Understood, understand
+
+ROW = ["user_id", "film_id", "rating", "rated_at", "position", "fold", "part", "cold"]
+
+
+def write_asker(
+    draft: Path, histories: Histories, ratings: TrustedRatings, ask: Ask
+) -> dict[str, Any]:
+    """Leave the histories with the asker's in the draft; return who that is."""
+    table = histories.scan("histories").collect()
+    counts = table.group_by("film_id").agg(count=pl.len())
+    films = ratings.scan("films").collect().join(counts, on="film_id", how="left")
+    scale = ratings.notes["scale"]
+    told = understand(ask.told, films.fill_null(0), scale[0], scale[-1])
+    together, asker = with_asker(table, ask.user, told, ask.at)
+    together.write_parquet(draft / "histories.parquet")
+    understood = [one._asdict() for one in told]
+    return histories.notes | {"asker": asker, "understood": understood}
+
+
+def write_proposals(draft: Path, asked: Histories, ask: Ask) -> None:
+    """Leave the films to consider in the draft, as a list for the asker."""
+    asker = asked.notes["asker"]
+    films = films_to_consider(asked.scan("histories").collect(), asker, ask.consider)
+    listed = films.select(
+        fold=pl.lit("test"),
+        user_id=pl.lit(asker),
+        rank=pl.int_range(1, pl.len() + 1),
+        film_id="film_id",
+        title=pl.lit(""),
+        rating=pl.lit(None),
+        score=pl.lit(0.0),
+    ).cast(dict(LIST.items()))
+    list_table(listed, "considered").write_parquet(draft / "lists.parquet")
+    no_ratings(asked.notes["scale"]).write_parquet(draft / "ratings.parquet")
+
+
+def with_asker(
+    histories: pl.DataFrame, user: int | None, told: Sequence[Understood], at: dt.datetime
+) -> tuple[pl.DataFrame, int]:
+    """The histories with every rating known, and with the asker's last; and the asker's id.
+
+    Ratings told by hand are a new user's. A place is kept at the end for what is asked: a target
+    at the time `at`, of whose film and rating nothing is read.
+    Raises ValueError where there is no such user.
+    """
+    known = histories.with_columns(fold=pl.lit("train"), part=pl.lit("context"))
+    users = histories["user_id"].unique().sort().to_list()
+    if user is not None and known.filter(user_id=user).is_empty():
+        raise ValueError(f"no user {user}: there are users from {users[0]} to {users[-1]}")
+    asker = users[-1] + 1 if user is None else user
+    start = 0 if user is None else known.filter(user_id=user).height
+    rows = [
+        (asker, one.film_id, one.rating, at - dt.timedelta(seconds=len(told) - i), start + i)
+        for i, one in enumerate(told)
+    ]
+    rows.append((asker, int(histories["film_id"][0]), 0.0, at, start + len(told)))
+    added = pl.DataFrame(rows, ROW[:5], orient="row").with_columns(
+        fold=pl.Series(["train"] * len(told) + ["test"]),
+        part=pl.Series(["context"] * len(told) + ["target"]),
+        cold=pl.lit(False),
+    )
+    types = dict(histories.schema)
+    columns = [pl.col(name).cast(types[name]) for name in ROW]
+    together = pl.concat([known.select(columns), added.select(columns)])
+    return together.sort("user_id", "position", maintain_order=True), asker
+
+
+def films_to_consider(histories: pl.DataFrame, asker: int, most: int) -> pl.DataFrame:
+    """The most rated films that the asker has not rated: film_id and count, at most so many."""
+    of_others = histories.filter(pl.col("part") == "context")
+    films = of_others.group_by("film_id").agg(known_from=pl.col("rated_at").min(), count=pl.len())
+    films = films.sort("film_id")
+    news = news_for(np.array([asker]), "test", histories.lazy(), films)[0]
+    return films.filter(pl.Series(news)).sort("count", "film_id", descending=[True, False])[:most]
