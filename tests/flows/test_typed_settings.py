@@ -1,0 +1,78 @@
+"""What people type is held to what there is, in one line and before any work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from flows.settings import PROFILES, Profile, SettingsError, load
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = (
+    "torch", "transformers", "peft", "lenskit", "sklearn", "matplotlib", "great_expectations",
+)  # fmt: skip
+FLOWS = sorted(f"flows.{file.stem}" for file in (ROOT / "flows").glob("[!_]*.py"))
+
+
+def test_every_profile_can_be_typed_and_every_typed_profile_is_there() -> None:
+    assert sorted(get_args(Profile)) == sorted(file.stem for file in PROFILES.glob("*.toml"))
+
+
+@pytest.mark.parametrize("profile", ["laptop", "legacy", "smoke"])
+def test_a_profile_that_needs_no_gpu_loads_on_any_machine(profile: str) -> None:
+    assert not load(profile).needs_gpu
+
+
+def test_a_change_goes_over_the_profile_and_leaves_its_neighbours() -> None:
+    changed = load("smoke", {"train": {"fit": {"max_steps": 2}}})
+    assert changed.train.fit.max_steps == 2
+    assert changed.train.fit.step_tokens == load("smoke").train.fit.step_tokens
+
+
+def test_an_unknown_profile_is_told_with_those_there_are() -> None:
+    with pytest.raises(SettingsError, match='no profile "nigthly": there are laptop, legacy'):
+        load("nigthly")
+
+
+def test_an_unknown_setting_is_told_by_its_path() -> None:
+    with pytest.raises(SettingsError, match=r"train\.fit\.max_step: "):
+        load("smoke", {"train": {"fit": {"max_step": 2}}})
+
+
+def test_a_setting_of_the_wrong_type_is_told_with_what_was_found() -> None:
+    with pytest.raises(SettingsError, match=r"max_steps: .*'many'"):
+        load("smoke", {"train": {"fit": {"max_steps": "many"}}})
+
+
+def test_a_machine_without_gpu_is_told_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SettingsError, match='profile "nightly" needs an NVIDIA GPU'):
+        load("nightly")
+
+
+def test_a_bad_profile_ends_a_night_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "flows.nightly", "--profile", "nigthly"],
+        cwd=ROOT,
+        env=os.environ | {"CONTENT_ADVISOR_STORE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == 'error: no profile "nigthly": there are laptop, legacy, nightly, smoke\n'
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", FLOWS)
+def test_loading_a_flow_loads_nothing_heavy(module: str) -> None:
+    ask = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[]"
