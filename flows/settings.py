@@ -21,7 +21,7 @@ from tasks.validate.task import Validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
-Profile = Literal["laptop", "legacy", "nightly", "smoke"]
+Profile = Literal["laptop", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):

@@ -8,13 +8,19 @@ from tasks.model.recipes import Fit, Objective
 class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     """bloom-mini: a BLOOM of this shape, built from nothing."""
 
-    vocabulary: int = pydantic.Field(8192, ge=300)
+    vocabulary: int = pydantic.Field(4096, ge=300)
     hidden: int = pydantic.Field(128, ge=8)
     layers: int = pydantic.Field(4, ge=1)
     heads: int = pydantic.Field(4, ge=1)
-    dropout: float = pydantic.Field(0.0, ge=0, lt=1)
-    objective: Objective = Objective(text=0.0)
-    fit: Fit = Fit(epochs=2.0, learning_rate=2e-3, weight_decay=0.1)
+    dropout: float = pydantic.Field(0.1, ge=0, lt=1)
+    objective: Objective = Objective(rating=0.0, scale=1.0, squared=1.0, answer=0.2)
+    fit: Fit = Fit(
+        epochs=2.0,
+        step_tokens=2048,  # four times as many steps as with 8192, and better after each pass
+        learning_rate=1e-3,
+        weight_decay=0.1,
+        validate_steps=250,
+    )
 
 
 class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid"):

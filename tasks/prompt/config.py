@@ -12,11 +12,12 @@ class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     template: Template = Compact()
     choice: Literal["recent", "top", "mixed"] = "recent"  # which known ratings are shown
-    context_films: int = pydantic.Field(40, ge=1)
+    context_films: int = pydantic.Field(30, ge=1)
     context_tokens: int | None = pydantic.Field(None, ge=16)  # whole lines within that many
     learn_from: Literal["history", "targets"] = "history"
-    step: int = pydantic.Field(20, ge=1)  # ratings learnt from each window of a history
+    step: int = pydantic.Field(30, ge=1)  # ratings learnt from each window of a history
     windows: int | None = pydantic.Field(None, ge=1)  # the latest of each user; None: all
+    answer_order: Literal["best", "given"] = "best"  # of a list to be learnt: best rated first
     list_length: int = pydantic.Field(10, ge=1)
     # When a target's facts are told: before the rating itself, or at the end of the earlier folds,
     # which is what baselines know that are fitted on them. Lines that are shown always have the

@@ -103,7 +103,9 @@ def plan_targets(rows: Rows, fold: str, kind: Kind, config: Prompt) -> Plan:
 
 
 def _asked(rows: Rows, pool: Ragged, kind: Kind, config: Prompt) -> Ragged:
-    return pool if kind == "rate" else _best(rows, pool, config.list_length)
+    if kind == "rate" or config.answer_order == "given":
+        return pool
+    return _best(rows, pool, config.list_length)
 
 
 def within_tokens(plan: Plan, line_tokens: Ints, most: int) -> Plan:

@@ -15,6 +15,7 @@ from transformers import AutoTokenizer
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
+from tasks.prompt.database import NAME, write_database
 from tasks.prompt.examples import lay_out, part
 from tasks.prompt.facts import Facts, facts_before
 from tasks.prompt.lines import Wording
@@ -150,6 +151,9 @@ def write_shards(
     table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
     writer.write(table, lambda rows: plan_examples(rows, config))
     writer.write_films(table)
+    if config.template.wording == "original":
+        lists = pl.scan_parquet(draft / "shard-*.parquet").filter(pl.col("kind") == "recommend")
+        write_database(lists.collect(), draft / NAME)
     return histories.notes | writer.notes()
 
 

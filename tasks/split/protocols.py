@@ -57,4 +57,61 @@ class LeaveLast(Ordered, frozen=True, extra="forbid"):
         return self.ordered(ratings).with_columns(fold=fold, part=part)
 
 
-Split = Annotated[LeaveLast, pydantic.Field(discriminator="protocol")]
+class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """The original's selection: top-rated films only, in no order of time.
+
+    Of the first `users` users with more than `over` ratings, the `top` best rated films (of
+    equals the larger film id) are shuffled; the first `answers` are the answer, the rest the
+    context. The original learnt from all users; here a seeded share of them is held out, so that
+    something can be measured.
+    """
+
+    protocol: Literal["legacy"] = "legacy"
+    users: int = pydantic.Field(1000, ge=1)
+    over: int = pydantic.Field(100, ge=1)
+    top: int = pydantic.Field(40, ge=2)
+    answers: int = pydantic.Field(10, ge=1)
+    validation_users: float = pydantic.Field(0.1, ge=0, le=1)
+    test_users: float = pydantic.Field(0.2, ge=0, le=1)
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """As it stands in the leaderboard."""
+        return "legacy"
+
+    def mark(self, ratings: pl.LazyFrame) -> pl.LazyFrame:
+        """Add position, fold and part to every rating; what is not selected is unused."""
+        of_user = pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")
+        shuffled = pl.struct("user_id", "film_id").hash(self.seed)
+        drawn = pl.col("user_id").hash(self.seed + 1) % 10_000 / 10_000
+        many = pl.len().over("user_id") > self.over
+        kept = many & (pl.col("user_id").rank("dense").over(many) <= self.users)
+        ranked = ratings.sort(
+            "user_id", "rating", "film_id", descending=[False, True, True]
+        ).with_columns(selected=kept & (of_user < self.top))
+        ordered = ranked.sort(
+            "user_id", "selected", shuffled, "film_id", descending=[False, True, False, False]
+        )
+        chosen, answer = pl.col("selected"), of_user < self.answers
+        fold = (
+            pl.when(~chosen)
+            .then(pl.lit("unused"))
+            .when(drawn < self.test_users)
+            .then(pl.lit("test"))
+            .when(drawn < self.test_users + self.validation_users)
+            .then(pl.lit("validation"))
+            .otherwise(pl.lit("train"))
+        )
+        part = pl.when(chosen & answer).then(pl.lit("target")).otherwise(pl.lit("context"))
+        # Context first: what is shown stands before what is asked.
+        return (
+            ordered.with_columns(fold=fold, part=part)
+            .sort(
+                "user_id", "selected", "part", maintain_order=True, descending=[False, True, False]
+            )
+            .with_columns(position=of_user)
+        )
+
+
+Split = Annotated[LeaveLast | Legacy, pydantic.Field(discriminator="protocol")]
