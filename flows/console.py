@@ -39,7 +39,7 @@ def announce(run_id: str, report: Report, store: Store) -> None:
         table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(*row.values())
-    console = Console(width=110)
+    console = Console(width=100)
     console.print(table)
     console.print(f"report: {page}\nquery:  make sql q='select * from latest'", highlight=False)
     create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
@@ -57,7 +57,7 @@ def best_first(store: Store, run_id: str) -> list[dict[str, str]]:
     for predictor, metric, k, value, low, high in leaderboard(metric_file(store), run_id):
         row = found.setdefault(predictor, {"predictor": predictor} | dict.fromkeys(SHOWN, ""))
         if metric in SHOWN and k == SHOWN[metric]:
-            row[metric] = f"{value:.4f} {low:.4f}-{high:.4f}"
+            row[metric] = f"{value:.4f} {low:.3f}-{high:.3f}"
         if metric == "rmse":
             order[predictor] = value
     return [found[name] for name in sorted(found, key=lambda name: (order.get(name, 9.0), name))]
