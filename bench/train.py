@@ -12,16 +12,25 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-ALWAYS = ("original", "trl", "trl, not packed", "+ shared context")
-PIECES = ("own loop", "+ loss on ratings only", "+ fused attention", "+ packing")
+OWN = "+ logits of the scale only"
+ALWAYS = ("original", "trl", "trl, not packed", OWN)
+PIECES = (
+    "own loop",
+    "+ loss on ratings only",
+    "+ fused attention",
+    "+ packing",
+    "+ shared context",
+)
 ROOT = Path(__file__).resolve().parent.parent
 Figures = dict[str, float]
 
 
-def measured(peer: str, shape: str, runs: int) -> Figures:
+def measured(peer: str, shape: str, weights: Path, runs: int) -> Figures:
     """Samples a second and peak memory of one way on one shape, in a new process."""
-    command = [sys.executable, "-m", "bench.train_peers", peer, shape, "--runs", str(runs)]
+    command = [sys.executable, "-m", "bench.train_peers", peer, shape, str(weights)]
+    command += ["--runs", str(runs)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{peer} on {shape} failed: {done.stderr[-2000:]}")
@@ -35,12 +44,11 @@ def ratios(shape: str, found: dict[str, Figures]) -> Figures:
     """Our speed over the others', and our memory over the original's."""
     speed = {peer: figures["samples_per_second"] for peer, figures in found.items()}
     memory = {peer: figures["peak_bytes"] for peer, figures in found.items()}
-    own = "+ shared context"
     best_trl = max(speed["trl"], speed["trl, not packed"])
     return {
-        f"speedup_original_{shape}": speed[own] / speed["original"],
-        f"speedup_trl_{shape}": speed[own] / best_trl,
-        f"memory_ratio_{shape}": memory[own] / memory["original"],
+        f"speedup_original_{shape}": speed[OWN] / speed["original"],
+        f"speedup_trl_{shape}": speed[OWN] / best_trl,
+        f"memory_ratio_{shape}": memory[OWN] / memory["original"],
     }
 
 
@@ -59,7 +67,8 @@ def main() -> None:
     peers = ALWAYS if told.no_pieces else (ALWAYS[0], *PIECES, *ALWAYS[1:])
     figures: dict[str, object] = {}
     for shape in told.shapes:
-        found = {peer: measured(peer, shape, told.runs) for peer in peers}
+        with TemporaryDirectory() as weights:
+            found = {peer: measured(peer, shape, Path(weights), told.runs) for peer in peers}
         figures |= {f"{shape}: {peer}": value for peer, value in found.items()}
         figures |= ratios(shape, found)
     if told.root:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from datasets import Dataset, disable_progress_bars
+from peft import PeftModel
 from tokenizers import Tokenizer, models
 from transformers import (
     PreTrainedTokenizerFast,
@@ -19,8 +20,6 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
 from tasks.meter import metered
@@ -29,6 +28,7 @@ from tasks.model.recipes import Fit, Objective
 
 STEP = 4  # samples of an optimiser step, as the original has them
 ONLY_RATINGS = Objective(squared=0)
+OVER_SCALE = Objective(rating=0, scale=1, squared=0)
 WHOLE_PROMPT = Objective(squared=0, text=1, mean="tokens")
 COMMON: dict[str, Any] = {
     "learning_rate": 1e-3,
@@ -70,7 +70,7 @@ def texts(shape: Shape, count: int) -> list[dict[str, list[int]]]:
     return found
 
 
-def original(shape: Shape, runs: int) -> list[float]:
+def original(model: PeftModel, shape: Shape, runs: int) -> list[float]:
     """The notebooks' recipe as written: batch 1 by 4, the whole prompt, activations recomputed."""
     found = texts(shape, STEP * (1 + runs))
     data = Dataset.from_list(
@@ -85,16 +85,19 @@ def original(shape: Shape, runs: int) -> list[float]:
             max_steps=1 + runs,
         )
         clock = Clock()
-        Trainer(new_model(shape), arguments, train_dataset=data, callbacks=[clock]).train()
+        Trainer(model, arguments, train_dataset=data, callbacks=[clock]).train()
     return [STEP / seconds for seconds in clock.seconds[1:]]
 
 
-def trl(shape: Shape, runs: int, *, packing: bool = True) -> list[float]:
+def trl(model: PeftModel, shape: Shape, runs: int, *, packing: bool = True) -> list[float]:
     """TRL's SFTTrainer: loss on the completion, samples packed, nothing recomputed.
 
     Without flash attention, which BLOOM has not, packed samples see one another there; for speed
     that makes no difference.
     """
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
     found = texts(shape, STEP * (1 + runs))
     width = max(len(text["input_ids"]) for text in found)
     with TemporaryDirectory() as folder:
@@ -110,7 +113,7 @@ def trl(shape: Shape, runs: int, *, packing: bool = True) -> list[float]:
         )
         clock = Clock()
         trainer = SFTTrainer(
-            new_model(shape),
+            model,
             arguments,
             train_dataset=Dataset.from_list(found),
             processing_class=_tokenizer(),
@@ -123,6 +126,7 @@ def trl(shape: Shape, runs: int, *, packing: bool = True) -> list[float]:
 
 
 def own(
+    model: PeftModel,
     shape: Shape,
     runs: int,
     *,
@@ -143,7 +147,7 @@ def own(
         warmup=100,
         validate_steps=None,
     )
-    model, speeds = new_model(shape), []
+    speeds = []
     for run in range(1 + runs):
         examples = samples(shape, shape.users, shared=shared, seed=run)
         with TemporaryDirectory() as folder:
@@ -160,7 +164,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>")
 
 
-PEERS: dict[str, Callable[[Shape, int], list[float]]] = {
+PEERS: dict[str, Callable[[PeftModel, Shape, int], list[float]]] = {
     "original": original,
     "trl": trl,
     "trl, not packed": partial(trl, packing=False),
@@ -169,6 +173,7 @@ PEERS: dict[str, Callable[[Shape, int], list[float]]] = {
     "+ fused attention": partial(own, shared=False, packed=False),
     "+ packing": partial(own, shared=False),
     "+ shared context": own,
+    "+ logits of the scale only": partial(own, objective=OVER_SCALE),
 }
 
 
@@ -177,12 +182,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("peer", choices=PEERS)
     parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("weights", type=Path, help="a folder for the random weights")
     parser.add_argument("--runs", type=int, default=5)
     told = parser.parse_args()
     disable_progress_bars()
     warnings.simplefilter("ignore")
+    shape = SHAPES[told.shape]
+    model = new_model(shape, told.weights)
     with metered() as cost:
-        speeds = PEERS[told.peer](SHAPES[told.shape], told.runs)
+        speeds = PEERS[told.peer](model, shape, told.runs)
     found = {"samples_per_second": statistics.median(speeds), "peak_bytes": cost["peak_bytes"]}
     print(json.dumps(found | {"runs": speeds}))
 

@@ -5,6 +5,7 @@ are drawn; how many a line has is as BLOOM's and bloom-mini's tokenizers have it
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,18 @@ SCHEMA = pa.schema(
 )
 
 
-def new_model(shape: Shape) -> PeftModel:
-    """The original's adapter on random weights."""
+def new_model(shape: Shape, folder: Path) -> PeftModel:
+    """The original's adapter on random weights, which are kept in the folder and loaded from it.
+
+    So every way begins with what loading a base model leaves in memory, and no more.
+    """
+    if not (folder / "config.json").exists():
+        _random(shape).save_pretrained(str(folder))
+    base = BloomForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    return attach(base.requires_grad_(False), Lora(), seed=0)
+
+
+def _random(shape: Shape) -> BloomForCausalLM:
     torch.manual_seed(0)
     config = BloomConfig(
         vocab_size=shape.vocabulary,
@@ -71,7 +82,7 @@ def new_model(shape: Shape) -> PeftModel:
         n_head=shape.heads,
         use_cache=False,
     )
-    return attach(BloomForCausalLM(config), Lora(), seed=0)
+    return BloomForCausalLM(config)
 
 
 def trie_of(shape: Shape) -> RatingTrie:

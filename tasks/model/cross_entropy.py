@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LOGITS = 1 << 25  # at most this many at once: 128 MiB in fp32
+LOGITS = 1 << 23  # at most this many at once: 32 MiB in fp32, and thrice that with gradients
 
 
 def cross_entropy(hidden: Tensor, head: nn.Linear, tokens: Tensor, weights: Tensor) -> Tensor:
