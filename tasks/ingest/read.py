@@ -1,5 +1,6 @@
 """Reads one producer's files into typed columns; a line that cannot be typed becomes a reject."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +83,8 @@ def _columns(layout: Layout, kind: Kind) -> tuple[str, ...]:
 
 
 def _header(file: Path, layout: Layout) -> list[str]:
-    with file.open(encoding="utf-8-sig", errors="replace") as opened:
-        return opened.readline().rstrip("\r\n").split(layout.separator)
+    with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
+        return next(csv.reader(opened, delimiter=layout.separator), [])
 
 
 def _text(file: Path, layout: Layout) -> pl.LazyFrame:
