@@ -1,12 +1,38 @@
 """Settings of the baseline room."""
 
+from typing import Literal
+
 import pydantic
+
+Rated = Literal[
+    "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean", "item_knn",
+    "item_mean", "matrix_factorisation", "user_mean",
+]  # fmt: skip
+Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 
 
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """How strongly the biases are damped, in ratings; how long the lists are."""
+    """Which baselines there are, and how they are fitted.
 
+    Neighbours and factors are LensKit's; what is not said here is its default.
+    """
+
+    rated: tuple[Rated, ...] = (
+        "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean",
+        "item_knn", "item_mean", "matrix_factorisation", "user_mean",
+    )  # fmt: skip
+    listed: tuple[Listed, ...] = ("ease", "implicit_item_knn", "implicit_mf", "popularity")
     item_damping: float = pydantic.Field(2, ge=0)
     user_damping: float = pydantic.Field(20, ge=0)
     sweeps: int = pydantic.Field(20, ge=1)
+    context_films: int = pydantic.Field(30, ge=1)
+    factors: int = pydantic.Field(50, ge=1)
+    neighbours: int = pydantic.Field(20, ge=1)
+    funk_epochs: int = pydantic.Field(250, ge=1)
+    funk_regularisation: float = pydantic.Field(0.02, ge=0)
+    list_neighbours: int = pydantic.Field(100, ge=1)
+    list_factors: int = pydantic.Field(32, ge=1)
+    list_weight: float = pydantic.Field(10, gt=0)
+    ease_regularisation: float = pydantic.Field(200, gt=0)
     list_length: int = pydantic.Field(10, ge=1)
+    seed: int = 42

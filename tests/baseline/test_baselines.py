@@ -1,0 +1,87 @@
+"""Baselines reproduce figures known from elsewhere, and see nothing of what they guess."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.baseline.config import Baseline
+from tasks.baseline.task import predict_baselines
+
+MEANS = Baseline(
+    rated=(
+        "bias",
+        "constant",
+        "context_mean",
+        "context_median",
+        "global_mean",
+        "item_mean",
+        "user_mean",
+    ),
+    listed=("popularity",),
+)  # fmt: skip
+
+
+def errors(predictions, predictor):
+    table = predictions.scan("ratings").filter(fold="test", predictor=predictor).collect()
+    error = table["mean"] - table["rating"].cast(pl.Float64)
+    return error.pow(2).mean() ** 0.5, error.abs().mean(), (error.abs() <= 0.5).mean()
+
+
+def test_means_and_biases_on_ml_latest_small(house, small):
+    trusted, histories = small
+    config = MEANS.model_copy(update={"user_damping": 10.0})
+    made = predict_baselines.fn(histories, trusted, config=config, store=house)
+    assert errors(made, "global_mean")[:2] == pytest.approx((1.1011, 0.8967), abs=0.0002)
+    assert errors(made, "user_mean")[:2] == pytest.approx((1.0216, 0.7847), abs=0.0002)
+    assert errors(made, "bias") == pytest.approx((0.9388, 0.7164, 0.450), abs=0.0005)
+
+
+def test_the_bias_model_on_movielens_100k(house, ml_100k):
+    trusted, histories = ml_100k
+    made = predict_baselines.fn(histories, trusted, config=MEANS, store=house)
+    assert errors(made, "bias")[:2] == pytest.approx((1.0238, 0.8198), abs=0.0002)
+
+
+def test_lenskit_on_movielens_100k(house, ml_100k):
+    trusted, histories = ml_100k
+    config = Baseline(rated=("item_knn", "matrix_factorisation"), listed=("ease", "popularity"))
+    made = predict_baselines.fn(histories, trusted, config=config, store=house)
+    factors, neighbours = errors(made, "matrix_factorisation"), errors(made, "item_knn")
+    assert factors[:2] == pytest.approx((1.0103, 0.7986), abs=0.002)
+    assert neighbours[:2] == pytest.approx((1.0152, 0.7973), abs=0.002)
+    targets = histories.scan("histories").filter(fold="test").select("user_id", "film_id")
+    hits = made.scan("lists").join(targets, on=["user_id", "film_id"]).group_by("predictor").len()
+    recall = {name: n / 9430 for name, n in hits.collect().iter_rows()}
+    assert recall == pytest.approx({"ease": 0.1275, "popularity": 0.0726}, abs=0.005)
+
+
+def test_no_guess_changes_with_the_ratings_to_be_guessed(house, small, store):
+    from tasks.artifacts import Histories
+
+    trusted, histories = small
+
+    def write(draft):
+        is_test = (pl.col("fold") == "test") & (pl.col("part") == "target")
+        flipped = pl.when(is_test).then(5.5 - pl.col("rating")).otherwise(pl.col("rating"))
+        table = histories.scan("histories").with_columns(flipped.cast(pl.Float32).alias("rating"))
+        table.collect().write_parquet(draft / "histories.parquet")
+        return histories.notes
+
+    other = store.build(Histories, recipe={"flipped": True}, write=write)
+    both = [
+        predict_baselines.fn(told, trusted, config=MEANS, store=at)
+        for told, at in ((histories, house), (other, store))
+    ]
+    first, second = (made.scan("ratings").drop("rating").collect() for made in both)
+    assert first.equals(second)
+    assert both[0].scan("lists").collect().equals(both[1].scan("lists").collect())
+
+
+def test_lists_name_only_what_the_user_has_not_rated(house, small):
+    trusted, histories = small
+    made = predict_baselines.fn(histories, trusted, config=MEANS, store=house)
+    known = histories.scan("histories").filter(pl.col("fold") != "test")
+    lists = made.scan("lists").collect()
+    assert lists.lazy().join(known, on=["user_id", "film_id"]).collect().is_empty()
+    assert set(lists.group_by("user_id").len()["len"]) == {10}
+    assert lists["rank"].to_list() == list(np.tile(np.arange(1, 11), len(lists) // 10))
