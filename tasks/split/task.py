@@ -19,11 +19,22 @@ def split_histories(ratings: TrustedRatings, *, config: Split, store: Store) -> 
 
     def write(draft: Path) -> dict[str, Any]:
         marked = config.mark(ratings.scan("ratings")).collect()
-        known = marked.filter(pl.col("fold") == "train").select("film_id").unique()
-        marked.with_columns(cold=~pl.col("film_id").is_in(known["film_id"].implode())).select(
+        marked.with_columns(cold=_cold(marked)).select(
             *RATING, "position", "fold", "part", "cold"
         ).write_parquet(draft / "histories.parquet")
         notes = ratings.notes
         return {"dataset": notes["dataset"], "scale": notes["scale"], "protocol": config.name}
 
     return store.build(Histories, recipe=config, parents=[ratings], write=write)
+
+
+def _cold(marked: pl.DataFrame) -> pl.Expr:
+    """Whether no rating of the film lies in what the rating's fold may know of the folds before.
+
+    The train fold knows itself, validation knows train, and test knows both.
+    """
+    trained, validated = (
+        marked.filter(fold=fold)["film_id"].unique().implode() for fold in ("train", "validation")
+    )
+    new = ~pl.col("film_id").is_in(trained)
+    return new & ((pl.col("fold") != "test") | ~pl.col("film_id").is_in(validated))
