@@ -70,7 +70,9 @@ def best_row(history: list[Row]) -> Row:
 
 def some_of_validation(prompts: Prompts, fit: Fit) -> list[Example]:
     """So many of the validation fold's examples, drawn by the seed."""
-    known = Examples.read(prompts, "validation", fit.kinds)
+    # Where ratings are learnt, they decide which weights are kept: lists name the best rated only.
+    kinds = ("rate",) if "rate" in fit.kinds else fit.kinds
+    known = Examples.read(prompts, "validation", kinds)
     draw = np.random.default_rng(fit.seed)
     chosen = draw.permutation(len(known))[: fit.validation_examples]
     return known.take(np.sort(chosen))

@@ -41,7 +41,6 @@ def test_the_five_deployments_are_there_and_only_the_night_is_scheduled() -> Non
     assert named["nightly"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
-@pytest.mark.slow
 def test_a_worker_finishes_a_deployed_night_with_new_rows_in_the_metric_file(
     tmp_path: Path,
 ) -> None:
