@@ -34,7 +34,8 @@ def announce(run_id: str, report: Report, store: Store) -> None:
     """Print the leaderboard, where the report is, and how to ask further; in the UI as well."""
     rows = best_first(store, run_id)
     page = report.path.relative_to(store.root) / "report.html"
-    table = Table(title=f"run {run_id}, test fold, 95 % intervals", title_justify="left")
+    title = f"run {run_id}, test fold, 95 % intervals"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("predictor", *SHOWN):
         table.add_column(name, no_wrap=True)
     for row in rows:

@@ -25,11 +25,11 @@ def rescore(
 ) -> str:
     """Score an adapter, given by the beginning of its fingerprint, on the data it was trained on.
 
-    Without one, and with only one in the store, that one is taken. The settings of predict,
-    baseline and score are the profile's, with `changes` on top. Returns the run's id.
+    Without one, the newest is taken. The settings of predict, baseline and score are the
+    profile's, with `changes` on top. Returns the run's id. Raises StoreError where none fits.
     """
     settings, store = load(profile, changes), Store(store_root())
-    found = store.find(Adapter, adapter)
+    found = store.find(Adapter, adapter or newest(store))
     data = Prepared(
         raw=store.parent(RawRatings, found),
         ratings=store.parent(TrustedRatings, found),
@@ -38,3 +38,10 @@ def rescore(
         prompts=store.parent(Prompts, found),
     )
     return finished(profile, settings, store, data, store.parent(Base, found), found)
+
+
+def newest(store: Store) -> str:
+    """The fingerprint of the adapter that was finished last; empty where there is none."""
+    manifests = (store.root / Adapter.home / Adapter.kind()).glob("[!.]*/manifest.json")
+    last = max(manifests, key=lambda file: file.stat().st_mtime, default=None)
+    return last.parent.name if last else ""

@@ -71,7 +71,7 @@ class Store:
         fingerprint = _digest(json.dumps(identity, sort_keys=True).encode())
         with self._alone(kind, fingerprint):
             if found := self._intact(kind, fingerprint):
-                log.info("%-16s reused", kind.kind())
+                _tell(found)
                 return found
             draft = self._folder(kind) / f".draft-{fingerprint}"
             if draft.exists() and not resumable:
@@ -87,8 +87,9 @@ class Store:
             )
             os.rename(draft, self._folder(kind) / fingerprint)
             _sync(self._folder(kind))
-            log.info("%-16s built in %.1f s", kind.kind(), cost["seconds"])
-            return kind(self._folder(kind) / fingerprint, fingerprint)
+            built = kind(self._folder(kind) / fingerprint, fingerprint)
+            _tell(built)
+            return built
 
     def find(self, kind: type[A], fingerprint: str) -> A:
         """A finished artifact by its fingerprint, or by the beginning of one.
@@ -144,6 +145,13 @@ class Store:
         with open(self._folder(kind) / f".lock-{fingerprint}", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _tell(artifact: Artifact) -> None:
+    """One line a stage: name, rows, the seconds that building it took, built now or reused."""
+    rows = f"{int(artifact.cost['rows']):,} rows" if artifact.tables else ""
+    how = "reused" if artifact.reused else "built"
+    log.info("%-16s %15s %8.1f s  %s", artifact.kind(), rows, artifact.cost["seconds"], how)
 
 
 def _digest(data: bytes) -> str:
