@@ -101,11 +101,12 @@ def _site(folder: Path) -> dict[str, Any]:
 
 
 def _broken(result: Any) -> int:  # noqa: ANN401
-    if result.exception_info.get("raised_exception"):
-        raise SuiteError(
-            f'rule "{result.expectation_config.meta["rule"]}" could not be evaluated: '
-            f"{result.exception_info['exception_message']}"
-        )
+    told = result.exception_info  # one account, or one a metric where a metric failed
+    accounts = [told] if "raised_exception" in told else list(told.values())
+    raised = [a["exception_message"] for a in accounts if a["raised_exception"]]
+    if raised:
+        rule = result.expectation_config.meta["rule"]
+        raise SuiteError(f'rule "{rule}" could not be evaluated: {raised[0]}')
     return int(result.result["observed_value"])
 
 
