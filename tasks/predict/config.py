@@ -20,6 +20,34 @@ class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     rows_at_once: int = pydantic.Field(32, ge=1, exclude=True)  # halved when memory runs out
 
 
+class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """The collaborative retriever, and how many candidates it names for each user."""
+
+    predictor: str = "ease"
+    regularisation: float = pydantic.Field(200.0, gt=0)
+    films: int = pydantic.Field(10_000, ge=1)  # the most rated: memory grows with their square
+    candidates: int = pydantic.Field(30, ge=1)
+
+
+class Rank(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """The lists that are made of the candidates."""
+
+    predictor: str = "llm_ranked"
+    list_length: int = pydantic.Field(10, ge=1)
+
+
+class FreeText(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """Generation as the original notebooks had it, for comparison: greedy, and cut off."""
+
+    predictor: str = "llm_free_text"
+    list_length: int = pydantic.Field(10, ge=1)
+    new_tokens: int = pydantic.Field(200, ge=1)
+    repetition_penalty: float = pydantic.Field(1.2, ge=1)
+    users: int | None = pydantic.Field(None, ge=1)  # the first of the test fold; None: all
+    users_per_part: int = pydantic.Field(256, ge=1)
+    rows_at_once: int = pydantic.Field(32, ge=1, exclude=True)
+
+
 class Ask(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Who asks for films: a user of the data, or somebody who tells a history by hand."""
 

@@ -1,6 +1,6 @@
 """Cuts a night's work into parts, each of which is finished or done again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,12 +32,15 @@ class Part(NamedTuple):
     examples: pa.Table
 
 
-def parts_of(prompts: Prompts, users: int) -> Iterator[Part]:
-    """All that is asked for, at most so many users at a time: ratings, and lists for the test."""
+def parts_of(prompts: Prompts, users: int, more: Sequence[str] = ()) -> Iterator[Part]:
+    """All that is asked for, at most so many users at a time: ratings, and lists for the test.
+
+    `more` names columns that are wanted beside those of tokens.
+    """
     for shard, file in enumerate(prompts.files("examples")):
         for kind, fold in (("rate", "validation"), ("rate", "test"), ("recommend", "test")):
             wanted = (pc.field("fold") == fold) & (pc.field("kind") == kind)
-            table = pq.read_table(file, columns=COLUMNS, filters=wanted)
+            table = pq.read_table(file, columns=[*COLUMNS, *more], filters=wanted)
             for first in range(0, len(table), users):
                 name = f"{kind}-{fold}-{shard:05}-{first:06}.parquet"
                 yield Part(name, kind, table.slice(first, users))

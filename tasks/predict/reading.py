@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tasks.artifacts import Adapter, Base
-from tasks.model.blocks import Blocks, Layout, fill_rows, lay_out, stack
-from tasks.model.examples import Example
+from tasks.model.blocks import ANSWER, Blocks, Layout, fill_rows, lay_out, stack
+from tasks.model.examples import Example, Spans
 from tasks.model.forward import hidden_states, output_layer
 from tasks.model.load import load_adapted
 from tasks.model.ratings import RatingTrie
@@ -19,6 +19,7 @@ from tasks.model.ratings import RatingTrie
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 R = TypeVar("R")
+TOKENS = 1024  # whose logits over the whole vocabulary are held at once
 COLUMNS = 64  # rows are as wide as a multiple of that, so that a row's numbers are its own
 
 
@@ -37,18 +38,34 @@ class Reader:
         ends = np.cumsum([len(layout.ratings) for layout in layouts])
         found = np.empty((int(ends[-1]), len(self.trie.scale)))
         for rows in _alike(layouts, self.row_tokens):
-            for part, blocks in self._passes(layouts, rows):
+            for part, log_p in self._passes(layouts, rows, self._pass):
                 at = [np.arange(ends[i] - len(layouts[i].ratings), ends[i]) for i in sorted(part)]
-                found[np.concatenate(at)] = blocks
+                found[np.concatenate(at)] = log_p
         return found
 
+    def read_texts(self, examples: Sequence[Example]) -> Floats:
+        """Log-probability of every branch as a text, in the order of the examples."""
+        whole = [as_text(example) for example in examples]
+        layouts = [lay_out(example, ((),), (ANSWER,)) for example in whole]
+        lengths = np.array([len(branch) for e in examples for branch in e.branches])
+        ends = np.cumsum([len(layout.next_at) for layout in layouts])
+        found = np.empty(int(ends[-1]))
+        for rows in _alike(layouts, self.row_tokens):
+            for part, log_p in self._passes(layouts, rows, self._text_pass):
+                at = [np.arange(ends[i] - len(layouts[i].next_at), ends[i]) for i in sorted(part)]
+                found[np.concatenate(at)] = log_p
+        return np.add.reduceat(found, np.cumsum(lengths) - lengths)
+
     def _passes(
-        self, layouts: Sequence[Layout], rows: Sequence[list[int]]
+        self,
+        layouts: Sequence[Layout],
+        rows: Sequence[list[int]],
+        read: Callable[[Blocks], Floats],
     ) -> Iterator[tuple[list[int], Floats]]:
         """The examples of one forward pass after the other, with what was read of them."""
 
         def run(some: Sequence[list[int]]) -> tuple[list[int], Floats]:
-            return [i for row in some for i in row], self._pass(stack(layouts, some, COLUMNS))
+            return [i for row in some for i in row], read(stack(layouts, some, COLUMNS))
 
         for first in range(0, len(rows), self.rows_at_once):
             yield from halving(rows[first : first + self.rows_at_once], run)
@@ -59,6 +76,18 @@ class Reader:
         hidden = hidden_states(self.model, blocks)[blocks.probes]
         log_p = self.trie.log_probabilities(hidden, output_layer(self.model))
         return log_p.double().cpu().numpy()
+
+    @torch.inference_mode()
+    def _text_pass(self, blocks: Blocks) -> Floats:
+        blocks = blocks.to(next(self.model.parameters()).device)
+        hidden, head = hidden_states(self.model, blocks), output_layer(self.model)
+        found = []
+        for at, token in zip(
+            blocks.next_at.split(TOKENS), blocks.next_token.split(TOKENS), strict=True
+        ):
+            log_p = torch.log_softmax(head(hidden[at]).float(), -1)
+            found.append(log_p.gather(1, token[:, None])[:, 0].double().cpu().numpy())
+        return np.concatenate(found)
 
 
 def load_merged(base: Base, adapter: Adapter) -> nn.Module:
@@ -80,6 +109,15 @@ def open_ended(example: Example) -> Example:
         return example
     branches = [example.branches[b][:end] for b, end in zip(spans.branch, spans.start, strict=True)]
     return Example(example.prefix, branches, replace(spans, end=spans.start))
+
+
+def as_text(example: Example) -> Example:
+    """The same with nothing but the text of its branches to be told, from end to end."""
+    n = len(example.branches)
+    ends = np.array([len(branch) for branch in example.branches])
+    nothing = np.full(n, np.nan, np.float32)
+    spans = Spans(np.arange(n, dtype=np.int16), np.zeros(n, np.int64), ends, nothing)
+    return replace(example, spans=spans)
 
 
 def halving(items: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:

@@ -85,11 +85,11 @@ def no_ratings(scale: Sequence[float]) -> pl.DataFrame:
 
 
 def list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:
-    """The table `lists` of the artifact."""
-    named = pl.lit(predictor).alias("predictor")
-    return lists.select(named, *LIST, pl.lit(None, pl.String).alias("failure")).sort(
-        "predictor", "fold", "user_id", "rank"
-    )
+    """The table `lists` of the artifact; where no failure is told, there was none."""
+    failure = pl.col("failure") if "failure" in lists.columns else pl.lit(None)
+    return lists.select(
+        pl.lit(predictor).alias("predictor"), *LIST, failure.cast(pl.String).alias("failure")
+    ).sort("predictor", "fold", "user_id", "rank")
 
 
 def _matrix(column: pl.Series, width: int) -> Floats:

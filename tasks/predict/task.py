@@ -6,7 +6,7 @@ from typing import Any
 from prefect import task
 
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, TrustedRatings
-from tasks.predict.config import Ask, Predict
+from tasks.predict.config import Ask, FreeText, Predict, Rank, Retrieve
 from tasks.store import Store
 
 
@@ -34,6 +34,80 @@ def predict(
 
     parents = [adapter, base, prompts, histories, *([calibrated] if calibrated else [])]
     return store.build(Predictions, recipe=config, parents=parents, write=write, resumable=True)
+
+
+@task
+def write_freely(
+    adapter: Adapter,
+    base: Base,
+    prompts: Prompts,
+    histories: Histories,
+    *,
+    config: FreeText,
+    store: Store,
+) -> Predictions:
+    """The lists that the model writes when nothing holds it, each failure with its name."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.predict.free_text import write_free_lists
+
+        return write_free_lists(draft, adapter, base, prompts, histories, config)
+
+    parents = [adapter, base, prompts, histories]
+    return store.build(Predictions, recipe=config, parents=parents, write=write)
+
+
+@task
+def retrieve(histories: Histories, *, config: Retrieve, store: Store) -> Predictions:
+    """The candidates of every user of the validation and the test fold, as lists."""
+
+    def write(draft: Path) -> None:
+        from tasks.predict.retrieving import write_candidates_of
+
+        write_candidates_of(draft, histories, config)
+
+    return store.build(Predictions, recipe=config, parents=[histories], write=write)
+
+
+@task
+def weigh(
+    adapter: Adapter, base: Base, candidates: Prompts, *, config: Predict, store: Store
+) -> Predictions:
+    """Each user's candidates as a list, by how likely the model finds their lines."""
+
+    def write(draft: Path) -> None:
+        from tasks.predict.weighing import weigh_all
+
+        weigh_all(draft, adapter, base, candidates, config)
+
+    parents = [adapter, base, candidates]
+    return store.build(Predictions, recipe=config, parents=parents, write=write, resumable=True)
+
+
+@task
+def rank(
+    histories: Histories,
+    ratings: TrustedRatings,
+    retrieved: Predictions,
+    rated: Predictions,
+    weighed: Predictions,
+    *,
+    config: Rank,
+    store: Store,
+) -> Predictions:
+    """The retriever's lists, and those of its candidates that the language model has ranked.
+
+    `rated` and `weighed` are what the model makes of the prompts that `write_candidates` wrote
+    for `retrieved`.
+    """
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.predict.ranking import write_ranking
+
+        return write_ranking(draft, histories, ratings, retrieved, rated, weighed, config)
+
+    parents = [histories, ratings, retrieved, rated, weighed]
+    return store.build(Predictions, recipe=config, parents=parents, write=write)
 
 
 @task

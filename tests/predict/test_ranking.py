@@ -1,0 +1,151 @@
+"""Retrieve, then rank: EASE as published, only news proposed, a mix that earns its place."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from tasks.artifacts import Predictions
+from tasks.model.load import load_adapted
+from tasks.predict.config import Predict, Rank, Retrieve
+from tasks.predict.retrieving import ease
+from tasks.predict.tables import LIST, list_table, no_ratings
+from tasks.predict.task import predict, rank, retrieve, weigh
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_candidates
+from tasks.wording import Compact
+
+
+def test_ease_is_the_best_linear_model_without_a_diagonal():
+    """Each column is a ridge regression on the other films, solved here one by one."""
+    rated = (np.random.default_rng(0).random((40, 7)) < 0.4).astype(float)
+    weights = ease(rated, 3.0)
+    for film in range(7):
+        others = np.delete(rated, film, axis=1)
+        gram = others.T @ others + 3.0 * np.eye(6)
+        expected = np.linalg.solve(gram, others.T @ rated[:, film])
+        assert np.allclose(np.delete(weights[:, film], film), expected)
+        assert weights[film, film] == 0
+
+
+@pytest.fixture(scope="module")
+def retrieved(house, histories):
+    return retrieve.fn(histories, config=Retrieve(candidates=8), store=house)
+
+
+@pytest.mark.parametrize("fold", ["validation", "test"])
+def test_only_news_is_proposed(retrieved, histories, fold):
+    lists = retrieved.scan("lists").filter(fold=fold).collect()
+    rows = histories.scan("histories").collect()
+    later = {"validation": ["validation", "test"], "test": ["test"]}[fold]
+    seen = rows.filter(~pl.col("fold").is_in(later))
+    assert lists["user_id"].n_unique() == 24
+    assert lists.group_by("user_id").len()["len"].unique().to_list() == [8]
+    assert lists.join(seen, on=["user_id", "film_id"]).is_empty()
+
+
+def test_the_model_rates_every_candidate(
+    house, histories, trusted, tokenizer, adapter, base, prompts, retrieved
+):
+    wording = Prompt.model_validate(prompts.manifest["recipe"])
+    candidates = write_candidates.fn(
+        histories, trusted, tokenizer, retrieved, config=wording, store=house
+    )
+    config = Predict(list_length=4)
+    night = predict.fn(adapter, base, prompts, histories, config=config, store=house)
+    rated = predict.fn(
+        adapter, base, candidates, histories, config=config, store=house, calibrated=night
+    )
+    key = ["fold", "user_id", "film_id"]
+    lists = retrieved.scan("lists").select(key).collect()
+    assert rated.scan("ratings").select(key).collect().equals(lists.sort(key))
+    same = [json.loads((p.path / "calibration.json").read_text()) for p in (night, rated)]
+    assert same[0] == same[1]
+    weighed = weigh.fn(adapter, base, candidates, config=config, store=house)
+    found = rank.fn(
+        histories, trusted, retrieved, rated, weighed, config=Rank(list_length=5), store=house
+    )
+    sizes = found.scan("lists").group_by("predictor", "fold", "user_id").len().collect()
+    assert sizes["len"].unique().to_list() == [5]
+    assert sizes["predictor"].unique().sort().to_list() == ["ease", "llm_ranked"]
+
+
+@torch.no_grad()
+def test_likelihoods_equal_the_plain_path(
+    house, histories, trusted, tokenizer, adapter, base, prompts, retrieved
+):
+    wording = Prompt.model_validate(prompts.manifest["recipe"])
+    candidates = write_candidates.fn(
+        histories, trusted, tokenizer, retrieved, config=wording, store=house
+    )
+    found = weigh.fn(adapter, base, candidates, config=Predict(), store=house).scan("lists")
+    model, words = load_adapted(base, adapter), AutoTokenizer.from_pretrained(tokenizer.path)
+    lines = dict(candidates.scan("films").select("film_id", "line").collect().iter_rows())
+    contexts = candidates.scan("examples").filter(fold="test").select("user_id", "context")
+    for user, context in contexts.collect().iter_rows():
+        shown = words(context + Compact().recommend)["input_ids"]
+        for film, score in (
+            found.filter(fold="test", user_id=user).select("film_id", "score").collect().iter_rows()
+        ):
+            line = words(lines[film])["input_ids"]
+            logits = model(input_ids=torch.tensor([shown + line])).logits[0, len(shown) - 1 : -1]
+            log_p = torch.log_softmax(logits.double(), -1)[range(len(line)), line].sum().item()
+            assert score == pytest.approx(log_p, abs=1e-3)
+
+
+def rank_with(house, histories, trusted, retrieved, told):
+    """The lists and the mix where a model tells these numbers of the retrieved films."""
+    lists = retrieved.scan("lists").select("fold", "user_id", "film_id").collect()
+
+    def write(draft):
+        empty = no_ratings(histories.notes["scale"])
+        rated = lists.with_columns(mean=told, p_like=told, predictor=pl.lit("made"))
+        rated = pl.concat([empty, rated], how="diagonal").select(empty.columns)
+        rated.write_parquet(draft / "ratings.parquet")
+        list_table(LIST.to_frame(), "made").write_parquet(draft / "lists.parquet")
+
+    recipe = {"told": told.to_list()}
+    rated = house.build(Predictions, recipe=recipe, parents=[retrieved], write=write)
+    found = rank.fn(histories, trusted, retrieved, rated, retrieved, config=Rank(), store=house)
+    films = found.scan("lists").sort("predictor", "fold", "user_id", "rank").collect()
+    by_predictor = [some["film_id"].to_list() for some in films.partition_by("predictor")]
+    return by_predictor, json.loads((found.path / "mix.json").read_text())
+
+
+def hits_of(lists, histories):
+    targets = histories.scan("histories").filter(part="target").collect()
+    key = ["fold", "user_id", "film_id"]
+    joined = lists.join(targets, on=key, how="left", maintain_order="left")
+    return joined["rating_right"].is_not_null().cast(pl.Float64)
+
+
+def test_a_model_that_knows_is_heard(house, histories, trusted, retrieved):
+    lists = retrieved.scan("lists").collect()
+    noise = pl.Series(np.random.default_rng(0).random(len(lists)))
+    told = hits_of(lists, histories) + noise
+    (ease_films, mixed), mix = rank_with(house, histories, trusted, retrieved, told)
+    assert mix["validation_ndcg"] > mix["validation_ndcg_of_retriever"] + 0.1
+    assert mixed != ease_films
+
+
+def test_a_model_that_does_not_help_is_not_heard(house, histories, trusted, retrieved):
+    """Behind a retriever that names all hits first, nothing is left to be won."""
+    lists = retrieved.scan("lists").collect()
+    best = lists.with_columns(score=hits_of(lists, histories))
+    best = best.sort("fold", "user_id", "score", descending=[False, False, True])
+    best = best.with_columns(rank=pl.int_range(1, pl.len() + 1).over("fold", "user_id"))
+
+    def write(draft):
+        list_table(best.cast(dict(LIST.items()) | {"failure": pl.String}), "best").write_parquet(
+            draft / "lists.parquet"
+        )
+        no_ratings(histories.notes["scale"]).write_parquet(draft / "ratings.parquet")
+
+    perfect = house.build(Predictions, recipe={}, parents=[retrieved], write=write)
+    told = pl.Series(np.random.default_rng(0).random(len(lists)))
+    (alone, mixed), mix = rank_with(house, histories, trusted, perfect, told)
+    assert mix["validation_ndcg_of_retriever"] >= mix["validation_ndcg"]
+    assert mixed == alone
