@@ -94,9 +94,9 @@ def _unzipped(file: Path, folder: Path) -> None:
                     f"{file.name} holds {size} bytes, more than {MOST_BYTES}: not read"
                 )
             for member in members:
-                with archive.open(member) as inside:
-                    with (draft / PurePosixPath(member.filename).name).open("wb") as written:
-                        shutil.copyfileobj(inside, written)
+                target = draft / PurePosixPath(member.filename).name
+                with archive.open(member) as inside, target.open("wb") as written:
+                    shutil.copyfileobj(inside, written)
     except zipfile.BadZipFile as error:
         raise SourceError(f"{file.name} is no whole zip: {error}") from None
     os.rename(draft, folder)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pydantic
 from prefect import task
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from tasks.artifacts import RawRatings
 from tasks.ingest.fetch import UnreachableError, located

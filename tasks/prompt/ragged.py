@@ -25,7 +25,7 @@ class Ragged:
     def of(cls, rows: Sequence[Sequence[int]], dtype: type) -> "Ragged":
         """From lists of numbers."""
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        values = np.fromiter((x for row in rows for x in row), dtype, int(lengths.sum()))
+        values: NDArray = np.fromiter((x for r in rows for x in r), dtype, int(lengths.sum()))
         return cls.split(values, lengths)
 
     @classmethod
@@ -78,8 +78,8 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
 
 def join(parts: Sequence[Ragged]) -> Ragged:
     """Row by row, one behind the other: all parts have the same number of rows."""
-    lengths = sum(part.lengths for part in parts)
-    joined = Ragged.split(np.empty(int(np.sum(lengths)), parts[0].values.dtype), lengths)
+    lengths = np.sum([part.lengths for part in parts], axis=0)
+    joined = Ragged.split(np.empty(int(lengths.sum()), parts[0].values.dtype), lengths)
     at = joined.offsets[:-1]
     for part in parts:
         joined.values[ranges(at, part.lengths)] = part.values[part.offsets[0] : part.offsets[-1]]

@@ -1,6 +1,7 @@
 """Writes the examples of all users, a shard of users at a time, and the table of films."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Writer:
         self.config = config
         self.films = ratings.scan("films").collect()
         self.scale = ratings.notes["scale"]
-        loaded = AutoTokenizer.from_pretrained(tokenizer.path)
+        loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
         self.wording = Wording(config.template, loaded, self.films, self.scale)
         self.shards = 0
         self.counts: dict[str, int] = {}
@@ -171,9 +172,13 @@ def write_candidate_shards(
     lists = candidates.scan("lists").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         asked = _with_candidates(table, lists.filter(fold=fold), fold)
-        writer.write(asked, lambda rows, fold=fold: [plan_targets(rows, fold, "rate", config)])
+        writer.write(asked, partial(_candidates_of, fold=fold, config=config))
     writer.write_films(table)
     return histories.notes | writer.notes()
+
+
+def _candidates_of(rows: Rows, fold: str, config: Prompt) -> list[Plan]:
+    return [plan_targets(rows, fold, "rate", config)]
 
 
 def _with_candidates(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.DataFrame:

@@ -53,9 +53,10 @@ def evaluate(relations: Mapping[str, str], docs: Path) -> list[Outcome]:
 
 def run_suite(relations: Mapping[str, str], docs: Path) -> dict[str, int]:
     """The number of broken rows by rule, in this process."""
-    import great_expectations as gx
+    import great_expectations
     from sqlalchemy.dialects import registry
 
+    gx: Any = great_expectations  # what it returns carries types that do not fit
     registry.register("duckdb.staying", "tasks.validate.dialect", "StayingDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 
 from tasks.artifacts import FILM, RATING, RawRatings
+from tasks.validate.config import Validate
 from tasks.validate.expectations import Outcome, evaluate
 from tasks.validate.rules import RULES, Rule
 
@@ -16,17 +17,11 @@ _DETAIL = {
 }
 
 
-class Limits(Protocol):
-    """What of the settings matters here."""
-
-    most_set_aside: float
-
-
 class UnfitDataError(Exception):
     """The data is not fit to be learnt from."""
 
 
-def sift(raw: RawRatings, draft: Path, *, now: datetime, config: Limits) -> dict[str, Any]:
+def sift(raw: RawRatings, draft: Path, *, now: datetime, config: Validate) -> dict[str, Any]:
     """Write trusted ratings, films and the quarantine into `draft`; return the account.
 
     Of several ratings of a film by a user the newest is kept, the last line of equals.
@@ -125,7 +120,7 @@ def _count(db: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(db.execute(query).fetchall()[0][0])
 
 
-def _judge(outcomes: list[Outcome], account: dict[str, dict[str, int]], config: Limits) -> None:
+def _judge(outcomes: list[Outcome], account: dict[str, dict[str, int]], config: Validate) -> None:
     """Raise UnfitDataError where the data is not fit."""
     for outcome in outcomes:
         if outcome.broken and outcome.rule.severity == "stop":

@@ -4,17 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pydantic
 from prefect import task
 
 from tasks.artifacts import RawRatings, TrustedRatings
 from tasks.store import Store
+from tasks.validate.config import Validate
 
-
-class Validate(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """How much may be wrong before the night stops."""
-
-    most_set_aside: float = pydantic.Field(0.05, ge=0, le=1)  # share of a relation's rows
+__all__ = ["Validate", "validate_ratings"]
 
 
 @task
