@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.console import quiet
-from flows.settings import ROOT
+from flows.settings import store_root
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
 from tasks.artifacts import TrustedRatings as Ratings
 from tasks.predict.config import Ask
@@ -69,7 +69,7 @@ def recommend(
 ) -> dict[str, Any]:
     """Films for a user, or for a history such as ["Toy Story (1995)=5", "Heat=4"]."""
     ask = Ask(user=user, told=tuple(history or ()), at=datetime.now(UTC), list_length=count)
-    advice = advise(ask, run, Store(ROOT))
+    advice = advise(ask, run, Store(store_root()))
     create_table_artifact(advice.rows(), key="recommendation", description=advice.heading)
     show(advice)
     return advice.json()
@@ -102,7 +102,7 @@ def main() -> None:
             at=datetime.now(UTC),
             list_length=typed.count,
         )
-        advice = advise(ask, typed.run, Store(ROOT))
+        advice = advise(ask, typed.run, Store(store_root()))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
     if typed.json:
