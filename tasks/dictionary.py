@@ -64,9 +64,9 @@ def _warehouse() -> str:
     meanings = {name: told for t in tables for name, (_, told) in t.columns.items()}
     meanings["run_id"] = "which run"
     lines = ["## metrics.duckdb", ""]
-    for file in sorted(SQL.glob("*.sql")):
+    for file in [*sorted(SQL.glob("migrations/*.sql")), *sorted(SQL.glob("views/*.sql"))]:
         text = file.read_text()
-        if "create table" not in text:
+        if "create or replace view" in text:
             first = text.splitlines()[0].removeprefix("-- ")
             lines += [f"View `{first.split(':')[0]}`:{first.split(':', 1)[1]}", ""]
         for table, body in re.findall(r"create table (\w+) \((.*?)\n\);", text, re.DOTALL):

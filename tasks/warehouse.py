@@ -7,13 +7,15 @@ step: so nobody waits for anybody, and nobody ever sees half a run.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 SQL = Path(__file__).resolve().parents[1] / "sql" / "warehouse"
+REPORTS = SQL.parent / "reports"
 
 
 @contextmanager
@@ -27,7 +29,11 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A copy of the metric file, or a new one, that takes its place when the block ends well."""
+    """A copy of the metric file, or a new one, that takes its place when the block ends well.
+
+    The copy has the newest tables and views, whatever version the file had. One writer at a time:
+    a second waits here. Where the block raises, the file stays as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".draft-{path.name}")
     with open(path.with_name(f".lock-{path.name}"), "w") as lock:
@@ -38,21 +44,66 @@ def replacing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             shutil.copyfile(path, draft)
         with duckdb.connect(str(draft)) as db:
             db.execute("set timezone = 'UTC'")
-            if not path.exists():
-                for file in sorted(SQL.glob("*.sql")):
-                    db.execute(file.read_text())
+            _migrate(db)
             yield db
             db.execute("checkpoint")
+        draft.chmod(0o600)
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(draft, path)
 
 
-def leaderboard(path: Path, run_id: str) -> list[tuple[str, str, int | None, float, float, float]]:
-    """(predictor, metric, k, value, low, high) of one run, by metric, k and value."""
+def _migrate(db: duckdb.DuckDBPyConnection) -> None:
+    """Bring tables and views to the newest version; a step that was taken is not taken again."""
+    tables = {row[0] for row in db.execute("select table_name from duckdb_tables()").fetchall()}
+    if "migrations" not in tables:
+        db.execute("create table migrations (name varchar primary key, taken_at timestamptz)")
+        if "runs" in tables:  # written before versions were noted
+            db.execute("insert into migrations values ('001_tables', now())")
+    done = {row[0] for row in db.execute("select name from migrations").fetchall()}
+    for file in sorted(SQL.glob("migrations/*.sql")):
+        if file.stem not in done:
+            db.execute(file.read_text())
+            db.execute("insert into migrations values (?, now())", [file.stem])
+    for file in sorted(SQL.glob("views/*.sql")):
+        db.execute(file.read_text())
+
+
+def leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
+    """(predictor, metric, k, value, low, high) of one run, by metric, k and value.
+
+    `low` and `high` are None where a metric has no interval.
+    """
     with reading(path) as db:
         return db.execute(
             "select predictor, metric, k, value, low, high from leaderboard "
             "where run_id = ? order by metric, k nulls first, value",
             [run_id],
         ).fetchall()
+
+
+def reports() -> dict[str, str]:
+    """What can be asked by name: the question that each file of sql/reports answers."""
+    found = {}
+    for file in sorted(REPORTS.glob("*.sql")):
+        first = file.read_text().splitlines()[0]
+        found[file.stem] = first.removeprefix(f"-- {file.stem}: ")
+    return found
+
+
+def report(
+    db: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, str]
+) -> duckdb.DuckDBPyConnection:
+    """Run a file of sql/reports with these variables set; what it answers is to be fetched.
+
+    Raises KeyError where there is no such report or no such parameter.
+    """
+    known = reports()
+    if name not in known:
+        raise KeyError(f'no report "{name}": there are {", ".join(known)}')
+    text = (REPORTS / f"{name}.sql").read_text()
+    for parameter, value in parameters.items():
+        if f"getvariable('{parameter}')" not in text:
+            raise KeyError(f'report "{name}" has no parameter "{parameter}": {known[name]}')
+        db.execute(f"set variable {parameter} = ?", [value])
+    return db.execute(text)

@@ -1,5 +1,5 @@
 -- leaderboard: every metric over everyone, run by run, the newest run first.
-create view leaderboard as
+create or replace view leaderboard as
 select run_id, run_at, dataset, protocol, predictor, metric, k, value, low, high, n
 from metrics join runs using (run_id)
 where slice = 'everyone'

@@ -1,5 +1,5 @@
 -- biggest_misses: the test ratings that the language model guessed worst.
-create view biggest_misses as
+create or replace view biggest_misses as
 select p.run_id, p.user_id, f.title, p.rating, p.mean, p.low, p.high, abs(p.mean - p.rating) as error
 from rating_predictions as p join films as f using (run_id, film_id)
 where p.predictor = 'llm' and p.fold = 'test'

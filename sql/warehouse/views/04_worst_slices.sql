@@ -1,5 +1,5 @@
--- worst_slices: where the language model loses most against the reference, newest run first.
-create view worst_slices as
+-- worst_slices: where the language model loses most against each other predictor, newest run first.
+create or replace view worst_slices as
 select run_id, run_at, metric, k, slice, part, against, difference, low, high, n
 from comparisons join runs using (run_id)
 where predictor = 'llm' and slice <> 'everyone'

@@ -1,4 +1,4 @@
--- The tables of the metric file, version 1. Every row belongs to a run; a run is never changed.
+-- The tables of the metric file. Every row belongs to a run; a run is never changed.
 create table runs (
     run_id varchar primary key,   -- fingerprint of the scores: the same night has the same id
     run_at timestamptz not null,  -- when it was first published
@@ -35,8 +35,8 @@ create table metrics (
     slice varchar not null,       -- a file of sql/slices
     part varchar not null,        -- which part of that slice
     value double not null,
-    low double,                   -- 95 % interval, bootstrap over users; null for what is no mean over users
-    high double,
+    low double not null,          -- 95 % interval, bootstrap over users; null for what is no mean over users
+    high double not null,
     n bigint not null
 );
 create table comparisons (

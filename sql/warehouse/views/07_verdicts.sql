@@ -1,0 +1,12 @@
+-- verdicts: for each difference over everyone whether its interval tells the two predictors apart, and who is better.
+create or replace view verdicts as
+select
+    run_id, run_at, predictor, against, metric, k, difference, low, high, n,
+    case
+        when low <= 0 and high >= 0 then 'not told apart'
+        when (difference < 0) = (metric in ('mae', 'mse', 'rmse', 'log_loss', 'ece')) then 'better'
+        else 'worse'
+    end as verdict
+from comparisons join runs using (run_id)
+where slice = 'everyone' and metric not in ('mean_error', 'coverage_80', 'popular', 'novelty')
+order by run_at desc, run_id, metric, k, predictor, against;

@@ -1,0 +1,14 @@
+-- provenance: what each run was made of: the fingerprint of each of its artifacts, and the commit of the project.
+create or replace view provenance as
+select
+    run_id, run_at, profile, dataset, protocol, commit,
+    any_value(fingerprint) filter (kind = 'raw-ratings') as raw_ratings,
+    any_value(fingerprint) filter (kind = 'trusted-ratings') as trusted_ratings,
+    any_value(fingerprint) filter (kind = 'histories') as histories,
+    any_value(fingerprint) filter (kind = 'prompts') as prompts,
+    any_value(fingerprint) filter (kind = 'base') as base,
+    any_value(fingerprint) filter (kind = 'adapter') as adapter,
+    any_value(fingerprint) filter (kind = 'scores') as scores
+from runs join stages using (run_id)
+group by all
+order by run_at desc;
