@@ -51,11 +51,16 @@ def advise(ask: Ask, run: str | None, store: Store) -> Advice:
 
 
 def newest(store: Store) -> Predictions:
-    """The last predictions that a language model made. Raises FileNotFoundError without any."""
+    """The last that a language model predicted of a night's targets.
+
+    Raises FileNotFoundError where there are none.
+    """
     folders = (store.root / Predictions.home / Predictions.kind()).glob("[!.]*")
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
         found = store.find(Predictions, folder.name)
-        if "calibration" in found.notes:
+        parents = [parent["kind"] for parent in found.manifest["parents"]]
+        # Predictions made from predictions are of candidates, not of a night's targets.
+        if Adapter.kind() in parents and Predictions.kind() not in parents:
             return found
     raise FileNotFoundError("no adapter has predicted yet: run `make nightly` first")
 

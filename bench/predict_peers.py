@@ -1,0 +1,176 @@
+"""A night's model on the fast path, on the plain path, and in the original's way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from flows.recommend import newest
+from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
+from tasks.artifacts import TrustedRatings as Ratings
+from tasks.model.examples import Example, Examples
+from tasks.model.load import load_tokenizer
+from tasks.model.ratings import RatingTrie
+from tasks.predict.config import Predict, Retrieve
+from tasks.predict.lists import ListWriter
+from tasks.predict.news import news_for
+from tasks.predict.parsing import Catalogue, parse_list
+from tasks.predict.parts import parts_of
+from tasks.predict.reading import Reader, load_merged, open_ended
+from tasks.predict.task import retrieve
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_candidates
+from tasks.store import Store
+
+PADDED = 16  # prompts at once on the plain path
+
+
+@dataclass(frozen=True)
+class Night:
+    """What the newest predictions below a root were made with, loaded."""
+
+    predictions: Predictions
+    histories: Histories
+    prompts: Prompts
+    films: pl.DataFrame
+    reader: Reader
+    writer: ListWriter
+    tokenizer: Any
+    candidates: list[Example]  # each asks for 100 films
+    lists: pa.Table  # the prompts of as many lists
+
+    @classmethod
+    def of(cls, store: Store, users: int, own: Store) -> "Night":
+        """For the first users of the test fold; candidates are kept in the store `own`."""
+        found = newest(store)
+        histories, prompts = store.parent(Histories, found), store.parent(Prompts, found)
+        base, adapter = store.parent(Base, found), store.parent(Adapter, found)
+        best = retrieve.fn(histories, config=Retrieve(candidates=100), store=own)
+        asked = write_candidates.fn(
+            histories,
+            store.parent(Ratings, found),
+            store.parent(Tokenizer, found),
+            best,
+            config=Prompt.model_validate(prompts.manifest["recipe"]),
+            store=own,
+        )
+        tokenizer, config, notes = load_tokenizer(base), Predict(row_tokens=2048), prompts.notes
+        trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
+        reader = Reader(load_merged(base, adapter), trie, config.row_tokens, 8)
+        return cls(
+            found,
+            histories,
+            prompts,
+            prompts.scan("films").collect(),
+            reader,
+            ListWriter.of(reader, tokenizer, prompts, histories, config),
+            tokenizer,
+            [open_ended(e) for e in Examples.of(_first(asked, "rate", users)).take(range(users))],
+            _first(prompts, "recommend", users),
+        )
+
+
+def _first(prompts: Prompts, kind: str, users: int) -> pa.Table:
+    """The examples of the first users of the test fold."""
+    parts = parts_of(prompts, users)
+    return next(part.examples for part in parts if part.name.startswith(f"{kind}-test"))
+
+
+def rate_fast(night: Night, users: int) -> NDArray[np.float64]:
+    """Expected ratings of all candidates, one shared pass a user."""
+    read = night.reader.read(night.candidates[:users])
+    return np.exp(read) @ np.asarray(night.reader.trie.scale)
+
+
+@torch.inference_mode()
+def rate_plainly(night: Night, users: int) -> NDArray[np.float64]:
+    """The same by the stock forward pass: each prompt alone, padded, in batches."""
+    model, trie = night.reader.model, night.reader.trie
+    if trie.probes != ((),):
+        raise ValueError("the plain path is measured where one token spells a rating")
+    order = torch.tensor([path[0] for path in trie.paths])
+    prompts = [
+        np.r_[example.prefix, branch]
+        for example in night.candidates[:users]
+        for branch in example.branches
+    ]
+    found = []
+    for first in range(0, len(prompts), PADDED):
+        some = prompts[first : first + PADDED]
+        width = max(map(len, some))
+        tokens, mask = np.zeros((2, len(some), width), np.int64)
+        for row, prompt in enumerate(some):
+            tokens[row, width - len(prompt) :] = prompt
+            mask[row, width - len(prompt) :] = 1
+        logits = model(
+            input_ids=torch.from_numpy(tokens),
+            attention_mask=torch.from_numpy(mask),
+            logits_to_keep=1,
+        ).logits[:, -1, order]
+        found.append(torch.softmax(logits.double(), -1).numpy())
+    return np.concatenate(found) @ np.asarray(trie.scale)
+
+
+@torch.inference_mode()
+def one_list_a_generate(night: Night, users: int) -> list[str]:
+    """The original's way: one user at a time, greedy, 200 tokens, repetition penalty 1.2."""
+    texts = []
+    for example in Examples.of(night.lists).take(range(users)):
+        prompt = torch.from_numpy(np.asarray(example.prefix, np.int64))[None]
+        written = cast(Any, night.reader.model).generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=200,
+            do_sample=False,
+            repetition_penalty=1.2,
+            pad_token_id=night.tokenizer.pad_token_id or 0,
+        )
+        texts.append(night.tokenizer.decode(written[0, prompt.shape[1] :], True))
+    return texts
+
+
+def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
+    """Of the original's lists: complete ones, and lines that are right in each respect."""
+    catalogue = Catalogue.of(night.films, night.prompts.notes["rating_prefix"])
+    users = night.lists["user_id"].to_numpy()[: len(texts)]
+    news = news_for(users, "test", night.histories.scan("histories"), night.films)
+    film_ids = night.films["film_id"].to_numpy()
+    lists = [
+        parse_list(text, catalogue, set(film_ids[may].tolist()), 10)
+        for text, may in zip(texts, news, strict=True)
+    ]
+    failures = [entry.failure or "" for entries in lists for entry in entries]
+    wrong = {
+        "existing": ("unknown title", "near title", "no title", "no rating", "cut off", "no text"),
+        "unseen": ("seen or too new",),
+        "unique": ("repeated",),
+    }
+    shares = {name: 1 - np.isin(failures, which).mean() for name, which in wrong.items()}
+    whole = [len(e) == 10 and all(x.failure is None for x in e) for e in lists]
+    return {**shares, "complete": float(np.mean(whole))}
+
+
+def valid_share(night: Night, lists: pl.DataFrame) -> float:
+    """Of our lists, those that are complete, existing, unseen, unique and known in time."""
+    users = lists["user_id"].unique().sort().to_numpy()
+    news = news_for(users, "test", night.histories.scan("histories"), night.films)
+    valid = []
+    for user, may in zip(users, news, strict=True):
+        named = lists.filter(user_id=int(user))
+        allowed = set(night.films["film_id"].to_numpy()[may].tolist())
+        whole = len(named) == 10 and named["film_id"].n_unique() == 10
+        valid.append(whole and set(named["film_id"]) <= allowed)
+    return float(np.mean(valid))
+
+
+def rmse_of_expectation_and_text(predictions: Predictions) -> tuple[float, float]:
+    """On the test fold: of the mean, and of the rating that greedy text would spell."""
+    test = predictions.scan("ratings").filter(pl.col("fold") == "test")
+    errors = [(pl.col(name) - pl.col("rating")).pow(2).mean().sqrt() for name in ("mean", "mode")]
+    mean, mode = test.select(mean=errors[0], mode=errors[1]).collect().row(0)
+    return mean, mode
