@@ -28,7 +28,7 @@ QUICK = Fit(
     checkpoint_steps=2,
     validation_examples=8,
 )
-MINI = BaseChoice(mini=Mini(vocabulary=600, hidden=32, layers=2, heads=2, fit=QUICK))
+MINI = BaseChoice(mini=Mini(vocabulary=600, hidden=32, layers=2, heads=2, dropout=0, fit=QUICK))
 TRAIN = Train(lora=Lora(dropout=0.1), fit=QUICK, objective=Objective(squared=0.5))
 
 

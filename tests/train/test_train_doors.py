@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
 from tasks.model.adapter import attach, parameter_share
+from tasks.model.learn import some_of_validation
 from tasks.model.load import load_adapted, load_base, load_tokenizer
 from tasks.model.recipes import Lora
 from tasks.store import Store
@@ -221,3 +222,10 @@ def test_a_killed_night_ends_with_the_bytes_of_an_undisturbed_one(
     assert (draft / "checkpoint.pt").exists()
     again = train_adapter.fn(base, prompts, config=recipe, store=Store(tmp_path))
     assert hashes(again.path) == hashes(adapter.path)
+
+
+def test_validation_is_taken_on_films_to_be_rated_not_on_lists_of_liked_ones(prompts, recipe):
+    chosen = some_of_validation(prompts, recipe.fit)
+    asked = {len(example.branches) for example in chosen}
+    assert len(chosen) == 8
+    assert asked == {4}
