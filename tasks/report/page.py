@@ -56,14 +56,17 @@ def _board(db: duckdb.DuckDBPyConnection, run_id: str, metric: str, k: int | Non
 
 
 def _verdicts(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    """What is and what is not told apart, of the model against its reference."""
+    """What is and what is not told apart, of the model against each other predictor."""
+    leading = " or ".join(
+        f"(metric = '{m}' and k is not distinct from {k or 'null'})" for m, k in LEAD
+    )
     return _rows(
         db,
-        """
-        select metric, k, against, difference, low, high,
-            low > 0 or high < 0 as told_apart
-        from comparisons where run_id = ? and predictor = 'llm' and slice = 'everyone'
-        order by metric, k nulls first""",
+        f"""
+        select metric, k, against, difference, low, high, low > 0 or high < 0 as told_apart
+        from comparisons
+        where run_id = ? and predictor = 'llm' and slice = 'everyone' and ({leading})
+        order by metric, k nulls first, against""",
         run_id,
     )
 
