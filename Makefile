@@ -5,10 +5,12 @@ SHELL := /bin/bash
 python := .venv/bin/python
 profile ?= laptop
 data ?=
+# The query reaches the shell as text, whatever quotes it has.
+export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow check sql serve lock dictionary
+.PHONY: help nightly test test-slow check sql reports serve lock dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,7 +45,7 @@ dictionary: .venv/installed  ## write the data dictionary from the code
 	@$(python) -m tasks.dictionary
 
 sql: .venv/installed  ## the metric file, read-only; with q='select ...' one query
-	@$(python) -m flows.sql "$(q)"
+	@$(python) -m flows.sql "$$q"
 
 port ?= 4200
 serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-c ends both
@@ -54,3 +56,6 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 	prefect --no-prompt work-pool create local --type process --overwrite && \
 	prefect --no-prompt deploy --all </dev/null && \
 	prefect worker start --pool local --type process --limit 1
+
+reports:  ## what sql/reports answer, a line each; run one with make sql q="$$(cat sql/reports/NAME.sql)"
+	@head -qn1 sql/reports/*.sql | sed 's/^-- //'
