@@ -1,0 +1,128 @@
+"""A night is in the metric file once, whole or not at all, and nobody waits for it."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tasks.publish.task import metric_file, publish
+from tasks.score.task import Score, score
+from tasks.warehouse import leaderboard, reading, replacing, report, reports
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def night(store, histories, ratings, say):
+    """`night(seed)`: the scores and the other handles of a night of its own."""
+
+    def walked(seed=0):
+        predictions = [say("llm"), say("bias")]
+        config = Score(ks=(4,), resamples=100, seed=seed)
+        scores = score.fn(histories, ratings, predictions, config=config, store=store)
+        return scores, [ratings, histories, *predictions]
+
+    return walked
+
+
+def counts(path):
+    with reading(path) as db:
+        tables = [row[0] for row in db.execute("select table_name from duckdb_tables()").fetchall()]
+        return {t: db.execute(f"select count(*) from {t}").fetchall()[0][0] for t in sorted(tables)}
+
+
+def put(night, store, commit="abc"):
+    scores, handles = night
+    return publish.fn(scores, handles, profile="smoke", commit=commit, store=store)
+
+
+def test_publishing_a_night_twice_changes_nothing(night, store):
+    run_id = put(night(), store)
+    before = counts(metric_file(store))
+    assert put(night(), store) == run_id
+    assert counts(metric_file(store)) == before
+    assert before["runs"] == 1
+    assert before["rating_predictions"] == 8
+
+
+def test_every_row_of_a_night_has_its_run(night, store):
+    first, second = put(night(0), store), put(night(1), store)
+    with reading(metric_file(store)) as db:
+        for table in ("metrics", "comparisons", "rating_predictions", "lists", "stages", "lineage"):
+            found = db.execute(f"select run_id, count(*) from {table} group by 1").fetchall()
+            assert {run for run, _ in found} == {first, second}, table
+            assert len({n for _, n in found}) == 1, table
+
+
+def test_the_leaderboard_shows_what_was_scored(night, store):
+    scores, handles = night()
+    run_id = put((scores, handles), store)
+    table = scores.scan("metrics").filter(slice="everyone").collect()
+    scored = {(r["predictor"], r["metric"], r["k"]): r["value"] for r in table.to_dicts()}
+    shown = {row[:3]: row[3] for row in leaderboard(metric_file(store), run_id)}
+    assert shown == scored
+    with reading(metric_file(store)) as db:
+        columns = [row[0] for row in db.execute("describe leaderboard").fetchall()]
+    told = "run_id run_at dataset protocol predictor metric k value low high n"
+    assert columns == told.split()
+
+
+def test_a_crash_while_publishing_leaves_the_old_file(night, store):
+    put(night(0), store)
+    before = metric_file(store).read_bytes()
+    with pytest.raises(duckdb.Error, match="no_such_table"), replacing(metric_file(store)) as db:
+        db.execute("delete from metrics; delete from no_such_table")
+    assert metric_file(store).read_bytes() == before
+    put(night(1), store)
+    assert counts(metric_file(store))["runs"] == 2
+
+
+def test_a_metric_file_of_the_first_version_is_brought_up(night, store):
+    path = metric_file(store)
+    path.parent.mkdir(exist_ok=True)
+    with duckdb.connect(str(path)) as db:
+        db.execute((ROOT / "sql" / "warehouse" / "migrations" / "001_tables.sql").read_text())
+        db.execute("insert into runs values ('old', now(), 'smoke', 'hand', 'leave-last-2', null)")
+    put(night(), store)
+    found = counts(path)
+    assert found["runs"] == 2
+    assert found["champions"] == 0
+    assert found["migrations"] == 3
+
+
+def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
+    scores, handles = night()
+    put((scores, handles), store, commit="c0ffee")
+    with reading(metric_file(store)) as db:
+        found = db.execute(
+            "select distinct trusted_ratings, commit from why_recommended where predictor = 'llm'"
+        ).fetchall()
+    assert found == [(handles[0].fingerprint, "c0ffee")]
+
+
+def test_every_view_and_report_answers(night, store):
+    put(night(), store)
+    with reading(metric_file(store)) as db:
+        views = db.execute("select view_name from duckdb_views() where not internal").fetchall()
+        assert len(views) == 10
+        for (view,) in views:
+            db.execute(f"select * from {view}").fetchall()
+        answered = {name: report(db, name, {}).fetchall() for name in reports()}
+    assert [name for name, rows in answered.items() if not rows] == [
+        "calibration",
+        "film",
+        "set_aside",
+    ]
+    assert all("?" in question for question in reports().values())
+
+
+def test_a_report_takes_its_parameters_and_no_others(night, store):
+    put(night(), store)
+    with reading(metric_file(store)) as db:
+        assert {row[0] for row in report(db, "film", {"title": "film 2"}).fetchall()} == {"Film 2"}
+        named = report(db, "user", {"user_id": "2"}).fetchall()
+        assert {title for _, _, title, _, _ in named} == {"Film 3", "Film None", "Film 10"}
+        with pytest.raises(KeyError, match="no parameter"):
+            report(db, "film", {"titel": "film 2"})
+        with pytest.raises(KeyError, match="no report"):
+            report(db, "filme", {})
