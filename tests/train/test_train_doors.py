@@ -215,7 +215,7 @@ def test_a_killed_night_ends_with_the_bytes_of_an_undisturbed_one(
 ):
     arguments = [house.root, tmp_path, base.fingerprint, prompts.fingerprint]
     command = [sys.executable, "-c", KILLED, *map(str, arguments), recipe.model_dump_json()]
-    environment = {**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": "."}
     killed = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     draft = tmp_path / "artifacts" / "adapter" / f".draft-{adapter.fingerprint}"
