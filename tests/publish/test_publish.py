@@ -1,5 +1,8 @@
 """A night is in the metric file once, whole or not at all, and nobody waits for it."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -126,3 +129,41 @@ def test_a_report_takes_its_parameters_and_no_others(night, store):
             report(db, "film", {"titel": "film 2"})
         with pytest.raises(KeyError, match="no report"):
             report(db, "filme", {})
+
+
+READER = """
+import sys, json, time
+from pathlib import Path
+from tasks.warehouse import reading
+path, stop = Path(sys.argv[1]), Path(sys.argv[2])
+slowest, seen = 0.0, set()
+while not stop.exists():
+    began = time.monotonic()
+    with reading(path) as db:
+        per_run = db.execute("select count(*) from metrics group by run_id").fetchall()
+        runs = db.execute("select count(*) from runs").fetchall()[0][0]
+    slowest = max(slowest, time.monotonic() - began)
+    assert len(per_run) == runs, "a run without its metrics"
+    seen |= {n for n, in per_run}
+    time.sleep(0.02)
+print(json.dumps({"slowest": slowest, "sizes": sorted(seen), "runs": runs}))
+"""
+
+
+@pytest.mark.slow
+def test_eight_readers_see_whole_runs_while_twenty_are_published(night, store, tmp_path):
+    put(night(0), store)
+    stop = tmp_path / "stop"
+    command = [sys.executable, "-c", READER, str(metric_file(store)), str(stop)]
+    readers = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(8)
+    ]
+    try:
+        for seed in range(1, 21):
+            put(night(seed), store)
+    finally:
+        stop.touch()
+        told = [reader.communicate(timeout=60)[0] for reader in readers]
+    assert [reader.returncode for reader in readers] == [0] * 8
+    assert all(len(json.loads(line)["sizes"]) == 1 for line in told)
+    assert counts(metric_file(store))["runs"] == 21
