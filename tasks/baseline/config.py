@@ -14,7 +14,8 @@ Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which baselines there are, and how they are fitted.
 
-    Neighbours and factors are LensKit's; what is not said here is its default.
+    Neighbours and factors are LensKit's; what is not said here is its default. `blended` are the
+    members of the blend, and `ridge` counts as so many ratings that ask for equal shares.
     """
 
     rated: tuple[Rated, ...] = (
@@ -35,4 +36,8 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     list_weight: float = pydantic.Field(10, gt=0)
     ease_regularisation: float = pydantic.Field(200, gt=0)
     list_length: int = pydantic.Field(10, ge=1)
+    blended: tuple[str, ...] = (
+        "llm", "bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation"
+    )  # fmt: skip
+    ridge: float = pydantic.Field(10, ge=0)
     seed: int = 42

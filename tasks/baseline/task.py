@@ -1,5 +1,6 @@
-"""Door: histories in, the predictions of every baseline out."""
+"""Doors: the predictions of every baseline, and their blend with the language model's."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,4 +22,20 @@ def predict_baselines(
 
         return write_guesses(draft, histories, ratings, config)
 
-    return store.build(Predictions, recipe=config, parents=[histories, ratings], write=write)
+    recipe = config.model_dump(mode="json", exclude={"blended", "ridge"})
+    return store.build(Predictions, recipe=recipe, parents=[histories, ratings], write=write)
+
+
+@task
+def blend_predictions(
+    histories: Histories, predictions: Sequence[Predictions], *, config: Baseline, store: Store
+) -> Predictions:
+    """Blend what the members say of the test targets, as the validation targets weigh them."""
+    recipe = {"blended": config.blended, "ridge": config.ridge}
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.baseline.blend import write_blend
+
+        return write_blend(draft, histories, predictions, config.blended, config.ridge)
+
+    return store.build(Predictions, recipe=recipe, parents=[histories, *predictions], write=write)

@@ -1,0 +1,61 @@
+"""The blend weighs its members by what validation shows."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.artifacts import Predictions
+from tasks.baseline.blend import fitted
+from tasks.baseline.config import Baseline
+from tasks.baseline.task import blend_predictions, predict_baselines
+
+MEMBERS = Baseline(
+    rated=("bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation", "user_mean"),
+    listed=("popularity",),
+    blended=("bias", "funk_svd", "item_knn", "matrix_factorisation"),
+)
+
+
+def rmse(predictions, predictor):
+    table = predictions.scan("ratings").filter(fold="test", predictor=predictor).collect()
+    return (table["mean"] - table["rating"].cast(pl.Float64)).pow(2).mean() ** 0.5
+
+
+def test_weights_are_those_of_the_members_that_made_the_truth():
+    said = np.random.default_rng(0).normal(size=(5000, 3))
+    assert fitted(said, said @ [0.7, 0.3, 0.0], 1e-6) == pytest.approx([0.7, 0.3, 0.0], abs=1e-6)
+
+
+def test_no_weight_is_negative():
+    said = np.random.default_rng(0).normal(size=(500, 2))
+    assert fitted(said, said @ [1.0, -0.5], 0)[1] == 0
+
+
+def test_without_validation_equal_shares_remain():
+    assert fitted(np.empty((0, 4)), np.empty(0), 10) == pytest.approx([0.25] * 4)
+
+
+def test_the_blend_beats_each_of_its_members(house, small):
+    trusted, histories = small
+    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=house)
+    blend = blend_predictions.fn(histories, [made], config=MEMBERS, store=house)
+    singles = {name: rmse(made, name) for name in MEMBERS.rated}
+    assert rmse(blend, "blend") < min(singles.values())
+    assert set(blend.notes["weights"]) == set(MEMBERS.blended)
+
+
+def test_a_member_that_leaves_out_a_rating_is_an_error(house, small):
+    trusted, histories = small
+    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=house)
+
+    def write(draft):
+        rows = made.scan("ratings").filter(predictor="bias").slice(1)
+        rows.with_columns(predictor=pl.lit("short")).collect().write_parquet(
+            draft / "ratings.parquet"
+        )
+        made.scan("lists").collect().write_parquet(draft / "lists.parquet")
+
+    short = house.build(Predictions, recipe={"short": 1}, write=write)
+    config = MEMBERS.model_copy(update={"blended": ("bias", "short")})
+    with pytest.raises(ValueError, match="short has"):
+        blend_predictions.fn(histories, [made, short], config=config, store=house)
