@@ -5,10 +5,13 @@ Defaults are LensKit's (Ekstrand, 2020, CIKM), version 2025.8.1; EASE is Steck (
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from lenskit import parallel
 from lenskit.batch import predict, recommend
 from lenskit.data import Dataset, ItemListCollection, from_interactions_df
 from lenskit.pipeline import predict_pipeline, topn_pipeline
@@ -55,5 +58,17 @@ class LearntLists:
 
 
 def _dataset(known: Known) -> Dataset:
+    _keep_threads()
     columns = {"user_id": known.user, "item_id": known.film, "rating": known.rating}
     return from_interactions_df(pd.DataFrame(columns))
+
+
+@cache
+def _keep_threads() -> None:
+    """Keep torch's threads: LensKit's first use would leave half of them to all that follows.
+
+    Sums are shared out by the number of threads: a night that goes on after a kill would differ
+    from an undisturbed one in its last digits.
+    """
+    threads = torch.get_num_threads()
+    parallel.initialize(threads=threads, backend_threads=threads)

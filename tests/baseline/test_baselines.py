@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from tasks.baseline.config import Baseline
 from tasks.baseline.task import predict_baselines
@@ -44,6 +45,7 @@ def test_the_bias_model_on_movielens_100k(house, ml_100k):
 
 def test_lenskit_on_movielens_100k(house, ml_100k):
     trusted, histories = ml_100k
+    threads = torch.get_num_threads()
     config = Baseline(rated=("item_knn", "matrix_factorisation"), listed=("ease", "popularity"))
     made = predict_baselines.fn(histories, trusted, config=config, store=house)
     factors, neighbours = errors(made, "matrix_factorisation"), errors(made, "item_knn")
@@ -53,6 +55,7 @@ def test_lenskit_on_movielens_100k(house, ml_100k):
     hits = made.scan("lists").join(targets, on=["user_id", "film_id"]).group_by("predictor").len()
     recall = {name: n / 9430 for name, n in hits.collect().iter_rows()}
     assert recall == pytest.approx({"ease": 0.1275, "popularity": 0.0726}, abs=0.005)
+    assert torch.get_num_threads() == threads
 
 
 def test_no_guess_changes_with_the_ratings_to_be_guessed(house, small, store):
