@@ -42,6 +42,5 @@ def rescore(
 
 def newest(store: Store) -> str:
     """The fingerprint of the adapter that was finished last; empty where there is none."""
-    manifests = (store.root / Adapter.home / Adapter.kind()).glob("[!.]*/manifest.json")
-    last = max(manifests, key=lambda file: file.stat().st_mtime, default=None)
-    return last.parent.name if last else ""
+    finished = store.finished(Adapter)
+    return finished[-1].fingerprint if finished else ""

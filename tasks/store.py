@@ -106,6 +106,12 @@ class Store:
                     f"there are {', '.join(known) or 'none'}"
                 )
 
+    def finished(self, kind: type[A]) -> list[A]:
+        """All finished artifacts of a kind, the one that was finished last at the end."""
+        manifests = self._folder(kind).glob("[!.]*/manifest.json")
+        folders = [file.parent for file in sorted(manifests, key=lambda f: f.stat().st_mtime_ns)]
+        return [kind(folder, folder.name, reused=True) for folder in folders]
+
     def parent(self, kind: type[A], of: Artifact) -> A:
         """The artifact of that kind from which `of` was made, near or far.
 

@@ -5,10 +5,12 @@ import warnings
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from tasks.artifacts import Adapter
 from tasks.base_models import LORA_TARGETS
 from tasks.model.recipes import Lora
 
@@ -33,6 +35,27 @@ def attach(model: PreTrainedModel, lora: Lora, *, seed: int) -> PeftModel:
         # peft 0.21 asks transformers 5 for a name that is to go in version 6.
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config)
+
+
+def continue_from(model: PeftModel, adapter: Adapter) -> None:
+    """Put the weights of a finished adapter in place of the new ones.
+
+    Raises ValueError where it has other layers or another rank.
+    """
+    weights = load_file(adapter.path / "adapter_model.safetensors")
+    try:
+        found = set_peft_model_state_dict(model, weights)
+    except RuntimeError as error:
+        raise ValueError(_unlike(adapter, str(error))) from None
+    if found.unexpected_keys:
+        raise ValueError(_unlike(adapter, f"it also adapts {found.unexpected_keys[0]}"))
+
+
+def _unlike(adapter: Adapter, why: str) -> str:
+    return (
+        f"cannot go on from the adapter {adapter.fingerprint}: {why.splitlines()[-1].strip()}; "
+        "set train.warm_start to false, or train.lora as it was"
+    )
 
 
 def parameter_share(model: nn.Module) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tasks.artifacts import Base, Prompts
+from tasks.artifacts import Adapter, Base, Prompts
 from tasks.model.gradients import TrainingError
 from tasks.model.stopping import termination
 from tasks.train.config import Train
@@ -15,7 +15,9 @@ from tasks.train.config import Train
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def train_in_processes(draft: Path, base: Base, prompts: Prompts, config: Train) -> dict[str, Any]:
+def train_in_processes(
+    draft: Path, base: Base, prompts: Prompts, config: Train, before: Adapter | None = None
+) -> dict[str, Any]:
     """The same as `train_lora`, by `config.processes` of them; they meet on the loopback address.
 
     Raises TrainingError where one of them fails; each has told why by then.
@@ -23,6 +25,8 @@ def train_in_processes(draft: Path, base: Base, prompts: Prompts, config: Train)
     with TemporaryDirectory() as folder:
         order, notes = Path(folder) / "order.json", Path(folder) / "notes.json"
         told = {"draft": draft, "base": base.path, "prompts": prompts.path, "notes": notes}
+        if before:
+            told["before"] = before.path
         absolute = {name: str(path.resolve()) for name, path in told.items()}
         order.write_text(json.dumps(absolute | {"config": config.model_dump(mode="json")}))
         command = [sys.executable, "-m", "torch.distributed.run"]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from tasks.artifacts import Base, Prompts
+from tasks.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
 
@@ -18,6 +18,7 @@ def main(order: Path) -> None:
     """Join the others, train as the order says, and leave the notes where it says."""
     told: dict[str, Any] = json.loads(order.read_text())
     base, prompts = Path(told["base"]), Path(told["prompts"])
+    before = Path(told["before"]) if "before" in told else None
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
@@ -26,6 +27,7 @@ def main(order: Path) -> None:
         Base(base, base.name),
         Prompts(prompts, prompts.name),
         Train.model_validate(told["config"]),
+        Adapter(before, before.name) if before else None,
     )
     if dist.get_rank() == 0:
         Path(told["notes"]).write_text(json.dumps(notes))

@@ -11,12 +11,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from tasks.artifacts import Adapter
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
 from tasks.model.adapter import attach, parameter_share
 from tasks.model.learn import some_of_validation
 from tasks.model.load import load_adapted, load_base, load_tokenizer
 from tasks.model.recipes import Lora
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
 from tasks.store import Store
 from tasks.train.task import train_adapter
 
@@ -113,6 +116,38 @@ def test_a_finished_adapter_is_found_again(house, adapter, base, prompts, recipe
     again = train_adapter.fn(base, prompts, config=recipe, store=house)
     assert again.reused
     assert again == adapter
+
+
+@pytest.fixture(scope="module")
+def next_night(house, trusted, histories, tokenizer):
+    config = Prompt(context_films=6, step=6, list_length=3)
+    return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_warm_start_goes_on_from_the_last_adapter_of_the_base(
+    house, adapter, base, next_night, recipe, processes
+):
+    barely = recipe.fit.model_copy(update={"learning_rate": 1e-9, "max_steps": 1})
+    warm = recipe.model_copy(
+        update={"warm_start": True, "fit": barely, "processes": processes}, deep=True
+    )
+    cold = recipe.model_copy(update={"fit": barely})
+    begun = train_adapter.fn(base, next_night, config=warm, store=house)
+    assert begun.notes["began_with"] == adapter.fingerprint
+    assert house.parent(Adapter, begun).fingerprint == adapter.fingerprint
+    before = load_file(adapter.path / "adapter_model.safetensors")
+    for name, weight in load_file(begun.path / "adapter_model.safetensors").items():
+        assert torch.allclose(weight, before[name], atol=1e-6), name
+    new = train_adapter.fn(base, next_night, config=cold, store=house)
+    assert new.notes["began_with"] is None
+    assert train_adapter.fn(base, next_night, config=warm, store=house).reused
+
+
+def test_an_adapter_of_another_rank_is_not_gone_on_from(house, adapter, base, next_night, recipe):
+    warm = recipe.model_copy(update={"warm_start": True, "lora": Lora(r=4)})
+    with pytest.raises(ValueError, match=rf"cannot go on from the adapter {adapter.fingerprint}"):
+        train_adapter.fn(base, next_night, config=warm, store=house)
 
 
 def test_lora_on_bloom_1b7_trains_what_the_original_trained():
