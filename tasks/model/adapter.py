@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
@@ -44,7 +45,7 @@ def continue_from(model: PeftModel, adapter: Adapter) -> None:
     """
     weights = load_file(adapter.path / "adapter_model.safetensors")
     try:
-        found = set_peft_model_state_dict(model, weights)
+        found: Any = set_peft_model_state_dict(model, weights)
     except RuntimeError as error:
         raise ValueError(_unlike(adapter, str(error))) from None
     if found.unexpected_keys:

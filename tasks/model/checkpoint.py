@@ -46,6 +46,7 @@ def save(
     progress: Progress,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
     best: Mapping[str, Tensor] | None,
 ) -> None:
     """Replace the checkpoint by this one; a kill leaves the old one or the new one."""
@@ -53,6 +54,7 @@ def save(
         "progress": asdict(progress),
         "weights": trainable(model),
         "optimiser": optimiser.state_dict(),
+        "scaler": scaler.state_dict(),
         "best": best,
     }
     new = folder / f"{NAME}.new"
@@ -64,7 +66,10 @@ def save(
 
 
 def resume(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
 ) -> tuple[Progress, dict[str, Tensor] | None]:
     """Go on from the folder's checkpoint, or from the beginning where there is none."""
     if not (folder / NAME).exists():
@@ -73,6 +78,7 @@ def resume(
     state = torch.load(folder / NAME, map_location=device, weights_only=True)
     restore(model, state["weights"])
     optimiser.load_state_dict(state["optimiser"])
+    scaler.load_state_dict(state["scaler"])
     return Progress(**state["progress"]), state["best"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -37,7 +38,10 @@ class Trainer:
         self.folder = folder
         self.gradients = Gradients(model, trie, objective, fit)
         self.optimiser = make_optimiser(self.gradients.weights, fit)
-        self.now, self.best = checkpoint.resume(folder, model, self.optimiser)
+        # Half precision would lose small gradients, so there they are taken many times as large.
+        half = next(model.parameters()).dtype == torch.float16
+        self.scaler = torch.amp.GradScaler(self.gradients.device.type, enabled=half)
+        self.now, self.best = checkpoint.resume(folder, model, self.optimiser, self.scaler)
 
     def train(
         self, examples: Examples, validation: Sequence[Example], stage: str
@@ -76,12 +80,15 @@ class Trainer:
 
     def _step(self, layouts: Sequence[Layout], steps: int) -> None:
         set_rate(self.optimiser, self.now.step, steps, self.fit)
-        learnt = self.gradients.fill(layouts, self.now.step)
+        learnt = self.gradients.fill(layouts, self.now.step, self.scaler.scale)
+        self.scaler.unscale_(self.optimiser)
         clip = self.fit.clip or math.inf
         norm = nn.utils.clip_grad_norm_(self.gradients.weights, clip).item()
-        if not math.isfinite(learnt.loss + norm):
+        may_overflow = self.scaler.get_scale() > 1  # the scaler leaves such a step out
+        if not math.isfinite(learnt.loss + (0 if may_overflow else norm)):
             raise TrainingError(self._not_finite(learnt.loss, norm))
-        self.optimiser.step()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         self.now.step += 1
         self.now.ratings += learnt.ratings
         self.now.losses.append(learnt.loss)
@@ -115,7 +122,9 @@ class Trainer:
     def _save(self, ends: bool) -> None:
         """A checkpoint where one is due. All processes hold the same, so the first one writes."""
         if parallel.rank() == 0 and (ends or self.now.step % self.fit.checkpoint_steps == 0):
-            checkpoint.save(self.folder, self.now, self.model, self.optimiser, self.best)
+            checkpoint.save(
+                self.folder, self.now, self.model, self.optimiser, self.scaler, self.best
+            )
 
     def _out_of_patience(self) -> bool:
         return self.fit.patience is not None and self.now.stale >= self.fit.patience

@@ -2,11 +2,11 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tasks.model import parallel
 from tasks.model.batches import passes_of
@@ -18,6 +18,12 @@ from tasks.model.recipes import Fit, Objective
 
 log = logging.getLogger(__name__)
 FORWARDS: dict[str, Forward] = {"fused": hidden_states, "plain": plain_hidden_states}
+
+Scale = Callable[[Tensor], Tensor]
+
+
+def _as_it_is(value: Tensor) -> Tensor:
+    return value
 
 
 class TrainingError(Exception):
@@ -44,9 +50,10 @@ class Gradients:
         if fit.recompute:
             self._recompute()
 
-    def fill(self, layouts: Sequence[Layout], step: int) -> Learnt:
-        """Leave the step's gradients in the weights. `layouts` are this process's share of it.
+    def fill(self, layouts: Sequence[Layout], step: int, scale: Scale = _as_it_is) -> Learnt:
+        """Leave the step's gradients in the weights, those of the loss as `scale` makes it.
 
+        `layouts` are this process's share of the step.
         Where memory runs out the same step is taken again in smaller parts. Raises TrainingError
         where they cannot be smaller.
         """
@@ -54,7 +61,7 @@ class Gradients:
         totals = Totals(*map(int, parallel.summed(own, self.device)))
         while True:
             try:
-                value = self._accumulate(layouts, totals, step)
+                value = self._accumulate(layouts, totals, step, scale)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
@@ -73,7 +80,9 @@ class Gradients:
         on_device = blocks.to(self.device)
         return loss(self.model, on_device, self.trie, self.objective, totals, self.forward)
 
-    def _accumulate(self, layouts: Sequence[Layout], totals: Totals, step: int) -> float:
+    def _accumulate(
+        self, layouts: Sequence[Layout], totals: Totals, step: int, scale: Scale
+    ) -> float:
         """Draws of dropout depend on the number of the step, so that a rerun repeats them."""
         torch.manual_seed((self.fit.seed * 1_000_003 + step) * parallel.size() + parallel.rank())
         for weight in self.weights:
@@ -81,7 +90,7 @@ class Gradients:
         value = 0.0
         for blocks in passes_of(layouts, self.fit.row_tokens, self.rows_at_once):
             part = self.loss(blocks, totals)
-            torch.autograd.backward(part.total)
+            torch.autograd.backward(scale(part.total))
             value += part.total.item()
         return value
 

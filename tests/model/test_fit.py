@@ -190,6 +190,25 @@ def test_the_plain_path_learns_the_same_step_by_step(tmp_path):
             assert torch.allclose(weight, model.state_dict()[name], atol=1e-4), name
 
 
+def scaled(folder: Path, scale: float):
+    """Training as in half precision, on weights in full: what the scaler does shows alone."""
+    folder.mkdir()
+    model = new_model(dropout=0)
+    trainer = Trainer(model, TRIE, Objective(), SMALL, folder)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    return model, trainer.train(learnable(120), [], "test"), trainer.scaler.get_scale()
+
+
+def test_scaled_gradients_learn_the_same_and_those_that_overflow_are_left_out(tmp_path):
+    plain, _, _ = scaled(tmp_path / "plain", 1.0)
+    large, _, _ = scaled(tmp_path / "large", 2.0**16)
+    for name, weight in plain.state_dict().items():
+        assert torch.allclose(weight, large.state_dict()[name], atol=1e-4), name
+    _, history, scale = scaled(tmp_path / "too large", 2.0**128 * 0.9)
+    assert scale < 2.0**127
+    assert history[-1]["loss"] < history[0]["loss"] / 2
+
+
 def test_steps_may_be_counted_in_examples():
     lengths = np.full(10, 7)
     steps = plan_steps(lengths, Fit(step_examples=4))
