@@ -4,6 +4,7 @@ import os
 import shutil
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,12 +62,31 @@ def load(profile: str = "laptop", changes: Mapping[str, Any] | None = None) -> S
             for e in error.errors()
         )
         raise SettingsError(f'profile "{profile}" does not fit: {told}') from None
+    _refuse_without_means(profile, settings)
+    return settings
+
+
+def _refuse_without_means(profile: str, settings: Settings) -> None:
+    """Raises SettingsError where the machine lacks what the settings need."""
     if settings.needs_gpu and shutil.which("nvidia-smi") is None:
         raise SettingsError(
             f'profile "{profile}" needs an NVIDIA GPU and this machine has none: '
             f"run it on one that has, or take profile=laptop"
         )
-    return settings
+    if settings.base.four_bit:
+        lacks = [
+            name
+            for name, there in {
+                "an NVIDIA GPU": shutil.which("nvidia-smi"),
+                "bitsandbytes": find_spec("bitsandbytes"),
+            }.items()
+            if not there
+        ]
+        if lacks:
+            raise SettingsError(
+                f"base.four_bit needs {' and '.join(lacks)}, which this machine lacks: "
+                f"set it to false, or see the README on GPUs"
+            )
 
 
 def store_root() -> Path:

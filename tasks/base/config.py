@@ -27,4 +27,5 @@ class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which base model: a name of the catalogue, owner/name of the hub, or a folder."""
 
     name: str = "bloom-mini"
+    four_bit: bool = False  # weights in 4 bits while in use (QLoRA): needs CUDA and bitsandbytes
     mini: Mini = Mini()

@@ -41,7 +41,7 @@ def build_tokenizer(
 def build_base(tokenizer: Tokenizer, prompts: Prompts, *, config: BaseChoice, store: Store) -> Base:
     """Train bloom-mini from nothing on the prompts' train fold, or fetch the chosen model."""
     model = find_base_model(config.name)
-    recipe: dict[str, Any] = {"model": model.identity}
+    recipe: dict[str, Any] = {"model": model.identity, "four_bit": config.four_bit}
     parents: list[Artifact] = [tokenizer]
     if model.built_here:
         recipe["mini"] = config.mini.model_dump(mode="json")
@@ -51,9 +51,11 @@ def build_base(tokenizer: Tokenizer, prompts: Prompts, *, config: BaseChoice, st
         if model.built_here:
             from tasks.base.mini import build_mini
 
-            return build_mini(draft, tokenizer, prompts, config.mini)
-        from tasks.base.fetched import fetch_base
+            notes = build_mini(draft, tokenizer, prompts, config.mini)
+        else:
+            from tasks.base.fetched import fetch_base
 
-        return fetch_base(draft, model, tokenizer, store.root / DOWNLOADS)
+            notes = fetch_base(draft, model, tokenizer, store.root / DOWNLOADS)
+        return notes | {"four_bit": config.four_bit}
 
     return store.build(Base, recipe=recipe, parents=parents, write=write, resumable=True)

@@ -10,6 +10,7 @@ from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -44,19 +45,33 @@ def load_base(base: Base, *, device: torch.device | None = None) -> PreTrainedMo
     """The base model, frozen, on a device in that device's best precision.
 
     Its folder holds the weights, or points to a commit of a hub repository. Weights are read
-    from safetensors only, and code that comes with a model is never run.
+    from safetensors only, and code that comes with a model is never run. A base of four bits has
+    its linear layers quantised as they are read.
     """
     disable_progress_bar()
     device = device or best_device()
-    where, pinned = _where(base.path)
+    where, options = _where(base.path)
+    if base.notes["four_bit"]:
+        options["quantization_config"] = four_bits(best_dtype(device))
     model = AutoModelForCausalLM.from_pretrained(
         where,
-        **pinned,
+        **options,
         dtype=best_dtype(device),
+        device_map={"": device},
         use_safetensors=True,
         trust_remote_code=False,
     )
-    return cast(Any, model).to(device).requires_grad_(False).eval()
+    return cast(PreTrainedModel, model.requires_grad_(False).eval())
+
+
+def four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """Weights as 4-bit normal floats with quantised constants (QLoRA: arXiv 2305.14314)."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
 
 def load_adapted(base: Base, adapter: Adapter, *, device: torch.device | None = None) -> nn.Module:

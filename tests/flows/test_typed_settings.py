@@ -55,6 +55,14 @@ def test_a_machine_without_gpu_is_told_before_any_work(
         load("nightly")
 
 
+def test_four_bits_without_their_means_are_told_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SettingsError, match=r"base\.four_bit needs an NVIDIA GPU"):
+        load("laptop", {"base": {"four_bit": True}})
+
+
 def test_a_bad_profile_ends_a_night_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "flows.nightly", "--profile", "nigthly"],
