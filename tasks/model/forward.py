@@ -46,6 +46,14 @@ def hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
     return hidden.flatten(0, 1)
 
 
+def flex_hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
+    """The same as `hidden_states` by FlexAttention. Raises ValueError for other than BLOOM."""
+    body = _causal(model).base_model
+    if not isinstance(body, BloomModel):
+        raise ValueError(f'forward="flex" is for BLOOM, and this is {type(body).__name__}')
+    return bloom.hidden_states(body, blocks, flex=True).flatten(0, 1)
+
+
 def extend(model: nn.Module, tokens: Tensor, counts: Tensor, cache: Cache) -> Tensor:
     """What the model holds after the last of each row's new tokens: [rows, hidden size].
 

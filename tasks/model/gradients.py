@@ -11,13 +11,17 @@ from torch import Tensor, nn
 from tasks.model import parallel
 from tasks.model.batches import passes_of
 from tasks.model.blocks import Blocks, Layout
-from tasks.model.forward import Forward, hidden_states, plain_hidden_states
+from tasks.model.forward import Forward, flex_hidden_states, hidden_states, plain_hidden_states
 from tasks.model.objective import Loss, Totals, loss, totals_of
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Fit, Objective
 
 log = logging.getLogger(__name__)
-FORWARDS: dict[str, Forward] = {"fused": hidden_states, "plain": plain_hidden_states}
+FORWARDS: dict[str, Forward] = {
+    "fused": hidden_states,
+    "flex": flex_hidden_states,
+    "plain": plain_hidden_states,
+}
 
 Scale = Callable[[Tensor], Tensor]
 

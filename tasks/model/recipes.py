@@ -31,7 +31,8 @@ class Fit(pydantic.BaseModel, frozen=True, extra="forbid"):
     step_examples: int | None = pydantic.Field(None, ge=1)  # so many instead
     row_tokens: int = pydantic.Field(512, ge=1)  # examples share rows of that many
     rows_at_once: int = pydantic.Field(8, ge=1)  # in one forward pass
-    forward: Literal["fused", "plain"] = "fused"  # plain: the library's own, an example a row
+    # flex: by FlexAttention, BLOOM on a GPU only; plain: the library's own, an example a row.
+    forward: Literal["fused", "flex", "plain"] = "fused"
     recompute: bool = False  # activations in the backward pass: less memory, a third more time
     learning_rate: float = pydantic.Field(1e-3, gt=0)
     warmup: float = pydantic.Field(0.05, ge=0)  # share of the steps, or that many from 1 on

@@ -5,7 +5,7 @@ import torch
 from tasks.model import bloom as bloom_path
 from tasks.model.blocks import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
 from tasks.model.examples import Example
-from tasks.model.forward import hidden_states, output_layer, plain_hidden_states
+from tasks.model.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
 from tasks.model.ratings import RatingTrie
 
 PROBES = ((), (7,), (8, 9))
@@ -61,6 +61,19 @@ def test_the_plain_path_agrees_and_refuses_what_it_cannot_do(bloom, examples):
     for refused in (packed(texts, width=90), packed([examples[1]]), packed(texts[:1], PROBES)):
         with pytest.raises(ValueError, match="one text a row"):
             plain_hidden_states(bloom, refused)
+
+
+def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examples):
+    """Without compiling, and without gradients: the library has those on a GPU only."""
+    blocks = packed(examples, PROBES)
+    with torch.no_grad():
+        fused, flex = hidden_states(bloom, blocks), flex_hidden_states(bloom, blocks)
+    assert torch.allclose(fused, flex, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="is for BLOOM, and this is LlamaModel"):
+        flex_hidden_states(llama, blocks)
+    bloom.transformer.h[0].self_attention.attention_dropout.p = 0.1
+    with pytest.raises(ValueError, match="FlexAttention knows no dropout"):
+        flex_hidden_states(bloom.train(), blocks)
 
 
 def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
