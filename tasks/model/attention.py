@@ -16,7 +16,7 @@ Attend = Callable[[Tensor, Tensor, Tensor, BloomAttention], Tensor]
 
 
 def fused(bias: Tensor) -> Attend:
-    """By scaled_dot_product_attention, mask and ALiBi in one tensor [rows, heads, tokens, columns]."""
+    """By scaled_dot_product_attention, mask and ALiBi in one [rows, heads, tokens, columns]."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         dropout = layer.attention_dropout.p if layer.training else 0.0
@@ -47,7 +47,7 @@ def flexible(blocks: Blocks, heads: int) -> Attend:
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         if layer.training and layer.attention_dropout.p:
             raise ValueError('FlexAttention knows no dropout: set train.fit.forward to "fused"')
-        kernel = _compiled() if query.is_cuda else flex_attention
+        kernel: Callable[..., Tensor] = _compiled() if query.is_cuda else flex_attention
         scale = layer.inv_norm_factor
         return kernel(query, key, value, score_mod=score, block_mask=mask, scale=scale)
 
