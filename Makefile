@@ -10,7 +10,7 @@ export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow check sql reports serve lock dictionary
+.PHONY: help nightly test test-slow check bench-gpu sql reports serve lock dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ check: .venv/installed  ## lint, format, types, import contracts
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+bench-gpu: .venv/installed  ## training BLOOM-1b7 in bf16 on a GPU, beside the original's recipe
+	@$(python) -m bench.train --shapes 1b7 --no-pieces --flex
 
 lock: .venv/installed  ## write what is installed into requirements.lock
 	@$(python) -m pip install --quiet --disable-pip-version-check ".[dev,bench]"

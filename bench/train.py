@@ -2,6 +2,7 @@
 
     python -m bench.train --json train.json            all of it: half an hour on two quiet cores
     python -m bench.train --shapes mini --runs 2       a few minutes
+    python -m bench.train --shapes 1b7 --flex          on a GPU, in bf16 where it has that
 
 Every way trains in a process of its own, one after the other; figures are medians of the runs.
 Time to quality needs a finished night below `--root`.
@@ -23,6 +24,7 @@ PIECES = (
     "+ packing",
     "+ shared context",
 )
+NOTEBOOKS = 0.811  # samples a second that the original reports of its own recipe, on a T4
 ROOT = Path(__file__).resolve().parent.parent
 Figures = dict[str, float]
 
@@ -59,13 +61,18 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--shapes", nargs="+", default=["mini", "560m"], choices=["mini", "560m"])
+    parser.add_argument(
+        "--shapes", nargs="+", default=["mini", "560m"], choices=["mini", "560m", "1b7"]
+    )
     parser.add_argument("--no-pieces", action="store_true", help="the whole only, not its pieces")
+    parser.add_argument("--flex", action="store_true", help="FlexAttention, too: on a GPU only")
     parser.add_argument("--root", type=Path, help="a night's root: measure time to quality there")
     told = parser.parse_args()
 
     peers = ALWAYS if told.no_pieces else (ALWAYS[0], *PIECES, *ALWAYS[1:])
-    figures: dict[str, object] = {}
+    if told.flex:
+        peers = (*peers, "by FlexAttention")
+    figures: dict[str, object] = {"original_1b7_on_t4": NOTEBOOKS}
     for shape in told.shapes:
         with TemporaryDirectory() as weights:
             found = {peer: measured(peer, shape, Path(weights), told.runs) for peer in peers}

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import torch
 from datasets import Dataset, disable_progress_bars
 from peft import PeftModel
 from tokenizers import Tokenizer, models
@@ -24,6 +25,7 @@ from transformers import (
 from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
 from tasks.meter import metered
 from tasks.model.fit import Trainer as OwnTrainer
+from tasks.model.load import best_device, best_dtype
 from tasks.model.recipes import Fit, Objective
 
 STEP = 4  # samples of an optimiser step, as the original has them
@@ -38,8 +40,8 @@ COMMON: dict[str, Any] = {
     "disable_tqdm": True,
     "save_strategy": "no",
     "logging_strategy": "no",
-    "use_cpu": True,
-    "bf16": False,
+    "use_cpu": not torch.cuda.is_available(),
+    "bf16": best_dtype(best_device()) == torch.bfloat16,
 }
 
 
@@ -132,7 +134,7 @@ def own(
     *,
     shared: bool = True,
     packed: bool = True,
-    fused: bool = True,
+    forward: Literal["fused", "flex", "plain"] = "fused",
     objective: Objective = ONLY_RATINGS,
 ) -> list[float]:
     """Our own loop, with pieces of it switched off."""
@@ -141,7 +143,7 @@ def own(
         step_examples=10**6,
         row_tokens=width if packed else 1,
         rows_at_once=shape.users if packed else 1,
-        forward="fused" if fused else "plain",
+        forward=forward,
         recompute=shape.recompute,
         learning_rate=1e-3,
         warmup=100,
@@ -168,12 +170,13 @@ PEERS: dict[str, Callable[[PeftModel, Shape, int], list[float]]] = {
     "original": original,
     "trl": trl,
     "trl, not packed": partial(trl, packing=False),
-    "own loop": partial(own, shared=False, packed=False, fused=False, objective=WHOLE_PROMPT),
-    "+ loss on ratings only": partial(own, shared=False, packed=False, fused=False),
+    "own loop": partial(own, shared=False, packed=False, forward="plain", objective=WHOLE_PROMPT),
+    "+ loss on ratings only": partial(own, shared=False, packed=False, forward="plain"),
     "+ fused attention": partial(own, shared=False, packed=False),
     "+ packing": partial(own, shared=False),
     "+ shared context": own,
     "+ logits of the scale only": partial(own, objective=OVER_SCALE),
+    "by FlexAttention": partial(own, objective=OVER_SCALE, forward="flex"),
 }
 
 
@@ -191,7 +194,8 @@ def main() -> None:
     model = new_model(shape, told.weights)
     with metered() as cost:
         speeds = PEERS[told.peer](model, shape, told.runs)
-    found = {"samples_per_second": statistics.median(speeds), "peak_bytes": cost["peak_bytes"]}
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else cost["peak_bytes"]
+    found = {"samples_per_second": statistics.median(speeds), "peak_bytes": peak}
     print(json.dumps(found | {"runs": speeds}))
 
 

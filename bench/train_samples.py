@@ -16,6 +16,7 @@ from transformers import BloomConfig, BloomForCausalLM
 
 from tasks.model.adapter import attach
 from tasks.model.examples import Examples
+from tasks.model.load import best_device, best_dtype
 from tasks.model.ratings import RatingTrie
 from tasks.model.recipes import Lora
 
@@ -38,6 +39,7 @@ class Shape:
 
 SHAPES = {
     "560m": Shape(250_880, 1024, 24, 16, line=20, rating=3, users=1, recompute=True),
+    "1b7": Shape(250_880, 2048, 24, 16, line=20, rating=3, users=1, recompute=False),
     "mini": Shape(8192, 128, 4, 4, line=8, rating=1, users=8, recompute=False),
 }
 SCHEMA = pa.schema(
@@ -69,7 +71,10 @@ def new_model(shape: Shape, folder: Path) -> PeftModel:
     """
     if not (folder / "config.json").exists():
         _random(shape).save_pretrained(str(folder))
-    base = BloomForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    device = best_device()
+    base = BloomForCausalLM.from_pretrained(
+        str(folder), dtype=best_dtype(device), device_map={"": device}
+    )
     return attach(base.requires_grad_(False), Lora(), seed=0)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -47,7 +48,7 @@ def flexible(blocks: Blocks, heads: int) -> Attend:
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         if layer.training and layer.attention_dropout.p:
             raise ValueError('FlexAttention knows no dropout: set train.fit.forward to "fused"')
-        kernel: Callable[..., Tensor] = _compiled() if query.is_cuda else flex_attention
+        kernel = _compiled() if query.is_cuda else cast(Any, flex_attention)
         scale = layer.inv_norm_factor
         return kernel(query, key, value, score_mod=score, block_mask=mask, scale=scale)
 
@@ -77,4 +78,4 @@ def alibi(positions: Tensor, visible: Tensor, heads: int) -> Tensor:
 
 @cache
 def _compiled() -> Callable[..., Tensor]:
-    return torch.compile(flex_attention)
+    return cast(Callable[..., Tensor], torch.compile(flex_attention))
