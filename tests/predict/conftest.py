@@ -116,6 +116,7 @@ def base(house, tokenizer) -> Base:
         words = AutoTokenizer.from_pretrained(tokenizer.path)
         words.save_pretrained(draft)
         _bloom(len(words)).save_pretrained(draft)
+        return {"four_bit": False}
 
     return house.build(Base, recipe={}, parents=[tokenizer], write=write)
 
