@@ -55,6 +55,8 @@ class Trainer:
         held_out = self._lay_out(validation)
         tokens = float(examples.lengths[np.concatenate(steps)].sum())
         self.model.train()
+        if not self.now.history:
+            self._note(held_out, last=False)  # what it can do before it learns
         with _bar(stage, tokens) as bar, termination() as asked:
             while self.now.step < len(steps) and not self._out_of_patience():
                 chosen = steps[self.now.step]
@@ -111,7 +113,7 @@ class Trainer:
                 "step": now.step,
                 "examples": now.examples,
                 "tokens": now.tokens,
-                "loss": sum(now.losses) / len(now.losses),
+                "loss": sum(now.losses) / len(now.losses) if now.losses else None,
                 "learning_rate": self.optimiser.param_groups[0]["lr"],
                 "validation_loss": quality and quality.loss,
                 "validation_rmse": quality and quality.rmse,

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ FORWARDS: dict[str, Forward] = {
     "plain": plain_hidden_states,
 }
 
+T = TypeVar("T")
 Scale = Callable[[Tensor], Tensor]
 
 
@@ -58,15 +59,22 @@ class Gradients:
         """Leave the step's gradients in the weights, those of the loss as `scale` makes it.
 
         `layouts` are this process's share of the step.
-        Where memory runs out the same step is taken again in smaller parts. Raises TrainingError
-        where they cannot be smaller.
+        Where memory runs out the same step is taken again in smaller parts.
         """
         own = totals_of(layouts)
         totals = Totals(*map(int, parallel.summed(own, self.device)))
+        value = self.sparing(lambda: self._accumulate(layouts, totals, step, scale))
+        parallel.sum_gradients(self.weights)
+        return Learnt(parallel.summed([value], self.device)[0], totals.ratings)
+
+    def sparing(self, work: Callable[[], T]) -> T:
+        """Do the work, and again in smaller parts for as long as memory runs out.
+
+        Raises TrainingError where they cannot be smaller.
+        """
         while True:
             try:
-                value = self._accumulate(layouts, totals, step, scale)
-                break
+                return work()
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
@@ -76,8 +84,6 @@ class Gradients:
                         "fewer row_tokens, or show fewer films"
                     ) from error
             self._spare_memory()
-        parallel.sum_gradients(self.weights)
-        return Learnt(parallel.summed([value], self.device)[0], totals.ratings)
 
     def loss(self, blocks: Blocks, totals: Totals) -> Loss:
         """Of one part of a step."""

@@ -21,12 +21,17 @@ class Quality(NamedTuple):
 def validate(learner: Gradients, layouts: Sequence[Layout]) -> Quality:
     """Over all of these examples; the model is left in training mode."""
     learner.model.eval()
-    totals, objective_sum, squared = totals_of(layouts), 0.0, 0.0
     with torch.inference_mode():
-        for blocks in passes_of(layouts, learner.fit.row_tokens, learner.rows_at_once):
-            part = learner.loss(blocks, totals)
-            objective_sum += part.total.item()
-            error = part.expected.cpu() - blocks.ratings
-            squared += error.double().square().sum().item()
+        quality = learner.sparing(lambda: _taken(learner, layouts))
     learner.model.train()
+    return quality
+
+
+def _taken(learner: Gradients, layouts: Sequence[Layout]) -> Quality:
+    totals, objective_sum, squared = totals_of(layouts), 0.0, 0.0
+    for blocks in passes_of(layouts, learner.fit.row_tokens, learner.rows_at_once):
+        part = learner.loss(blocks, totals)
+        objective_sum += part.total.item()
+        error = part.expected.cpu() - blocks.ratings
+        squared += error.double().square().sum().item()
     return Quality(objective_sum, (squared / max(totals.ratings, 1)) ** 0.5)
