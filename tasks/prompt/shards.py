@@ -1,6 +1,7 @@
 """Writes the examples of all users, a shard of users at a time, and the table of films."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tasks.progress import progress
 from tasks.prompt.config import Prompt
 from tasks.prompt.database import NAME, write_database
 from tasks.prompt.examples import lay_out, part
-from tasks.prompt.facts import Facts, facts_before
+from tasks.prompt.facts import Facts, facts_before, fitted_guess
 from tasks.prompt.lines import Wording
 from tasks.prompt.plan import FOLDS, Plan, Rows, plan_examples, plan_targets, within_tokens
 
@@ -92,19 +93,7 @@ class Writer:
 
     def _facts(self, rows: Rows, time: Ints) -> Facts:
         """Each rating's facts as its own fold may know them: earlier folds, and what it shows."""
-        by_fold = {
-            fold: facts_before(
-                rows.user,
-                rows.film,
-                rows.rating,
-                time,
-                (rows.fold < fold) | ((rows.fold == fold) & ~rows.target),
-                item_damping=self.config.item_damping,
-                user_damping=self.config.user_damping,
-                middle=float(np.mean(self.scale)),
-            )
-            for fold in np.unique(rows.fold)
-        }
+        by_fold = {fold: self._facts_of_fold(rows, time, fold) for fold in np.unique(rows.fold)}
         names = vars(next(iter(by_fold.values())))
         return Facts(
             **{
@@ -115,6 +104,27 @@ class Writer:
                 for name in names
             }
         )
+
+    def _facts_of_fold(self, rows: Rows, time: Ints, fold: int) -> Facts:
+        known = (rows.fold < fold) | ((rows.fold == fold) & ~rows.target)
+        dampings = {
+            "item_damping": self.config.item_damping,
+            "user_damping": self.config.user_damping,
+        }
+        facts = facts_before(
+            rows.user,
+            rows.film,
+            rows.rating,
+            time,
+            known,
+            **dampings,
+            middle=float(np.mean(self.scale)),
+        )
+        if self.config.facts_as_of == "rating" or not known.any():
+            return facts
+        user = np.unique(rows.user, return_inverse=True)[1]
+        fitted = fitted_guess(user, rows.film, rows.rating, known, **dampings)
+        return replace(facts, guess=np.where(rows.target, fitted, facts.guess))
 
     def _shard(self, rows: Rows, facts: Facts | None, planner: Planner) -> None:
         plans = [self._bounded(plan, rows, facts) for plan in planner(rows)]

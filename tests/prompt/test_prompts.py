@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.base.tokenizer import train_tokenizer
 from tasks.prompt.config import Prompt
-from tasks.prompt.facts import facts_before
+from tasks.prompt.facts import SWEEPS, facts_before, fitted_guess
 from tasks.prompt.task import write_candidates, write_prompts
 from tasks.wording import Compact, Original, film_texts
 
@@ -191,6 +191,55 @@ def test_facts_are_the_sums_over_earlier_known_ratings(seed, users):
         if not of_film and not of_user:
             earlier = [j for j in range(n) if known[j] and time[j] < time[i]]
             assert found.guess[i] == pytest.approx(rating[earlier].mean() if earlier else 3.0)
+
+
+def test_a_fitted_guess_is_the_bias_model_of_what_is_known():
+    rng = np.random.default_rng(5)
+    user, film = np.sort(rng.integers(0, 4, 30)), rng.integers(0, 5, 30)
+    rating, known = rng.integers(1, 6, 30).astype(float), rng.random(30) < 0.7
+    dampings = {"item_damping": 2, "user_damping": 3}
+    mean, of_film = rating[known].mean(), dict.fromkeys(range(5), 0.0)
+    of_user = dict.fromkeys(range(4), 0.0)
+    rows = [(u, f, r) for u, f, r, k in zip(user, film, rating, known, strict=True) if k]
+    for _ in range(SWEEPS):
+        for one in of_film:
+            left = [r - mean - of_user[u] for u, f, r in rows if f == one]
+            of_film[one] = sum(left) / (len(left) + 2)
+        for one in of_user:
+            left = [r - mean - of_film[f] for u, f, r in rows if u == one]
+            of_user[one] = sum(left) / (len(left) + 3)
+    expected = [mean + of_film[f] + of_user[u] for u, f in zip(user, film, strict=True)]
+    assert fitted_guess(user, film, rating, known, **dampings) == pytest.approx(expected)
+    hidden = np.where(known, rating, 99.0)
+    assert fitted_guess(user, film, hidden, known, **dampings) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("as_of", ["rating", "fold"])
+def test_no_prompt_changes_with_the_ratings_of_its_own_or_a_later_fold(night, store, as_of):
+    """But for the ratings to be guessed themselves, which stand in their own columns."""
+    _, kept, tokenizer = night
+    config = COMPACT.model_copy(
+        update={"template": Compact(facts=("film", "user", "guess")), "facts_as_of": as_of}
+    )
+    target = pl.col("part") == "target"
+    told = []
+    for changed in (pl.col("rating"), pl.when(target).then(1.0).otherwise(pl.col("rating"))):
+
+        def write(draft, changed=changed):
+            table = pl.read_parquet(night[0].path / "histories.parquet")
+            table = table.with_columns(changed.cast(pl.Float32).alias("rating"))
+            table.write_parquet(draft / "histories.parquet")
+            return {"dataset": "tiny", "scale": SCALE, "protocol": "leave-last-1"}
+
+        recipe = {"as_of": as_of, "changed": len(told)}
+        histories = store.build(Histories, recipe=recipe, parents=[kept], write=write)
+        found = write_prompts.fn(histories, kept, tokenizer, config=config, store=store)
+        rows = found.scan("examples").filter(pl.col("kind") == "rate").collect()
+        fold = rows.filter(pl.col("fold") == "validation").sort("user_id")
+        asked = [[line.rsplit(",", 1)[0] for line in lines] for lines in fold["answers"]]
+        told.append((fold["context"].to_list(), asked))
+    assert len(told[0][0]) == 5
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("choice", ["recent", "top", "mixed"])
