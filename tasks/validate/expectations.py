@@ -8,12 +8,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.validate.rules import RULES, Rule
+from tasks.validate.rules import RULES, Relation, Rule
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,17 @@ class Outcome:
     rule: Rule
     broken: int
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"rule": self.rule.name, "severity": self.rule.severity, "broken": self.broken}
+
 
 class SuiteError(Exception):
     """Great Expectations could not evaluate a rule."""
 
 
-def evaluate(relations: Mapping[str, str], docs: Path) -> list[Outcome]:
+def evaluate(relations: Mapping[Relation, str], docs: Path) -> list[Outcome]:
     """Count the rows that break each rule; write the Data Docs into `docs`.
 
     `relations` gives the query behind each relation that the rules name.
@@ -51,7 +56,7 @@ def evaluate(relations: Mapping[str, str], docs: Path) -> list[Outcome]:
     return [Outcome(rule, broken[rule.name]) for rule in RULES]
 
 
-def run_suite(relations: Mapping[str, str], docs: Path) -> dict[str, int]:
+def run_suite(relations: Mapping[Relation, str], docs: Path) -> dict[str, int]:
     """The number of broken rows by rule, in this process."""
     import great_expectations
     from sqlalchemy.dialects import registry
@@ -63,10 +68,11 @@ def run_suite(relations: Mapping[str, str], docs: Path) -> dict[str, int]:
     source = context.data_sources.add_sql("duckdb", connection_string="duckdb+staying:///:memory:")
     definitions = []
     for relation, query in relations.items():
-        asset = source.add_query_asset(relation, query=query)
+        rules = [rule for rule in RULES if rule.relation == relation]
+        asset = source.add_query_asset(relation, query=_kept_rules(rules, query))
         batch = asset.add_batch_definition_whole_table("all")
         suite = context.suites.add(gx.ExpectationSuite(name=relation))
-        for rule in (rule for rule in RULES if rule.relation == relation):
+        for rule in rules:
             suite.add_expectation(_expectation(gx, rule))
         definition = gx.ValidationDefinition(name=relation, data=batch, suite=suite)
         definitions.append(context.validation_definitions.add(definition))
@@ -75,16 +81,28 @@ def run_suite(relations: Mapping[str, str], docs: Path) -> dict[str, int]:
         name="night",
         validation_definitions=definitions,
         actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["docs"])],
-        result_format="SUMMARY",
+        # Counts only: a sample of the broken rows would be another pass for each rule.
+        result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
     run = context.checkpoints.add(checkpoint).run()
     results = [result for told in run.run_results.values() for result in told.results]
     return {result.expectation_config.meta["rule"]: _broken(result) for result in results}
 
 
+def _kept_rules(rules: Sequence[Rule], query: str) -> str:
+    """For each row one column a rule, true where the row keeps it.
+
+    The library counts all columns of a relation in one pass: at 20 million rows a third of the CPU
+    seconds of one query a rule.
+    """
+    columns = ", ".join(f'not coalesce({rule.bad}, true) as "{rule.name}"' for rule in rules)
+    return f"select {columns} from ({query})"
+
+
 def _expectation(gx: Any, rule: Rule) -> Any:  # noqa: ANN401 - the library's classes carry no types
-    return gx.expectations.UnexpectedRowsExpectation(
-        unexpected_rows_query=f"select * from {{batch}} where {rule.bad}",
+    return gx.expectations.ExpectColumnValuesToBeInSet(
+        column=rule.name,
+        value_set=[True],
         description=rule.sentence,
         meta={"rule": rule.name, "severity": rule.severity},
     )
@@ -108,7 +126,7 @@ def _broken(result: Any) -> int:  # noqa: ANN401
     if raised:
         rule = result.expectation_config.meta["rule"]
         raise SuiteError(f'rule "{rule}" could not be evaluated: {raised[0]}')
-    return int(result.result["observed_value"])
+    return int(result.result["unexpected_count"])
 
 
 if __name__ == "__main__":

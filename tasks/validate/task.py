@@ -1,5 +1,6 @@
 """Door: raw ratings in, trusted ratings and a quarantine out."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,18 @@ def validate_ratings(raw: RawRatings, *, config: Validate, store: Store) -> Trus
     def write(draft: Path) -> dict[str, Any]:
         from tasks.validate.sift import sift
 
-        return raw.notes | sift(raw, draft, now=datetime.now(UTC), config=config)
+        before = last_night(store, raw.notes["dataset"])
+        now = datetime.now(UTC)
+        return raw.notes | sift(raw, draft, now=now, config=config, before=before)
 
     return store.build(TrustedRatings, recipe=config, parents=[raw], write=write)
+
+
+def last_night(store: Store, dataset: str) -> dict[str, Any] | None:
+    """What was noted of this data set when it was last validated; None where it never was."""
+    manifests = (store.root / TrustedRatings.home / TrustedRatings.kind()).glob("*/manifest.json")
+    for manifest in sorted(manifests, key=lambda file: file.stat().st_mtime, reverse=True):
+        notes: dict[str, Any] = json.loads(manifest.read_text())["notes"]
+        if notes.get("dataset") == dataset and "by_star" in notes:
+            return notes
+    return None

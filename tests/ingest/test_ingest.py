@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tasks.ingest import fetch
-from tasks.ingest.fetch import SourceError
+from tasks.ingest.download import SourceError
 from tasks.ingest.sources import WHEELS
 from tasks.ingest.task import Ingest, ingest_ratings
 
@@ -81,7 +81,6 @@ def test_the_real_ml_latest_small_comes_whole(store, ml_latest_small):
     assert films.filter(film_id=11)["title"].item() == "American President, The (1995)"
     dated = films.filter(pl.col("year").is_not_null())
     assert (dated["year"].min(), dated["year"].max()) == (1902, 2018)
-    assert raw.notes["scale"] == [half / 2 for half in range(1, 11)]
 
 
 def test_a_line_that_cannot_be_typed_is_told_with_its_number_and_what_it_lacks(store, tmp_path):
@@ -93,9 +92,9 @@ def test_a_line_that_cannot_be_typed_is_told_with_its_number_and_what_it_lacks(s
     raw = ingested(store, tmp_path / "broken", files)
     rejects = raw.scan("rejects").select("relation", "source", "line", "detail").collect().rows()
     assert rejects == [
-        ("ratings", 0, 3, "no user_id can be read"),
-        ("ratings", 0, 4, "no rating, rated_at can be read"),
-        ("films", 1, 5, "no film_id can be read"),
+        ("ratings", 0, 3, f"no user_id can be read: seven,1,3.5,{SECONDS}"),
+        ("ratings", 0, 4, "no rating, rated_at can be read: 7,2,good,later"),
+        ("films", 1, 5, "no film_id can be read: four Late Drama"),
     ]
     assert raw.scan("ratings").collect()["line"].to_list() == [2, 5]
 
@@ -107,14 +106,11 @@ def test_as_of_leaves_out_what_was_not_known_on_that_day(store, tmp_path):
     assert raw.scan("ratings").collect()["film_id"].to_list() == [1, 3]
 
 
-def test_whole_stars_give_a_scale_of_five(store, tmp_path):
-    whole = GROUPLENS["ratings.csv"].replace("3.5", "3.0")
-    raw = ingested(store, tmp_path / "whole", GROUPLENS | {"ratings.csv": whole})
-    assert raw.notes["scale"] == [1, 2, 3, 4, 5]
-
-
 def test_an_unknown_layout_says_what_was_found_and_what_is_known(store, tmp_path):
-    with pytest.raises(SourceError, match=r"it holds notes.txt, and known are grouplens: rat"):
+    with pytest.raises(
+        SourceError,
+        match=r"no ratings in .*: it holds notes.txt; ratings have the columns userId, movieId",
+    ):
         ingested(store, tmp_path / "other", {"notes.txt": "hello"})
 
 

@@ -1,0 +1,140 @@
+"""Brings all sources of a night into one table of ratings, one of films and one of rejects."""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.artifacts import RawRatings
+from tasks.ingest.download import SourceError
+from tasks.ingest.films import read_films
+from tasks.ingest.ratings import read_ratings
+from tasks.ingest.recognise import Source
+from tasks.progress import progress
+
+log = logging.getLogger(__name__)
+BLOCK = 1 << 23
+
+
+@dataclass(frozen=True)
+class Told:
+    """A source with the hash of its bytes, and how many lines it has."""
+
+    source: Source
+    sha256: str
+    lines: int
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes it the same source again."""
+        return {
+            "name": self.source.file.name,
+            "relation": self.source.format.relation,
+            "layout": self.source.format.producer,
+            "sha256": self.sha256,
+        }
+
+
+def told(sources: Iterable[Source]) -> list[Told]:
+    """The sources with their hashes; a file that is there twice counts once."""
+    found: dict[tuple[str, str], Told] = {}
+    for source in sources:
+        sha256, lines = _read_through(source.file)
+        found.setdefault((sha256, source.format.relation), Told(source, sha256, lines))
+    return list(found.values())
+
+
+def gather(sources: list[Told], draft: Path, *, as_of: date | None) -> dict[str, Any]:
+    """Write ratings, films and rejects into `draft`; return the notes.
+
+    Of ratings, only those of days before `as_of` are taken.
+    """
+    films, rejects, counts = [], [], []
+    with _Writer(draft / "ratings.parquet", "ratings") as ratings:
+        for number, of in enumerate(sources):
+            log.info("%s: %s as %s has them", of.source.file.name, *list(of.identity.values())[1:3])
+            if of.source.format.relation == "films":
+                table, bad = read_films(of.source, number)
+                films.append(table)
+                rejects.append(bad)
+                counts.append({"rows": len(table), "rejected": len(bad), "later": 0})
+            else:
+                counts.append(_ratings(of, number, ratings, rejects, as_of))
+    for name, tables in (("films", films), ("rejects", rejects)):
+        columns = list(RawRatings.tables[name].columns)
+        pl.concat(tables).select(columns).write_parquet(draft / f"{name}.parquet")
+    return {
+        "layout": sources[0].source.format.producer,
+        "sources": [of.identity | count for of, count in zip(sources, counts, strict=True)],
+    }
+
+
+def _ratings(
+    of: Told, number: int, ratings: "_Writer", rejects: list[pl.DataFrame], as_of: date | None
+) -> dict[str, int]:
+    """Write a source's ratings; count what came, was rejected, and is later than is known."""
+    rows = rejected = later = last = 0
+    with progress("ingest", of.lines, "lines") as bar:
+        for batch in read_ratings(of.source, number):
+            typed = batch.ratings
+            known = typed.filter(pl.col("rated_at").dt.date() < as_of) if as_of else typed
+            ratings.write(known)
+            rejects.append(batch.rejects)
+            rows, rejected = rows + len(known), rejected + len(batch.rejects)
+            later += len(typed) - len(known)
+            bar.update(batch.last_line - last)
+            last = batch.last_line
+    if last < of.lines and last:
+        raise SourceError(_left_open(of, last))
+    return {"rows": rows, "rejected": rejected, "later": later}
+
+
+def _left_open(of: Told, read: int) -> str:
+    """What to say where the lines do not come out even: some were read as one, for a quote."""
+    with of.source.file.open("rb") as opened:
+        line = next((n for n, text in enumerate(opened, 1) if text.count(b'"') % 2), None)
+    return (
+        f"{of.source.file.name} has {of.lines} lines, but only {read} can be told apart: "
+        f"the quote that opens in line {line} is not closed there"
+    )
+
+
+class _Writer:
+    """A table of RawRatings that grows by batches, a row group each."""
+
+    def __init__(self, file: Path, table: str) -> None:
+        names = {"float": "float32", "timestamp[us, tz=UTC]": pa.timestamp("us", "UTC")}
+        columns = RawRatings.tables[table].columns.items()
+        self.schema = pa.schema([(n, names.get(kind, kind)) for n, (kind, _) in columns])
+        self.writer = pq.ParquetWriter(file, self.schema, compression="lz4")
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def write(self, batch: pl.DataFrame) -> None:
+        """Append the rows, where there are any."""
+        if len(batch):
+            columns = batch.select(self.schema.names).to_arrow()
+            self.writer.write_table(columns.cast(self.schema))
+
+
+def _read_through(file: Path) -> tuple[str, int]:
+    """The file's SHA-256, and its lines; none for Parquet, which has no lines."""
+    digest, lines, last = hashlib.sha256(), 0, b"\n"
+    with file.open("rb") as opened:
+        while block := opened.read(BLOCK):
+            digest.update(block)
+            lines += block.count(b"\n")
+            last = block[-1:]
+    text = file.suffix != ".parquet"
+    return digest.hexdigest(), (lines + (last != b"\n")) * text

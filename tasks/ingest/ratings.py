@@ -1,0 +1,130 @@
+"""Reads ratings of any size, a batch at a time; a line that cannot be typed becomes a reject."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from tasks.artifacts import RATING
+from tasks.ingest.recognise import Source, head_of
+
+BATCH = 1_000_000  # rows; a batch takes some 40 MB
+LAST_SECOND = 253_402_300_799  # of the year 9999
+TYPES = {"user_id": pl.Int32, "film_id": pl.Int32, "rating": pl.Float32}
+TIMES = {"seconds": pl.Int64, "fraction": pl.Float64, "text": pl.String}
+SHOWN = 120  # characters of a bad line that are kept
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some consecutive rows: those that could be typed, the rejects, and the last row's line."""
+
+    ratings: pl.DataFrame
+    rejects: pl.DataFrame
+    last_line: int
+
+
+def read_ratings(source: Source, number: int) -> Iterator[Batch]:
+    """The rows in file order, with all of RawRatings' columns; `source` is `number`."""
+    rows = _parquet(source) if source.format.separator == "" else _text(source)
+    theirs = source.format.columns
+    typed = rows.select(
+        *(
+            pl.col(theirs[name]).cast(kind, strict=False).alias(name)
+            for name, kind in TYPES.items()
+        ),
+        rated_at=_moment(source, pl.col(theirs["rated_at"])),
+        source=pl.lit(number, pl.UInt16),
+        line="line",
+        surplus="surplus",
+    )
+    for batch in typed.collect_batches(chunk_size=BATCH, maintain_order=True):
+        whole = pl.all_horizontal(pl.col(*RATING).is_not_null()) & pl.col("surplus").is_null()
+        good = batch.filter(whole)
+        bad = batch if good.is_empty() else batch.filter(~whole)
+        yield Batch(good.drop("surplus"), _rejects(bad, source), int(batch["line"][-1]))
+
+
+def _text(source: Source) -> pl.LazyFrame:
+    """Every line behind the header, with the columns that matter typed where they can be.
+
+    An unheard-of last column catches what stands behind the last field of a line.
+    """
+    known = source.format
+    names = list(known.fields) or head_of(source.file, known.separator).names
+    kinds = {
+        known.columns[name]: kind
+        for name, kind in (TYPES | {"rated_at": TIMES[known.time]}).items()
+    }
+    gaps = known.separator[1:]  # of "::", the second colon parts the fields from empty ones
+    columns: dict[str, type[pl.DataType]] = {}
+    for place, name in enumerate(names):
+        if place and gaps:
+            columns[f"gap {place}"] = pl.String
+        columns[name] = kinds.get(name, pl.String)
+    return pl.scan_csv(
+        source.file,
+        separator=known.separator[0],
+        quote_char='"' if known.quoted else None,
+        has_header=False,
+        skip_rows=0 if known.fields else 1,
+        schema=columns | {"surplus": pl.String},
+        ignore_errors=True,
+        truncate_ragged_lines=True,
+        missing_columns="insert",
+        extra_columns="ignore",
+        encoding="utf8-lossy",
+        row_index_name="line",
+        row_index_offset=1 if known.fields else 2,
+    )
+
+
+def _parquet(source: Source) -> pl.LazyFrame:
+    rows = pl.scan_parquet(source.file).with_row_index("line", offset=2)
+    return rows.with_columns(surplus=pl.lit(None, pl.String))
+
+
+def _moment(source: Source, time: pl.Expr) -> pl.Expr:
+    """Times as UTC; null where they are none, or past the year 9999."""
+    if source.format.time == "text":
+        moment = time.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+        return moment.dt.replace_time_zone("UTC")
+    if source.format.separator == "":
+        kind = pl.scan_parquet(source.file).collect_schema()[source.format.columns["rated_at"]]
+        if isinstance(kind, pl.Datetime):
+            return time.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    seconds = time.cast(pl.Int64, strict=False)
+    possible = pl.when(seconds.abs() <= LAST_SECOND).then(seconds)
+    return (possible * 1_000_000).cast(pl.Datetime("us", "UTC"))
+
+
+def _rejects(bad: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Where the rows stand, and what is wrong with them; blank lines are nobody's rows."""
+    lacking = pl.concat_list(pl.when(pl.col(n).is_null()).then(pl.lit(n)) for n in RATING)
+    said = _lines(source.file, set(bad["line"])) if source.format.separator else {}
+    wrong = (
+        pl.when(pl.col("surplus").is_not_null())
+        .then(pl.lit("too many fields"))
+        .otherwise(pl.format("no {} can be read", lacking.list.drop_nulls().list.join(", ")))
+    )
+    told = bad.with_columns(
+        said=pl.col("line").replace_strict(said, default=None, return_dtype=pl.String)
+    )
+    return told.filter(pl.col("said").is_null() | (pl.col("said") != "")).select(
+        relation=pl.lit("ratings"),
+        source="source",
+        line="line",
+        rule=pl.lit("typed"),
+        detail=pl.concat_str(wrong, pl.col("said"), separator=": ", ignore_nulls=True),
+    )
+
+
+def _lines(file: Path, wanted: set[int]) -> dict[int, str]:
+    """What stands in some lines of a file, the first being 1."""
+    if not wanted:
+        return {}
+    with file.open(encoding="utf-8", errors="replace", newline="\n") as opened:
+        among = itertools.islice(enumerate(opened, start=1), max(wanted))
+        return {number: line.strip()[:SHOWN] for number, line in among if number in wanted}

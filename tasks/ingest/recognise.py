@@ -1,0 +1,127 @@
+"""Tells from names and headers which format a file has."""
+
+import csv
+import fnmatch
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.ingest.download import SourceError
+from tasks.ingest.sources import FORMATS, MOVIELENS, MOVIES, Format
+
+HEAD = 1 << 16  # bytes that hold any header and a line beside it
+BAD_STARTS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK": "zip"}
+MILLISECONDS = 10**11  # as seconds, the year 5138
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, and how it is to be read."""
+
+    file: Path
+    format: Format
+
+
+@dataclass(frozen=True)
+class Head:
+    """The header of a file and its first row; both empty where it holds nothing."""
+
+    names: list[str]
+    first: list[str]
+
+
+def recognised(files: Iterable[Path], where: str) -> list[Source]:
+    """The sources among these files, ratings before films; a file may be both.
+
+    Raises SourceError where ratings or films are lacking; `where` says whose files they are.
+    """
+    files = [file for file in sorted(files) if file.is_file()]
+    sources = [source for file in files for source in sources_of(file)]
+    for relation, columns in (("ratings", MOVIELENS), ("films", MOVIES)):
+        if not any(source.format.relation == relation for source in sources):
+            raise SourceError(
+                f"no {relation} in {where}: it holds {_told(files)}; "
+                f"{relation} have the columns {', '.join(columns.values())}"
+            )
+    return sorted(sources, key=lambda s: (s.format.relation == "films", s.file.name))
+
+
+def sources_of(file: Path) -> list[Source]:
+    """What of the two relations a file holds: none, one or both."""
+    named = [known for known in FORMATS if fnmatch.fnmatch(file.name, known.files)]
+    if not named:
+        return []
+    head = head_of(file, named[0].separator)
+    found = {known.relation: known for known in reversed(named) if _fits(known, head)}
+    return [Source(file, known) for known in found.values()]
+
+
+def head_of(file: Path, separator: str) -> Head:
+    """The first two lines as fields. Raises SourceError where the file is no text at all."""
+    if file.suffix == ".parquet":
+        return _parquet_head(file)
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(HEAD)
+    except OSError as error:
+        raise SourceError(f"{file.name} cannot be read: {error.strerror}") from None
+    for mark, name in BAD_STARTS.items():
+        if start.startswith(mark):
+            raise SourceError(f"{file.name} is {name}, not text in UTF-8: convert it")
+    if b"\r" in start and b"\n" not in start:
+        raise SourceError(f"{file.name} ends its lines by carriage returns: convert them to \\n")
+    lines = start.decode("utf-8-sig", errors="replace").splitlines()
+    if len(separator) > 1:
+        rows = [line.split(separator) for line in lines[:2]]
+    else:
+        try:
+            rows = list(itertools.islice(csv.reader(lines, delimiter=separator), 2))
+        except csv.Error as error:
+            raise SourceError(f"{file.name} has no readable header: {error}") from None
+    return Head(*rows, *([[]] * (2 - len(rows))))
+
+
+def _parquet_head(file: Path) -> Head:
+    try:
+        return Head(list(pq.read_schema(file).names), [])
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{file.name} is no whole Parquet file: {error}") from None
+
+
+def _fits(known: Format, head: Head) -> bool:
+    if known.fields:
+        return True
+    wanted = known.columns.values()
+    if not set(wanted) <= set(head.names):
+        return False
+    if twice := [name for name in wanted if head.names.count(name) > 1]:
+        raise SourceError(f'two columns are called "{twice[0]}": keep one')
+    if known.relation == "films" or known.separator == "":
+        return True
+    return (known.time == "text") == _is_text(head, known.columns["rated_at"])
+
+
+def _is_text(head: Head, column: str) -> bool:
+    """Whether the first time is a date written out; SourceError where it is in milliseconds."""
+    value = dict(zip(head.names, head.first, strict=False)).get(column, "")
+    if value.isdecimal() and int(value) >= MILLISECONDS:
+        raise SourceError(f'column "{column}" is in milliseconds ({value}): divide it by 1000')
+    return "-" in value[1:] or ":" in value
+
+
+def _told(files: Sequence[Path]) -> str:
+    """The files as found, with the columns of those that have a header."""
+    return "; ".join(_one_told(file) for file in files) or "nothing"
+
+
+def _one_told(file: Path) -> str:
+    if not file.stat().st_size:
+        return f"{file.name} (empty)"
+    if file.suffix not in (".csv", ".parquet", ".inter", ".item"):
+        return file.name
+    names = head_of(file, "\t" if file.suffix in (".inter", ".item") else ",").names
+    return f"{file.name} ({', '.join(names)})"[:300]
