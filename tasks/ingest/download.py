@@ -79,7 +79,11 @@ def _go_on(url: str, part: Path, size: int | None, silence: float) -> None:
             total = _total(answer, have)
             if size is not None and total not in (None, size):
                 raise SourceError(f"{url} has {total} bytes, not {size}: not downloaded")
-            _version_file(part).write_text(answer.headers.get("ETag", ""))
+            if resumed and not (answer.headers["Content-Range"] or "").startswith(f"bytes {have}-"):
+                _discard(part)
+                raise UnreachableError(f"{url} goes on elsewhere than it was asked to")
+            version = answer.headers["ETag"] or answer.headers["Last-Modified"] or ""
+            _version_file(part).write_text(version)
             _append(answer, part, have, total)
     except urllib.error.HTTPError as error:
         _refused(url, part, error)

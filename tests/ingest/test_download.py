@@ -1,0 +1,180 @@
+"""A download survives what a server can do to it, and shows nothing before it is whole."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tasks.ingest import fetch
+from tasks.ingest.download import Patience, SourceError, UnreachableError, download
+from tasks.ingest.sources import Archive
+from tasks.ingest.task import Ingest, ingest_ratings
+
+ROOT = Path(__file__).resolve().parents[2]
+BODY = hashlib.shake_256(b"ratings").digest(300_000)
+HALF = len(BODY) // 2
+MD5 = hashlib.md5(BODY).hexdigest()
+HASTY = Patience(silence=0.3, attempts=3, pause=0)
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request as `plan` says next, the last entry for all that follow."""
+
+    daemon_threads = True
+
+    def __init__(self, *plan, body=BODY):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plan, self.body, self.ranges, self.over = list(plan), body, [], threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}/set.zip"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves one body, with an ETag and ranges, in the way that is next in the plan."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        server, asked = self.server, self.headers["Range"]
+        how = server.plan.pop(0) if len(server.plan) > 1 else server.plan[0]
+        server.ranges.append(asked)
+        if isinstance(how, int):
+            return self.send_error(how)
+        body, tag = server.body, '"one"'
+        if how == "changed":
+            body, tag = body[::-1], '"two"'
+        resumed = asked and self.headers["If-Range"] == tag and how != "no ranges"
+        start = int(asked[6:-1]) if resumed else 0
+        if resumed and start >= len(body):
+            return self.send_error(416)
+        rest = body[start:]
+        self.send_response(206 if resumed else 200)
+        self.send_header("ETag", tag)
+        if resumed:
+            named = 0 if how == "elsewhere" else start
+            self.send_header("Content-Range", f"bytes {named}-{len(body) - 1}/{len(body)}")
+        if how != "no length":
+            lie = {"too long": 1000, "too short": -1000}.get(how, 0)
+            self.send_header("Content-Length", str(len(rest) + lie))
+        self.end_headers()
+        kept = {"cut": HALF, "stall": HALF, "no length": HALF, "silent": 0}
+        self.wfile.write(rest[: kept.get(how, len(rest))])
+        self.wfile.flush()
+        if how in ("stall", "silent"):
+            server.over.wait(30)
+        return None
+
+
+def brought(server, file, **expected):
+    download(server.url, file, patience=HASTY, **expected)
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("trouble", ["cut", "stall", 500, 503, 429])
+def test_a_server_that_fails_and_then_works_gives_the_whole_file(tmp_path, trouble):
+    with Server(trouble, "whole") as server:
+        assert brought(server, tmp_path / "set.zip", size=len(BODY), md5=MD5) == BODY
+    # What had come before it broke off is not asked for again.
+    begun = None if isinstance(trouble, int) else f"bytes={HALF}-"
+    assert server.ranges == [None, begun]
+    assert [file.name for file in tmp_path.iterdir()] == ["set.zip"]
+
+
+def test_of_a_file_that_changed_meanwhile_no_old_half_is_kept(tmp_path):
+    with Server("cut", "changed") as server:
+        assert brought(server, tmp_path / "set.zip") == BODY[::-1]
+
+
+def test_a_server_without_ranges_is_asked_for_all_again(tmp_path):
+    with Server("cut", "no ranges") as server:
+        assert brought(server, tmp_path / "set.zip", md5=MD5) == BODY
+
+
+def test_a_server_that_goes_on_elsewhere_is_asked_for_all_again(tmp_path):
+    with Server("cut", "elsewhere", "whole") as server:
+        assert brought(server, tmp_path / "set.zip") == BODY
+    assert server.ranges == [None, f"bytes={HALF}-", None]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error", "told"),
+    [
+        ("silent", UnreachableError, "broke off: timed out"),
+        (500, UnreachableError, "answers 500"),
+        ("too long", UnreachableError, "set.zip has 301000 bytes, not 300000|of 301000 bytes"),
+        ("too short", SourceError, "has 299000 bytes, not 300000: not downloaded"),
+        ("changed", SourceError, "has MD5 .*: removed; see whether it has changed"),
+        (404, SourceError, "answers 404 Not Found: see whether the address still holds"),
+    ],
+)
+def test_what_does_not_come_whole_and_right_is_told_and_never_seen(tmp_path, trouble, error, told):
+    size = None if trouble == "too long" else len(BODY)
+    with Server(trouble) as server, pytest.raises(error, match=told) as raised:
+        brought(server, tmp_path / "set.zip", size=size, md5=MD5)
+    assert isinstance(raised.value, UnreachableError) == (error is UnreachableError)
+    assert not [file for file in tmp_path.iterdir() if not file.name.startswith(".")]
+
+
+def test_without_a_length_the_known_size_tells_that_something_lacks(tmp_path):
+    with Server("no length", "whole") as server:
+        assert brought(server, tmp_path / "set.zip", size=len(BODY)) == BODY
+
+
+def test_nobody_at_the_address_is_unreachable(tmp_path):
+    with Server("whole") as server:
+        url = server.url
+    with pytest.raises(UnreachableError, match="Connection refused"):
+        download(url, tmp_path / "set.zip", patience=HASTY)
+
+
+def test_a_download_that_was_killed_goes_on_where_it_was(tmp_path):
+    file, part = tmp_path / "set.zip", tmp_path / ".set.zip.part"
+    with Server("stall", "whole") as server:
+        ask = "from pathlib import Path; from tasks.ingest.download import download; "
+        ask += f"download({server.url!r}, Path({str(file)!r}))"
+        dying = subprocess.Popen([sys.executable, "-c", ask], cwd=ROOT)
+        while not (part.exists() and part.stat().st_size >= HALF):
+            assert dying.poll() is None
+        dying.send_signal(signal.SIGKILL)
+        dying.wait()
+        assert not file.exists()
+        assert brought(server, file, md5=MD5) == BODY
+    assert server.ranges == [None, f"bytes={HALF}-"]
+
+
+def test_of_a_set_that_grows_the_first_download_is_what_later_ones_are_held_to(
+    store, tmp_path, monkeypatch
+):
+    zipped = tmp_path / "made.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("ml/ratings.csv", "userId,movieId,rating,timestamp\n7,1,3.5,1112486027\n")
+        archive.writestr("ml/movies.csv", "movieId,title,genres\n1,Heat (1995),Crime\n")
+    monkeypatch.setitem(fetch.ARCHIVES, "ml-latest", Archive(None, None))
+    with Server("whole", body=zipped.read_bytes()) as server:
+        monkeypatch.setattr(fetch, "GROUPLENS", server.url.rsplit("/", 1)[0])
+        raw = ingest_ratings.fn(config=Ingest(data="ml-latest"), store=store)
+        assert raw.manifest["rows"] == {"ratings": 1, "films": 1, "rejects": 0}
+        files = store.root / "data" / "raw"
+        noted = hashlib.md5(zipped.read_bytes()).hexdigest()
+        assert (files / "ml-latest.zip.md5").read_text().strip() == noted
+        (files / "ml-latest.zip").unlink()
+        (files / "ml-latest").rename(tmp_path / "away")
+        server.plan = ["changed"]
+        with pytest.raises(SourceError, match=f"not {noted}: removed"):
+            ingest_ratings.fn(config=Ingest(data="ml-latest"), store=store)
+    assert not (files / "ml-latest.zip").exists()
