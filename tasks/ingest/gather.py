@@ -1,6 +1,5 @@
 """Brings all sources of a night into one table of ratings, one of films and one of rejects."""
 
-import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,21 +14,21 @@ import pyarrow.parquet as pq
 from tasks.artifacts import RawRatings
 from tasks.ingest.download import SourceError
 from tasks.ingest.films import read_films
+from tasks.ingest.lines import Lines, read_through
 from tasks.ingest.ratings import read_ratings
 from tasks.ingest.recognise import Source
 from tasks.progress import progress
 
 log = logging.getLogger(__name__)
-BLOCK = 1 << 23
 
 
 @dataclass(frozen=True)
 class Told:
-    """A source with the hash of its bytes, and how many lines it has."""
+    """A source with the hash of its bytes, how many lines it has, and how they are parted."""
 
     source: Source
     sha256: str
-    lines: int
+    lines: Lines
 
     @property
     def identity(self) -> dict[str, str]:
@@ -46,7 +45,7 @@ def told(sources: Iterable[Source]) -> list[Told]:
     """The sources with their hashes; a file that is there twice counts once."""
     found: dict[tuple[str, str], Told] = {}
     for source in sources:
-        sha256, lines = _read_through(source.file)
+        sha256, lines = read_through(source.file, quoted=source.format.quoted)
         found.setdefault((sha256, source.format.relation), Told(source, sha256, lines))
     return list(found.values())
 
@@ -81,8 +80,8 @@ def _ratings(
 ) -> dict[str, int]:
     """Write a source's ratings; count what came, was rejected, and is later than is known."""
     rows = rejected = later = last = 0
-    with progress("ingest", of.lines, "lines") as bar:
-        for batch in read_ratings(of.source, number):
+    with progress("ingest", of.lines.count, "lines") as bar:
+        for batch in read_ratings(of.source, number, of.lines):
             typed = batch.ratings
             known = typed.filter(pl.col("rated_at").dt.date() < as_of) if as_of else typed
             ratings.write(known)
@@ -91,19 +90,12 @@ def _ratings(
             later += len(typed) - len(known)
             bar.update(batch.last_line - last)
             last = batch.last_line
-    if last < of.lines and last:
-        raise SourceError(_left_open(of, last))
+    if last < of.lines.last_row and last:
+        raise SourceError(
+            f"{of.source.file.name} has rows up to line {of.lines.last_row}, but only those up to "
+            f"line {last} can be told apart: see whether a quote is left open after it"
+        )
     return {"rows": rows, "rejected": rejected, "later": later}
-
-
-def _left_open(of: Told, read: int) -> str:
-    """What to say where the lines do not come out even: some were read as one, for a quote."""
-    with of.source.file.open("rb") as opened:
-        line = next((n for n, text in enumerate(opened, 1) if text.count(b'"') % 2), None)
-    return (
-        f"{of.source.file.name} has {of.lines} lines, but only {read} can be told apart: "
-        f"the quote that opens in line {line} is not closed there"
-    )
 
 
 class _Writer:
@@ -126,15 +118,3 @@ class _Writer:
         if len(batch):
             columns = batch.select(self.schema.names).to_arrow()
             self.writer.write_table(columns.cast(self.schema))
-
-
-def _read_through(file: Path) -> tuple[str, int]:
-    """The file's SHA-256, and its lines; none for Parquet, which has no lines."""
-    digest, lines, last = hashlib.sha256(), 0, b"\n"
-    with file.open("rb") as opened:
-        while block := opened.read(BLOCK):
-            digest.update(block)
-            lines += block.count(b"\n")
-            last = block[-1:]
-    text = file.suffix != ".parquet"
-    return digest.hexdigest(), (lines + (last != b"\n")) * text

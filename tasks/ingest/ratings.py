@@ -1,20 +1,19 @@
 """Reads ratings of any size, a batch at a time; a line that cannot be typed becomes a reject."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from tasks.artifacts import RATING
+from tasks.ingest.lines import LineReader, Lines
 from tasks.ingest.recognise import Source, head_of
 
 BATCH = 1_000_000  # rows; a batch takes some 40 MB
 LAST_SECOND = 253_402_300_799  # of the year 9999
 TYPES = {"user_id": pl.Int32, "film_id": pl.Int32, "rating": pl.Float32}
 TIMES = {"seconds": pl.Int64, "fraction": pl.Float64, "text": pl.String}
-SHOWN = 120  # characters of a bad line that are kept
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Batch:
     last_line: int
 
 
-def read_ratings(source: Source, number: int) -> Iterator[Batch]:
+def read_ratings(source: Source, number: int, lines: Lines) -> Iterator[Batch]:
     """The rows in file order, with all of RawRatings' columns; `source` is `number`."""
     rows = _parquet(source) if source.format.separator == "" else _text(source)
     theirs = source.format.columns
@@ -40,11 +39,16 @@ def read_ratings(source: Source, number: int) -> Iterator[Batch]:
         line="line",
         surplus="surplus",
     )
-    for batch in typed.collect_batches(chunk_size=BATCH, maintain_order=True):
-        whole = pl.all_horizontal(pl.col(*RATING).is_not_null()) & pl.col("surplus").is_null()
-        good = batch.filter(whole)
-        bad = batch if good.is_empty() else batch.filter(~whole)
-        yield Batch(good.drop("surplus"), _rejects(bad, source), int(batch["line"][-1]))
+    with LineReader(source.file) as reader:
+        for batch in typed.collect_batches(chunk_size=BATCH, maintain_order=True):
+            if len(lines.inner):  # until here each row was taken for one line
+                placed = lines.of_rows(batch["line"].to_numpy().astype(np.int64))
+                batch = batch.with_columns(line=pl.Series(placed, dtype=pl.UInt32))
+            whole = pl.all_horizontal(pl.col(*RATING).is_not_null()) & pl.col("surplus").is_null()
+            good = batch.filter(whole)
+            bad = batch if good.is_empty() else batch.filter(~whole)
+            rejects = _rejects(bad, reader if source.format.separator else None)
+            yield Batch(good.drop("surplus"), rejects, int(batch["line"][-1]))
 
 
 def _text(source: Source) -> pl.LazyFrame:
@@ -100,10 +104,10 @@ def _moment(source: Source, time: pl.Expr) -> pl.Expr:
     return (possible * 1_000_000).cast(pl.Datetime("us", "UTC"))
 
 
-def _rejects(bad: pl.DataFrame, source: Source) -> pl.DataFrame:
+def _rejects(bad: pl.DataFrame, reader: LineReader | None) -> pl.DataFrame:
     """Where the rows stand, and what is wrong with them; blank lines are nobody's rows."""
     lacking = pl.concat_list(pl.when(pl.col(n).is_null()).then(pl.lit(n)) for n in RATING)
-    said = _lines(source.file, set(bad["line"])) if source.format.separator else {}
+    said = reader.told(set(bad["line"])) if reader else {}
     wrong = (
         pl.when(pl.col("surplus").is_not_null())
         .then(pl.lit("too many fields"))
@@ -119,12 +123,3 @@ def _rejects(bad: pl.DataFrame, source: Source) -> pl.DataFrame:
         rule=pl.lit("typed"),
         detail=pl.concat_str(wrong, pl.col("said"), separator=": ", ignore_nulls=True),
     )
-
-
-def _lines(file: Path, wanted: set[int]) -> dict[int, str]:
-    """What stands in some lines of a file, the first being 1."""
-    if not wanted:
-        return {}
-    with file.open(encoding="utf-8", errors="replace", newline="\n") as opened:
-        among = itertools.islice(enumerate(opened, start=1), max(wanted))
-        return {number: line.strip()[:SHOWN] for number, line in among if number in wanted}

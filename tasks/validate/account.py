@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 
-from tasks.validate.relations import bad
 from tasks.validate.rules import Relation
 
 Counts = dict[int, int]  # rows by source
@@ -15,11 +14,11 @@ Counts = dict[int, int]  # rows by source
 
 @dataclass(frozen=True)
 class Tally:
-    """All ratings, counted in one pass over them."""
+    """The ratings that no rule sets aside, counted while they are written."""
 
-    came: Counts
-    set_aside: Counts
-    by_star: dict[float, int]  # of those that are not set aside
+    kept: Counts
+    folded: Counts
+    by_star: dict[float, int]  # before older ratings of a film were folded into newer ones
     by_day: dict[date, int]  # likewise
 
     @property
@@ -58,25 +57,6 @@ class Account:
             told.append({"name": names[source], "relation": self.relation, "came": came,
                          "set_aside": aside, "folded": folded, "kept": kept})  # fmt: skip
         return told
-
-
-def tally_ratings(db: duckdb.DuckDBPyConnection) -> Tally:
-    """One pass over the view `ratings`."""
-    rows = db.execute(f"""
-        select source, {bad("ratings")} as is_bad, rating, rated_at::date as day, count(*)
-        from ratings group by all""").fetchall()
-    came: Counts = {}
-    aside: Counts = {}
-    stars: dict[float, int] = {}
-    days: dict[date, int] = {}
-    for source, is_bad, star, day, n in rows:
-        came[source] = came.get(source, 0) + n
-        if is_bad:
-            aside[source] = aside.get(source, 0) + n
-        else:
-            stars[star] = stars.get(star, 0) + n
-            days[day] = days.get(day, 0) + n
-    return Tally(came, aside, dict(sorted(stars.items())), dict(sorted(days.items())))
 
 
 def counted(db: duckdb.DuckDBPyConnection, rows: str) -> Counts:

@@ -11,9 +11,10 @@ from tasks.validate.rules import RULES, Relation
 Relations = dict[Relation, str]
 
 
-def opened() -> duckdb.DuckDBPyConnection:
-    """A DuckDB that thinks in UTC and spills to the disk before it takes all memory."""
-    db = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
+def opened(spill: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB that thinks in UTC and spills into a folder before it takes all memory."""
+    db = duckdb.connect()
+    db.execute(f"set threads = 2; set memory_limit = '1GB'; set temp_directory = '{spill}'")
     db.execute("set timezone = 'UTC'")
     return db
 

@@ -1,5 +1,6 @@
 """Parts what can be trusted from what is set aside, and accounts for every row of every file."""
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import duckdb
 
 from tasks.artifacts import FILM, RawRatings
-from tasks.validate.account import Account, counted, plus, tally_ratings
+from tasks.validate.account import Account, Counts, Tally, counted, plus
 from tasks.validate.expectations import evaluate
 from tasks.validate.judge import Limits, judge
 from tasks.validate.keep import keep_ratings
@@ -18,6 +19,7 @@ _DETAIL: dict[Relation, str] = {
     "films": "concat('film ', film_id, ': ', title)",
     "ratings": "concat('user ', user_id, ', film ', film_id, ', rating ', rating, ', ', rated_at)",
 }
+_BAD: dict[Relation, str] = {"films": "films", "ratings": "bad_ratings"}  # where bad rows are
 
 
 def sift(
@@ -29,52 +31,57 @@ def sift(
     the last file. `before` is what the last night noted, None where there was none.
     Raises UnfitDataError where a rule that stops the night is broken, or too much is set aside.
     """
-    with opened() as db:
+    spill = draft / ".spill"
+    with opened(spill) as db:
         asked = relations(raw.path, draft / "films.parquet", now)
         db.execute(f"create view films as {asked['films']}")
         db.execute(f"create view rejects as from read_parquet('{raw.path}/rejects.parquet')")
         films = _keep_films(db, draft)
         db.execute(f"create view ratings as {asked['ratings']}")
-        tally = tally_ratings(db)
+        db.execute(f"create table bad_ratings as from ratings where {bad('ratings')}")
+        broken = counted(db, "bad_ratings")
+        tally = keep_ratings(
+            db, raw.path / "ratings.parquet", draft, bad("ratings") if broken else None
+        )
+        ratings = _ratings_account(db, broken, tally)
         asked["night"] = night(tally.by_star, tally.by_day, before)
         outcomes = evaluate(asked, draft / "measured-docs")
-        rejected = counted(db, "rejects where relation = 'ratings'")
-        aside = plus(tally.set_aside, rejected)
-        came = plus(tally.came, rejected)
-        judge(db, outcomes, {"films": films.total(), "ratings": _totals(came, aside)}, config)
-        dirty = bad("ratings") if tally.set_aside else None
-        kept, folded = keep_ratings(db, raw.path / "ratings.parquet", draft, dirty)
+        judge(db, outcomes, {"films": films.total(), "ratings": ratings.total()}, config)
         names = [source["name"] for source in raw.notes["sources"]]
         _quarantine(db, names, draft)
-    accounts = [films, Account("ratings", came, aside, folded, kept)]
+    shutil.rmtree(spill, ignore_errors=True)
     return {
-        "files": [entry for account in accounts for entry in account.by_file(names)],
-        "rows": {account.relation: account.total() for account in accounts},
+        "files": [entry for of in (films, ratings) for entry in of.by_file(names)],
+        "rows": {of.relation: of.total() for of in (films, ratings)},
         "rules": [outcome.told for outcome in outcomes if outcome.rule.relation != "night"],
         "scale": tally.scale,
         "by_star": {str(star): n for star, n in tally.by_star.items()},
     }
 
 
-def _totals(came: dict[int, int], aside: dict[int, int]) -> dict[str, int]:
-    return {"came": sum(came.values()), "set_aside": sum(aside.values()), "kept": 0}
-
-
 def _keep_films(db: duckdb.DuckDBPyConnection, draft: Path) -> Account:
     """Write films.parquet from the view `films`; account for its rows."""
     db.execute(f"""
-        create table kept_films as
-        select {", ".join(FILM)}, source from films where not ({bad("films")})
-        qualify row_number() over (partition by film_id order by source desc, line) = 1
-        order by film_id""")
+        create table good_films as
+        select *, row_number() over (partition by film_id order by source desc, line) as place
+        from films where not ({bad("films")})""")
     db.execute(f"""
-        copy (select {", ".join(FILM)} from kept_films)
+        copy (select {", ".join(FILM)} from good_films where place = 1 order by film_id)
         to '{draft}/films.parquet' (format parquet)""")
     rejected = counted(db, "rejects where relation = 'films'")
-    broken = counted(db, f"films where {bad('films')}")
-    typed, kept = counted(db, "films"), counted(db, "kept_films")
-    folded = {n: typed[n] - broken.get(n, 0) - kept.get(n, 0) for n in typed}
-    return Account("films", plus(typed, rejected), plus(broken, rejected), folded, kept)
+    return Account(
+        "films",
+        came=plus(counted(db, "films"), rejected),
+        set_aside=plus(counted(db, f"films where {bad('films')}"), rejected),
+        folded=counted(db, "good_films where place > 1"),
+        kept=counted(db, "good_films where place = 1"),
+    )
+
+
+def _ratings_account(db: duckdb.DuckDBPyConnection, broken: Counts, tally: Tally) -> Account:
+    rejected = counted(db, "rejects where relation = 'ratings'")
+    came = plus(counted(db, "ratings"), rejected)
+    return Account("ratings", came, plus(broken, rejected), tally.folded, tally.kept)
 
 
 def _quarantine(db: duckdb.DuckDBPyConnection, names: list[str], draft: Path) -> None:
@@ -82,7 +89,7 @@ def _quarantine(db: duckdb.DuckDBPyConnection, names: list[str], draft: Path) ->
     broken = [
         f"""select '{rule.relation}' as relation, source, line, '{rule.name}' as rule,
             {_DETAIL[rule.relation]} as detail
-            from {rule.relation} where coalesce({rule.bad}, true)"""
+            from {_BAD[rule.relation]} where coalesce({rule.bad}, true)"""
         for rule in RULES
         if rule.severity == "set aside"
     ]
