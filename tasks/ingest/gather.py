@@ -66,6 +66,7 @@ def gather(sources: list[Told], draft: Path, *, as_of: date | None) -> dict[str,
                 counts.append({"rows": len(table), "rejected": len(bad), "later": 0})
             else:
                 counts.append(_ratings(of, number, ratings, rejects, as_of))
+    _some_ratings(sources, counts, as_of)
     for name, tables in (("films", films), ("rejects", rejects)):
         columns = list(RawRatings.tables[name].columns)
         pl.concat(tables).select(columns).write_parquet(draft / f"{name}.parquet")
@@ -96,6 +97,20 @@ def _ratings(
             f"line {last} can be told apart: see whether a quote is left open after it"
         )
     return {"rows": rows, "rejected": rejected, "later": later}
+
+
+def _some_ratings(sources: list[Told], counts: list[dict[str, int]], as_of: date | None) -> None:
+    """SourceError where there is not one rating."""
+    found = [
+        (of.source.file.name, count)
+        for of, count in zip(sources, counts, strict=True)
+        if of.source.format.relation == "ratings"
+    ]
+    if not any(count["rows"] + count["rejected"] for _, count in found):
+        names = ", ".join(name for name, _ in found)
+        if later := sum(count["later"] for _, count in found):
+            raise SourceError(f"{names}: all {later} ratings are from {as_of} or later")
+        raise SourceError(f"{names}: there are no ratings behind the header")
 
 
 class _Writer:

@@ -15,6 +15,7 @@ from tasks.ingest.sources import FORMATS, MOVIELENS, MOVIES, Format
 
 HEAD = 1 << 16  # bytes that hold any header and a line beside it
 BAD_STARTS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK": "zip"}
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 MILLISECONDS = 10**11  # as seconds, the year 5138
 
 
@@ -39,8 +40,8 @@ def recognised(files: Iterable[Path], where: str) -> list[Source]:
 
     Raises SourceError where ratings or films are lacking; `where` says whose files they are.
     """
-    files = [file for file in sorted(files) if file.is_file()]
-    sources = [source for file in files for source in sources_of(file)]
+    files = sorted(files)
+    sources = [source for file in files if file.is_file() for source in sources_of(file)]
     for relation, columns in (("ratings", MOVIELENS), ("films", MOVIES)):
         if not any(source.format.relation == relation for source in sources):
             raise SourceError(
@@ -56,7 +57,7 @@ def sources_of(file: Path) -> list[Source]:
     if not named:
         return []
     head = head_of(file, named[0].separator)
-    found = {known.relation: known for known in reversed(named) if _fits(known, head)}
+    found = {known.relation: known for known in reversed(named) if _fits(file, known, head)}
     return [Source(file, known) for known in found.values()]
 
 
@@ -92,24 +93,26 @@ def _parquet_head(file: Path) -> Head:
         raise SourceError(f"{file.name} is no whole Parquet file: {error}") from None
 
 
-def _fits(known: Format, head: Head) -> bool:
+def _fits(file: Path, known: Format, head: Head) -> bool:
     if known.fields:
         return True
     wanted = known.columns.values()
     if not set(wanted) <= set(head.names):
         return False
     if twice := [name for name in wanted if head.names.count(name) > 1]:
-        raise SourceError(f'two columns are called "{twice[0]}": keep one')
+        raise SourceError(f'{file.name}: two columns are called "{twice[0]}": keep one')
     if known.relation == "films" or known.separator == "":
         return True
-    return (known.time == "text") == _is_text(head, known.columns["rated_at"])
+    return (known.time == "text") == _is_text(file, head, known.columns["rated_at"])
 
 
-def _is_text(head: Head, column: str) -> bool:
+def _is_text(file: Path, head: Head, column: str) -> bool:
     """Whether the first time is a date written out; SourceError where it is in milliseconds."""
     value = dict(zip(head.names, head.first, strict=False)).get(column, "")
     if value.isdecimal() and int(value) >= MILLISECONDS:
-        raise SourceError(f'column "{column}" is in milliseconds ({value}): divide it by 1000')
+        raise SourceError(
+            f'{file.name}: column "{column}" is in milliseconds ({value}): divide it by 1000'
+        )
     return "-" in value[1:] or ":" in value
 
 
@@ -119,6 +122,12 @@ def _told(files: Sequence[Path]) -> str:
 
 
 def _one_told(file: Path) -> str:
+    if file.is_dir():
+        return f"{file.name} (a folder)"
+    if not file.exists():
+        return f"{file.name} (a link to nowhere)"
+    if file.suffix in PACKED:
+        return f"{file.name} (packed: unpack it)"
     if not file.stat().st_size:
         return f"{file.name} (empty)"
     if file.suffix not in (".csv", ".parquet", ".inter", ".item"):
