@@ -14,6 +14,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.console import announce, quiet
+from flows.listing import listed
 from flows.prepare import Prepared, prepared
 from flows.settings import ROOT, Profile, Settings, SettingsError, load, store_root
 from tasks.artifacts import Adapter, Artifact, Base
@@ -57,12 +58,14 @@ def finished(
 ) -> str:
     """Predict, score, publish and report for an adapter; return the run's id."""
     rooms: list[Artifact] = [data.raw, data.ratings, data.histories, data.tokenizer, data.prompts]
-    told = [
-        predict(adapter, base, data.prompts, data.histories, config=settings.predict, store=store),
-        predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store),
-    ]
+    said = predict(
+        adapter, base, data.prompts, data.histories, config=settings.predict, store=store
+    )
+    lists = listed(settings, store, data, base, adapter, said)
+    others = predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
+    told = [said, *lists.told, others]
     scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
-    night: Sequence[Artifact] = [*rooms, base, adapter, *told]
+    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told]
     run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
     announce(run_id, write_report(run_id, scores, store=store), store)
     return run_id

@@ -59,8 +59,9 @@ def newest(store: Store) -> Predictions:
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
         found = store.find(Predictions, folder.name)
         parents = [parent["kind"] for parent in found.manifest["parents"]]
-        # Predictions made from predictions are of candidates, not of a night's targets.
-        if Adapter.kind() in parents and Predictions.kind() not in parents:
+        # Predictions made from predictions are of candidates, not of a night's targets; free text
+        # and weights of candidates have no calibration.
+        if "calibration" in found.notes and Predictions.kind() not in parents:
             return found
     raise FileNotFoundError("no adapter has predicted yet: run `make nightly` first")
 

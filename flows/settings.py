@@ -13,7 +13,7 @@ import pydantic
 from tasks.base.config import BaseChoice
 from tasks.baseline.config import Baseline
 from tasks.ingest.task import Ingest
-from tasks.predict.config import Predict
+from tasks.predict.config import FreeText, Predict, Rank, Retrieve
 from tasks.prompt.config import Prompt
 from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
@@ -26,7 +26,7 @@ Profile = Literal["laptop", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """One field a room, and what the machine must have."""
+    """One field a room (predict has one a door), and what the machine must have."""
 
     ingest: Ingest = Ingest()
     validation: Validate = Validate()
@@ -35,6 +35,9 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     prompt: Prompt = Prompt()
     train: Train = Train()
     predict: Predict = Predict()
+    retrieve: Retrieve = Retrieve()
+    rank: Rank = Rank()
+    free_text: FreeText | None = None  # lists as the original wrote them, beside the others
     baseline: Baseline = Baseline()
     score: Score = Score()
     needs_gpu: bool = False

@@ -1,14 +1,16 @@
 """Ranks what was retrieved by a mix of the retriever's and the language model's opinions.
 
 The mix is a conditional logit (McFadden, 1974): of a user's candidates, each is chosen with a
-probability that grows with a weighted sum of its scores. Its weights are those under which the
-validation fold's targets were likeliest. It is used only where, told for each fifth of the
-validation users from the others, it ranks better than the retriever alone.
+probability that grows with a weighted sum of its scores. Its weights, none below nought, are those
+under which the validation fold's targets were likeliest. Which scores are heard is told by
+cross-validation over the users of that fold: the retriever's alone, those of what people have
+rated, or the language model's as well.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,11 +20,25 @@ from scipy.special import log_softmax
 
 from tasks.artifacts import Histories, Predictions, TrustedRatings
 from tasks.predict.config import Rank
+from tasks.predict.rated import EARLIER, known_of, most_rated, nearness
 from tasks.predict.tables import LIST, list_table, no_ratings
 
 Floats = NDArray[np.float64]
-FEATURES = ["retrieved", "logarithm", "expected", "liked", "likelihood"]
+# What EASE says, how near a film is to the latest seen; how much the model expects it to be liked,
+# how likely it finds its line, and how much likelier than for others whom it was proposed to.
+FEATURES = ["retrieved", "near", "expected", "likelihood", "own"]
+HEARD = {"retriever": FEATURES[:1], "people": FEATURES[:2], "people and model": FEATURES}
 PENALTY = 1.0  # on squared weights of standardised scores
+KEY = ["fold", "user_id", "film_id"]
+WITHIN = ["fold", "user_id"]
+
+
+class User(NamedTuple):
+    """One user's candidates in the retriever's order."""
+
+    features: Floats  # [candidates, features]
+    hit: Floats  # 1 where a candidate was a target
+    targets: int  # candidates or not
 
 
 def write_ranking(
@@ -34,111 +50,112 @@ def write_ranking(
     weighed: Predictions,
     config: Rank,
 ) -> dict[str, Any]:
-    """Leave the retriever's own lists and the mixed ones in the draft; return the mix."""
-    table = _candidates(histories, retrieved, rated, weighed)
-    validation = table.filter(fold="validation")
-    chosen, alone = _cross_validated(validation, config.list_length)
-    weights = _fit(validation) if chosen > alone else np.r_[1.0, np.zeros(len(FEATURES) - 1)]
-    mixed = table.with_columns(score=pl.Series(_features(table) @ weights))
+    """Leave the mixed lists in the draft; return the mix."""
+    table = _candidates(histories, retrieved, rated, weighed, config)
+    users = _users(table.filter(fold="validation"))
+    gains = {name: _cross_validated(users, heard, config) for name, heard in HEARD.items()}
+    heard = max(gains, key=lambda name: gains[name])  # of equals the simplest
+    weights = _fit(users, HEARD[heard])
+    mixed = table.with_columns(score=pl.Series(table.select(FEATURES).to_numpy() @ weights))
     titles = ratings.scan("films").select("film_id", "title").collect()
-    name = retrieved.scan("lists").select("predictor").first().collect().item()
-    lists = [
-        list_table(_top(found, titles, config.list_length), predictor)
-        for predictor, found in (
-            (name, table.with_columns(score=pl.col("retrieved"))),
-            (config.predictor, mixed),
-        )
-    ]
-    pl.concat(lists).sort("predictor", "fold", "user_id", "rank").write_parquet(
-        draft / "lists.parquet"
-    )
+    lists = list_table(_top(mixed, titles, config.list_length), config.predictor)
+    lists.write_parquet(draft / "lists.parquet")
     no_ratings(histories.notes["scale"]).write_parquet(draft / "ratings.parquet")
     mix = {
+        "heard": heard,
         "weights": dict(zip(FEATURES, weights.tolist(), strict=True)),
-        "validation_ndcg": chosen,
-        "validation_ndcg_of_retriever": alone,
+        "validation_ndcg": gains,
     }
     (draft / "mix.json").write_text(json.dumps(mix, indent=1))
     return mix
 
 
 def _candidates(
-    histories: Histories, retrieved: Predictions, rated: Predictions, weighed: Predictions
+    histories: Histories,
+    retrieved: Predictions,
+    rated: Predictions,
+    weighed: Predictions,
+    config: Rank,
 ) -> pl.DataFrame:
     """One row a candidate: its scores, standardised among its user's, and whether it was one."""
-    key = ["fold", "user_id", "film_id"]
     targets = histories.scan("histories").filter(pl.col("part") == "target")
-    scores = retrieved.scan("lists").select(*key, "rank", retrieved="score")
-    told = rated.scan("ratings").select(*key, "mean", expected="mean", liked="p_like")
-    likely = weighed.scan("lists").select(*key, likelihood="score")
-    hits = targets.select(*key, hit=pl.lit(1.0))
-    table = scores.join(told, on=key).join(likely, on=key).join(hits, on=key, how="left")
-    table = table.with_columns(
-        pl.col("hit").fill_null(0.0), logarithm=-pl.col("rank").cast(pl.Float64).log()
-    ).sort("fold", "user_id", "rank")
-    within = ["fold", "user_id"]
+    scores = retrieved.scan("lists").select(*KEY, "rank", retrieved="score")
+    told = rated.scan("ratings").select(*KEY, "mean", expected="mean")
+    likely = weighed.scan("lists").select(*KEY, likelihood="score")
+    hits = targets.select(*KEY, hit=pl.lit(1.0))
+    asked = targets.group_by(WITHIN).agg(targets=pl.len())
+    table = scores.join(told, on=KEY).join(likely, on=KEY).join(hits, on=KEY, how="left")
+    table = table.join(asked, on=WITHIN).with_columns(pl.col("hit").fill_null(0.0))
+    table = table.sort("fold", "user_id", "rank")
+    usual = pl.col("likelihood").mean().over("fold", "film_id")
+    table = table.with_columns(own=pl.col("likelihood") - usual)
+    near = _near(histories, table.collect(), config)
     standard = [
-        ((pl.col(name) - pl.col(name).mean().over(within))
-         / (pl.col(name).std().over(within) + 1e-9)).fill_null(0.0).alias(name)
+        ((pl.col(name) - pl.col(name).mean().over(WITHIN))
+         / (pl.col(name).std().over(WITHIN) + 1e-9)).fill_null(0.0).alias(name)
         for name in FEATURES
     ]  # fmt: skip
-    return table.with_columns(standard).collect()
+    return near.with_columns(standard)
 
 
-def _features(table: pl.DataFrame) -> Floats:
-    return table.select(FEATURES).to_numpy()
+def _near(histories: Histories, table: pl.DataFrame, config: Rank) -> pl.DataFrame:
+    """The candidates, each with its nearness to the user's latest films."""
+    rows = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
+    some = []
+    for fold in sorted(EARLIER):
+        asked, known = table.filter(fold=fold), known_of(rows, fold)
+        films = most_rated(known, config.films)
+        some.append(asked.with_columns(near=nearness(known, asked, films, config.latest)))
+    return pl.concat(some).sort("fold", "user_id", "rank")
 
 
-def _fit(table: pl.DataFrame) -> Floats:
-    """The weights under which the targets among the candidates were likeliest."""
-    groups = [
-        (_features(some), some["hit"].to_numpy())
+def _users(table: pl.DataFrame) -> list[User]:
+    return [
+        User(some.select(FEATURES).to_numpy(), some["hit"].to_numpy(), some["targets"][0])
         for some in table.partition_by("user_id", maintain_order=True)
-        if some["hit"].sum()
     ]
+
+
+def _fit(users: Sequence[User], heard: Sequence[str]) -> Floats:
+    """The weights under which the targets among the candidates were likeliest."""
+    start = np.array([float(name == "retrieved") for name in FEATURES])
+    if len(heard) == 1:
+        return start
+    hits = [(user.features, user.hit) for user in users if user.hit.any()]
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         total, slope = PENALTY * float(weights @ weights), 2 * PENALTY * weights
-        for features, hit in groups:
+        for features, hit in hits:
             log_p = log_softmax(features @ weights)
             total -= float(hit @ log_p)
             slope = slope - features.T @ (hit - hit.sum() * np.exp(log_p))
         return total, slope
 
-    start = np.r_[1.0, np.zeros(len(FEATURES) - 1)]
-    return minimize(loss, start, jac=True, method="L-BFGS-B").x
+    bounds = [(0.0, None if name in heard else 0.0) for name in FEATURES]
+    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
 
 
-def _cross_validated(table: pl.DataFrame, k: int) -> tuple[float, float]:
-    """NDCG@k of the mix, each fifth of the users told from the others, and of the retriever."""
-    users = table["user_id"].unique().sort()
-    mixed, alone = [], []
-    for i in range(5):
-        held_out = pl.col("user_id").is_in(users.gather_every(5, i).implode())
-        rest = table.filter(~held_out)
-        if rest["hit"].sum() == 0:
-            continue
-        weights = _fit(rest)
-        for some in table.filter(held_out).partition_by("user_id", maintain_order=True):
-            hit = some["hit"].to_numpy()
-            mixed.append(_gain(hit[np.argsort(-(_features(some) @ weights), kind="stable")], k))
-            alone.append(_gain(hit, k))
-    return (float(np.mean(mixed)), float(np.mean(alone))) if mixed else (0.0, 0.0)
+def _cross_validated(users: Sequence[User], heard: Sequence[str], config: Rank) -> float:
+    """NDCG of the first of a list, each fifth of the users told from the others."""
+    gains = []
+    for fifth in range(5):
+        weights = _fit([user for i, user in enumerate(users) if i % 5 != fifth], heard)
+        for user in users[fifth::5]:
+            order = np.argsort(-(user.features @ weights), kind="stable")
+            gains.append(_gain(user.hit[order], user.targets, config.list_length))
+    return float(np.mean(gains)) if gains else 0.0
 
 
-def _gain(hits: Floats, k: int) -> float:
-    """Discounted gain of the first k over that of the best order of these candidates."""
+def _gain(hits: Floats, targets: int, k: int) -> float:
+    """Discounted gain of the first k over that of a list that begins with all targets."""
     discount = 1 / np.log2(np.arange(2, k + 2))
-    best = np.sort(hits)[::-1][:k]
-    ideal = float(best @ discount[: len(best)])
-    return float(hits[:k] @ discount[: len(hits[:k])]) / ideal if ideal else 0.0
+    return float(hits[:k] @ discount[: len(hits[:k])] / discount[:targets].sum())
 
 
 def _top(table: pl.DataFrame, titles: pl.DataFrame, k: int) -> pl.DataFrame:
     """The first k of each user by score, of equals as the retriever had them."""
-    within = ["fold", "user_id"]
-    best = table.sort(*within, "score", "rank", descending=[False, False, True, False])
-    best = best.with_columns(rank=pl.int_range(1, pl.len() + 1).over(within))
+    best = table.sort(*WITHIN, "score", "rank", descending=[False, False, True, False])
+    best = best.with_columns(rank=pl.int_range(1, pl.len() + 1).over(WITHIN))
     best = best.filter(pl.col("rank") <= k)
     best = best.join(titles, on="film_id", how="left", maintain_order="left")
     return best.with_columns(rating="mean").select(

@@ -95,7 +95,7 @@ def rank(
     config: Rank,
     store: Store,
 ) -> Predictions:
-    """The retriever's lists, and those of its candidates that the language model has ranked.
+    """Lists of the retriever's candidates, the language model being heard where that helps.
 
     `rated` and `weighed` are what the model makes of the prompts that `write_candidates` wrote
     for `retrieved`.

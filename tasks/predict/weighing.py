@@ -1,5 +1,6 @@
 """Tells how likely the model finds each candidate as the first film of a list."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def weigh_all(
             bar.update(len(part.examples))
     list_table(joined(parts, "rate", LIST), config.predictor).write_parquet(draft / "lists.parquet")
     no_ratings(notes["scale"]).write_parquet(draft / "ratings.parquet")
+    shutil.rmtree(parts)
 
 
 def _ranked(table: pa.Table, log_p: Floats) -> pl.DataFrame:

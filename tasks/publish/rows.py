@@ -32,6 +32,7 @@ def insert_run(
     row = [run_id, at, profile, notes["dataset"], notes["protocol"], commit]
     db.execute("insert into runs values (?, ?, ?, ?, ?, ?)", row)
     handles = [*night, scores]
+    scored = [parent["fingerprint"] for parent in scores.manifest["parents"]]
     for place, handle in enumerate(handles, start=1):
         cost = handle.cost
         measured = [cost[n] for n in ("seconds", "cpu_seconds", "peak_bytes", "bytes", "rows")]
@@ -41,7 +42,10 @@ def insert_run(
             row = [run_id, handle.kind(), handle.fingerprint, *parent.values()]
             db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
     for table, (kind, name) in TABLES.items():
-        files = [str(f) for h in handles if isinstance(h, kind) for f in h.files(name)]
+        found = [handle for handle in handles if isinstance(handle, kind)]
+        if kind is Predictions:  # what was predicted of candidates only is nobody's
+            found = [handle for handle in found if handle.fingerprint in scored]
+        files = [str(file) for handle in found for file in handle.files(name)]
         if files:  # a night that trained nothing has no losses to tell
             db.execute(
                 f"insert into {table} by name select ? as run_id, * from read_parquet(?)",

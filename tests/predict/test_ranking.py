@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 from tasks.artifacts import Predictions
 from tasks.model.load import load_adapted
 from tasks.predict.config import Predict, Rank, Retrieve
+from tasks.predict.rated import nearness, together
 from tasks.predict.retrieving import ease
 from tasks.predict.tables import LIST, list_table, no_ratings
 from tasks.predict.task import predict, rank, retrieve, weigh
@@ -22,7 +23,7 @@ from tasks.wording import Compact
 def test_ease_is_the_best_linear_model_without_a_diagonal():
     """Each column is a ridge regression on the other films, solved here one by one."""
     rated = (np.random.default_rng(0).random((40, 7)) < 0.4).astype(float)
-    weights = ease(rated, 3.0)
+    weights = ease(rated.T @ rated, 3.0)
     for film in range(7):
         others = np.delete(rated, film, axis=1)
         gram = others.T @ others + 3.0 * np.eye(6)
@@ -70,7 +71,7 @@ def test_the_model_rates_every_candidate(
     )
     sizes = found.scan("lists").group_by("predictor", "fold", "user_id").len().collect()
     assert sizes["len"].unique().to_list() == [5]
-    assert sizes["predictor"].unique().sort().to_list() == ["ease", "llm_ranked"]
+    assert sizes["predictor"].unique().to_list() == ["ranked"]
 
 
 @torch.no_grad()
@@ -110,9 +111,14 @@ def rank_with(house, histories, trusted, retrieved, told):
     recipe = {"told": told.to_list()}
     rated = house.build(Predictions, recipe=recipe, parents=[retrieved], write=write)
     found = rank.fn(histories, trusted, retrieved, rated, retrieved, config=Rank(), store=house)
-    films = found.scan("lists").sort("predictor", "fold", "user_id", "rank").collect()
-    by_predictor = [some["film_id"].to_list() for some in films.partition_by("predictor")]
-    return by_predictor, json.loads((found.path / "mix.json").read_text())
+    films = found.scan("lists").sort("fold", "user_id", "rank").collect()["film_id"].to_list()
+    return films, json.loads((found.path / "mix.json").read_text())
+
+
+def first_films(lists, k=10):
+    """The first films of each user's list."""
+    first = lists.scan("lists").filter(pl.col("rank") <= k).sort("fold", "user_id", "rank")
+    return first.collect()["film_id"].to_list()
 
 
 def hits_of(lists, histories):
@@ -126,9 +132,11 @@ def test_a_model_that_knows_is_heard(house, histories, trusted, retrieved):
     lists = retrieved.scan("lists").collect()
     noise = pl.Series(np.random.default_rng(0).random(len(lists)))
     told = hits_of(lists, histories) + noise
-    (ease_films, mixed), mix = rank_with(house, histories, trusted, retrieved, told)
-    assert mix["validation_ndcg"] > mix["validation_ndcg_of_retriever"] + 0.1
-    assert mixed != ease_films
+    mixed, mix = rank_with(house, histories, trusted, retrieved, told)
+    assert mix["heard"] == "people and model"
+    gains = mix["validation_ndcg"]
+    assert gains["people and model"] > gains["retriever"] + 0.1
+    assert mixed != first_films(retrieved)
 
 
 def test_a_model_that_does_not_help_is_not_heard(house, histories, trusted, retrieved):
@@ -146,6 +154,21 @@ def test_a_model_that_does_not_help_is_not_heard(house, histories, trusted, retr
 
     perfect = house.build(Predictions, recipe={}, parents=[retrieved], write=write)
     told = pl.Series(np.random.default_rng(0).random(len(lists)))
-    (alone, mixed), mix = rank_with(house, histories, trusted, perfect, told)
-    assert mix["validation_ndcg_of_retriever"] >= mix["validation_ndcg"]
-    assert mixed == alone
+    mixed, mix = rank_with(house, histories, trusted, perfect, told)
+    assert mix["heard"] == "retriever"
+    assert mix["validation_ndcg"]["retriever"] == max(mix["validation_ndcg"].values())
+    assert mixed == first_films(perfect)
+
+
+def test_a_film_is_near_to_the_latest_by_cosines():
+    """Worked by hand: three people have rated A, two of them B as well, and one of these C."""
+    films = pl.DataFrame({"film_id": [1, 2, 3]}, {"film_id": pl.Int32})
+    rows = [(1, 1, 0), (1, 2, 1), (1, 3, 2), (2, 1, 0), (2, 2, 1), (3, 1, 0)]
+    known = pl.DataFrame(rows, ["user_id", "film_id", "position"], orient="row")
+    known = known.cast({"film_id": pl.Int32})
+    assert together(known, films).tolist() == [[3, 2, 1], [2, 2, 1], [1, 1, 1]]
+    asked = pl.DataFrame({"user_id": [2, 3, 3], "film_id": [3, 2, 3]})
+    one = nearness(known, asked, films, latest=1)
+    assert one.to_list() == pytest.approx([1 / 2**0.5, 2 / 6**0.5, 1 / 3**0.5])
+    two = nearness(known, asked, films, latest=2)
+    assert two.to_list() == pytest.approx([1 / 2**0.5 + 1 / 3**0.5, 2 / 6**0.5, 1 / 3**0.5])
