@@ -1,4 +1,4 @@
-"""Corrects the model's distributions by what the validation fold showed, and sizes its intervals.
+"""Corrects the model's distributions by what the validation fold showed.
 
 A language model's probabilities are often too sharp, and lean to some values. Temperature and
 vector scaling (Guo et al., 2017, arXiv 1706.04599) correct both: log-probabilities are multiplied
@@ -7,50 +7,59 @@ cross-validation over users, so nothing is corrected that does not generalise.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from tasks.predict.distributions import middle_distribution
+from tasks.predict.intervals import Widths, fit_widths
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 METHODS = ("none", "temperature", "temperature and offsets")
 PENALTY = 1.0  # on squared offsets: as if each had been seen to be 0 with variance 1/2
-COVERED = 0.8
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Fitted on the validation fold alone. `width` is the central mass of the 80 % interval."""
+    """Fitted on the validation fold alone. `widths` are those of the 80 % interval."""
 
     method: str
     sharpness: float
     offsets: tuple[float, ...]
-    width: float
     ratings: int  # that it was fitted on
     nats_before: float  # a rating, on validation
     nats_after: float  # a rating, cross-validated over users
+    level: float  # share of the validation targets that the intervals were to hold
+    widths: Widths = field(default_factory=Widths)
 
     def apply(self, log_p: Floats) -> Floats:
         """Calibrated log-probabilities [ratings, values]."""
         return _scaled(log_p, np.array([self.sharpness, *self.offsets]))
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> dict[str, Any]:
         """For the artifact."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> "Calibration":
+        """From the artifact."""
+        return pydantic.TypeAdapter(cls).validate_python(told)
 
 
 def uncalibrated(values: int) -> Calibration:
     """What stands where no validation fold exists: the model's own word."""
-    return Calibration("none", 1.0, (0.0,) * values, COVERED, 0, np.nan, np.nan)
+    return Calibration("none", 1.0, (0.0,) * values, 0, np.nan, np.nan, np.nan)
 
 
-def fit_calibration(log_p: Floats, truth: Ints, users: Ints) -> Calibration:
+def fit_calibration(log_p: Floats, truth: Ints, users: Ints, level: float) -> Calibration:
     """From log-probabilities [ratings, values], the index of each true value, and its user.
+
+    `level` is the share of these ratings that the intervals are to hold.
 
     The method is the simplest that is best when each fifth of the users is told from the rest.
     """
@@ -65,10 +74,11 @@ def fit_calibration(log_p: Floats, truth: Ints, users: Ints) -> Calibration:
         method=method,
         sharpness=float(weights[0]),
         offsets=tuple(weights[1:].tolist()),
-        width=_width(calibrated, truth),
         ratings=len(truth),
         nats_before=_nats(log_p, truth),
         nats_after=losses[method],
+        level=level,
+        widths=fit_widths(calibrated, truth, users, level),
     )
 
 
@@ -115,16 +125,3 @@ def _cross_validated(log_p: Floats, truth: Ints, users: Ints, method: str) -> fl
 
 def _fit_none(log_p: Floats) -> Floats:
     return np.r_[1.0, np.zeros(log_p.shape[1])]
-
-
-def _width(probabilities: Floats, truth: Ints) -> float:
-    """The central mass that held the truth of 80 % of the ratings (split conformal prediction).
-
-    The score of a rating is how far it lies from the middle of its own distribution, as in
-    distributional conformal prediction (Chernozhukov et al., 2021, PNAS 118(48)), with the
-    mid-distribution function in place of the distribution function, since ratings have atoms.
-    """
-    middle = middle_distribution(probabilities)[np.arange(len(truth)), truth]
-    scores = np.sort(np.abs(2 * middle - 1))
-    rank = int(np.ceil((len(scores) + 1) * COVERED))
-    return float(scores[min(rank, len(scores)) - 1])

@@ -22,8 +22,8 @@ class Summary:
     p_like: Floats
 
 
-def summarise(probabilities: Floats, scale: Floats, width: float) -> Summary:
-    """Of probabilities [ratings, values]; the interval holds the central mass `width`."""
+def summarise(probabilities: Floats, scale: Floats, width: Floats) -> Summary:
+    """Of probabilities [ratings, values]; each interval holds the central mass `width`."""
     running = probabilities.cumsum(1)
     return Summary(
         mean=probabilities @ scale,
@@ -51,14 +51,14 @@ def _within_half(probabilities: Floats, scale: Floats) -> Floats:
     return values[np.round(probabilities @ near, 9).argmax(1)]
 
 
-def _quantile(probabilities: Floats, scale: Floats, level: float) -> Floats:
+def _quantile(probabilities: Floats, scale: Floats, level: Floats) -> Floats:
     """Where the mid-distribution function reaches `level`, linear between the values.
 
     So a value lies within the interval exactly where its own mid-distribution lies within the
     two levels. Below the first and above the last value the ends of the scale stand.
     """
     middle = middle_distribution(probabilities)
-    above = np.clip((middle < level).sum(1), 1, len(scale) - 1)
+    above = np.clip((middle < level[:, None]).sum(1), 1, len(scale) - 1)
     rows = np.arange(len(middle))
     left, right = middle[rows, above - 1], middle[rows, above]
     share = (level - left) / np.maximum(right - left, 1e-12)

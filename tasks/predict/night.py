@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts
 from tasks.model.load import load_tokenizer
 from tasks.model.ratings import RatingTrie
 from tasks.predict.config import Predict
+from tasks.predict.greedy import greedy_table
 from tasks.predict.lists import ListWriter
 from tasks.predict.parts import finish_part, joined, parts_of
 from tasks.predict.reading import Reader, load_merged
@@ -17,6 +20,7 @@ from tasks.predict.tables import (
     READOUT,
     calibration_of,
     list_table,
+    matrix_of,
     rating_table,
     readout_table,
 )
@@ -46,9 +50,12 @@ def predict_all(
         for part in parts_of(prompts, config.users_per_part):
             finish_part(parts, part, make[part.kind])
             bar.update(len(part.examples))
-    readouts = joined(parts, "rate", READOUT)
-    calibration = calibration_of(readouts, trie.scale, calibrated)
+    readouts = joined(parts, "rate", READOUT).sort("fold", "user_id", "film_id")
+    calibration = calibration_of(readouts, trie.scale, histories, calibrated)
     ratings = rating_table(readouts, calibration, trie.scale, config.predictor)
+    if calibrated is None:
+        log_p = matrix_of(readouts["log_p"], len(trie.scale))
+        ratings = pl.concat([ratings, greedy_table(ratings, log_p, trie)])
     ratings.write_parquet(draft / "ratings.parquet")
     lists = list_table(joined(parts, "recommend", LIST), config.predictor)
     lists.write_parquet(draft / "lists.parquet")

@@ -8,10 +8,12 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.artifacts import Predictions
+from tasks.artifacts import Histories, Predictions
 from tasks.model.examples import Examples
 from tasks.predict.calibration import Calibration, fit_calibration, uncalibrated
 from tasks.predict.distributions import summarise
+from tasks.predict.drift import level_for
+from tasks.predict.intervals import COVERED
 from tasks.predict.reading import Reader
 
 Floats = NDArray[np.float64]
@@ -47,7 +49,10 @@ def readout_table(reader: Reader, table: pa.Table) -> pl.DataFrame:
 
 
 def calibration_of(
-    readouts: pl.DataFrame, scale: Sequence[float], like: Predictions | None
+    readouts: pl.DataFrame,
+    scale: Sequence[float],
+    histories: Histories,
+    like: Predictions | None,
 ) -> Calibration:
     """Fitted on the validation fold's known ratings, or as other predictions had it."""
     if like is not None:
@@ -55,12 +60,13 @@ def calibration_of(
     known = readouts.filter(pl.col("fold") == "validation", pl.col("rating").is_not_null())
     truth = np.searchsorted(np.asarray(scale), known["rating"].to_numpy())
     users = known["user_id"].to_numpy().astype(np.int64)
-    return fit_calibration(_matrix(known["log_p"], len(scale)), truth, users)
+    level = level_for(histories.scan("histories").collect(), COVERED)
+    return fit_calibration(matrix_of(known["log_p"], len(scale)), truth, users, level)
 
 
 def read_calibration(predictions: Predictions) -> Calibration:
     """The one that these predictions were made with."""
-    return Calibration(**json.loads((predictions.path / "calibration.json").read_text()))
+    return Calibration.of(json.loads((predictions.path / "calibration.json").read_text()))
 
 
 def rating_table(
@@ -68,8 +74,8 @@ def rating_table(
 ) -> pl.DataFrame:
     """The table `ratings` of the artifact."""
     values = np.asarray(scale, np.float64)
-    p = np.exp(calibration.apply(_matrix(readouts["log_p"], len(scale))))
-    summary = summarise(p, values, calibration.width)
+    p = np.exp(calibration.apply(matrix_of(readouts["log_p"], len(scale))))
+    summary = summarise(p, values, calibration.widths.of(p))
     rows = readouts.select(
         pl.lit(predictor).alias("predictor"), "fold", "user_id", "film_id", "rating"
     )
@@ -92,5 +98,6 @@ def list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:
     ).sort("predictor", "fold", "user_id", "rank")
 
 
-def _matrix(column: pl.Series, width: int) -> Floats:
+def matrix_of(column: pl.Series, width: int) -> Floats:
+    """A column of lists of that many numbers."""
     return column.explode().to_numpy().astype(np.float64).reshape(-1, width)

@@ -24,7 +24,7 @@ def found(adapter, base, prompts, histories, house):
 
 @pytest.fixture(scope="module")
 def ratings(found) -> pl.DataFrame:
-    return found.scan("ratings").collect()
+    return found.scan("ratings").filter(predictor="llm").collect()
 
 
 def test_every_target_has_its_distribution_once(ratings, histories):
@@ -34,6 +34,16 @@ def test_every_target_has_its_distribution_once(ratings, histories):
     p = np.array(ratings["probabilities"].to_list())
     assert np.allclose(p.sum(1), 1, atol=1e-6)
     assert np.allclose(p @ [1, 2, 3, 4, 5], ratings["mean"], atol=1e-5)
+
+
+def test_greedy_text_is_kept_beside(found, ratings):
+    greedy = found.scan("ratings").filter(predictor="llm_greedy").collect()
+    key = ["fold", "user_id", "film_id", "rating"]
+    assert greedy.select(key).equals(ratings.select(key))
+    told = json.loads((found.path / "calibration.json").read_text())
+    p = np.log(np.array(ratings["probabilities"].to_list())) - np.array(told["offsets"])
+    assert greedy["mean"].to_list() == ((p / told["sharpness"]).argmax(1) + 1).tolist()
+    assert greedy["probabilities"].null_count() == len(greedy)
 
 
 @torch.no_grad()
