@@ -18,6 +18,7 @@ class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     row_tokens: int = pydantic.Field(512, ge=1)  # examples share rows of that many
     users_per_part: int = pydantic.Field(256, ge=1)  # a part is finished or done again
     rows_at_once: int = pydantic.Field(32, ge=1, exclude=True)  # halved when memory runs out
+    workers: int = pydantic.Field(1, ge=1, exclude=True)  # processes that share the parts
 
 
 class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):

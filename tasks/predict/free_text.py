@@ -19,7 +19,7 @@ from tasks.predict.config import FreeText
 from tasks.predict.news import news_for
 from tasks.predict.parsing import Catalogue, parse_list
 from tasks.predict.parts import parts_of
-from tasks.predict.reading import load_merged
+from tasks.predict.reading import halving, load_merged
 from tasks.predict.rows import Rows
 from tasks.predict.tables import LIST, list_table, no_ratings
 from tasks.progress import progress
@@ -66,14 +66,17 @@ def _texts(
     done: Callable[[int], object],
 ) -> list[str]:
     prefixes = [e.prefix for e in Examples.of(examples).take(range(len(examples)))]
-    texts = []
+
+    def write(some: Sequence[Ints]) -> list[str]:
+        end, most = tokenizer.eos_token_id, config.new_tokens
+        written = generate(model, some, most, config.repetition_penalty, end)
+        return [str(tokenizer.decode(tokens, skip_special_tokens=True)) for tokens in written]
+
+    texts: list[str] = []
     for first in range(0, len(prefixes), config.rows_at_once):
-        some = prefixes[first : first + config.rows_at_once]
-        written = generate(
-            model, some, config.new_tokens, config.repetition_penalty, tokenizer.eos_token_id
-        )
-        texts += [str(tokenizer.decode(t, skip_special_tokens=True)) for t in written]
-        done(len(some))
+        for some in halving(prefixes[first : first + config.rows_at_once], write):
+            texts += some
+            done(len(some))
     return texts
 
 

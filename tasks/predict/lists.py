@@ -14,9 +14,9 @@ from tasks.model.examples import Example, Examples, Spans
 from tasks.predict.config import Predict
 from tasks.predict.decoding import Decoder, Request
 from tasks.predict.news import news_for
-from tasks.predict.reading import Reader
+from tasks.predict.reading import Reader, halving
 from tasks.predict.tables import LIST
-from tasks.predict.writing import Draft, Grammar
+from tasks.predict.writing import Alive, Draft, Grammar
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
@@ -57,12 +57,7 @@ class ListWriter:
         prefixes = [example.prefix for example in Examples.of(examples).take(range(len(users)))]
         news = news_for(users, fold, self.histories.scan("histories"), self.films)
         may = news[:, self.decoder.grammar.films.order]
-        drafts = self._write(
-            [
-                Request(prefix, alive, self._noise(int(user)))
-                for prefix, alive, user in zip(prefixes, may, users, strict=True)
-            ]
-        )
+        drafts = self._write(prefixes, may, users)
         entries = [entry for draft in drafts for entry in draft.entries]
         lengths = [len(draft.entries) for draft in drafts]
         named = self.films[[entry.film for entry in entries]]
@@ -79,15 +74,21 @@ class ListWriter:
             LIST,
         )
 
-    def _write(self, requests: Sequence[Request]) -> list[Draft]:
+    def _write(self, prefixes: Sequence[Ints], may: Alive, users: Ints) -> list[Draft]:
         """Users with prefixes of like length together; the order given is kept."""
-        order = sorted(range(len(requests)), key=lambda i: len(requests[i].prefix))
+
+        def run(some: Sequence[int]) -> dict[int, Draft]:
+            # Noise begins anew, should memory have run out in the middle of it.
+            requests = [Request(prefixes[i], may[i], self._noise(int(users[i]))) for i in some]
+            return dict(zip(some, self.decoder.write(requests), strict=True))
+
+        order = sorted(range(len(users)), key=lambda i: len(prefixes[i]))
         drafts: dict[int, Draft] = {}
         at_once = self.config.rows_at_once
         for first in range(0, len(order), at_once):
-            some = order[first : first + at_once]
-            drafts |= zip(some, self.decoder.write([requests[i] for i in some]), strict=True)
-        return [drafts[i] for i in range(len(requests))]
+            for written in halving(order[first : first + at_once], run):
+                drafts |= written
+        return [drafts[i] for i in range(len(users))]
 
     def _noise(self, user: int) -> np.random.Generator | None:
         if self.config.decoding != "sample":

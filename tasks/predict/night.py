@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from tasks.model.ratings import RatingTrie
 from tasks.predict.config import Predict
 from tasks.predict.greedy import greedy_table
 from tasks.predict.lists import ListWriter
-from tasks.predict.parts import finish_part, joined, parts_of
-from tasks.predict.reading import Reader, load_merged
+from tasks.predict.parts import Make, Part, Work, finish_all, joined
+from tasks.predict.reading import Reader
 from tasks.predict.tables import (
     LIST,
     READOUT,
@@ -24,45 +26,81 @@ from tasks.predict.tables import (
     rating_table,
     readout_table,
 )
-from tasks.progress import progress
+from tasks.predict.voices import Voices
 
 
 def predict_all(
     draft: Path,
-    adapter: Adapter,
+    adapters: Mapping[str, Adapter],
     base: Base,
     prompts: Prompts,
     histories: Histories,
     config: Predict,
     calibrated: Predictions | None,
 ) -> dict[str, Any]:
-    """Write both tables and the calibration; return the notes for the manifest."""
-    notes = prompts.notes
-    tokenizer = load_tokenizer(base)
-    trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
-    reader = Reader(load_merged(base, adapter), trie, config.row_tokens, config.rows_at_once)
-    writer = ListWriter.of(reader, tokenizer, prompts, histories, config)
-    parts = draft / "parts"
-    parts.mkdir(exist_ok=True)
-    make = {"rate": lambda table: readout_table(reader, table), "recommend": writer.table}
-    users = sum(n for name, n in notes["examples"].items() if not name.startswith("train"))
-    with progress("predict", users, "users") as bar:
-        for part in parts_of(prompts, config.users_per_part):
-            finish_part(parts, part, make[part.kind])
-            bar.update(len(part.examples))
-    readouts = joined(parts, "rate", READOUT).sort("fold", "user_id", "film_id")
-    calibration = calibration_of(readouts, trie.scale, histories, calibrated)
-    ratings = rating_table(readouts, calibration, trie.scale, config.predictor)
-    if calibrated is None:
-        log_p = matrix_of(readouts["log_p"], len(trie.scale))
-        ratings = pl.concat([ratings, greedy_table(ratings, log_p, trie)])
-    ratings.write_parquet(draft / "ratings.parquet")
-    lists = list_table(joined(parts, "recommend", LIST), config.predictor)
-    lists.write_parquet(draft / "lists.parquet")
-    (draft / "calibration.json").write_text(json.dumps(calibration.json(), indent=1))
+    """Write both tables and a calibration for each adapter by its name; return the notes."""
+    notes, parts = prompts.notes, draft / "parts"
+    load = partial(load_makers, adapters, base, prompts, histories, config)
+    finish_all(parts, Work("predict", prompts, config.users_per_part, load), config.workers)
+    trie = RatingTrie.of(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
+    tables, calibrations = [], {}
+    for name in sorted(adapters):
+        readouts = _of(joined(parts, "rate", _named(READOUT)), name)
+        readouts = readouts.sort("fold", "user_id", "film_id")
+        calibration = calibration_of(readouts, trie.scale, histories, calibrated)
+        tables.append(rating_table(readouts, calibration, trie.scale, name))
+        if calibrated is None:
+            log_p = matrix_of(readouts["log_p"], len(trie.scale))
+            tables.append(greedy_table(tables[-1], log_p, trie))
+        calibrations[name] = calibration.json()
+    pl.concat(tables).write_parquet(draft / "ratings.parquet")
+    listed = joined(parts, "recommend", _named(LIST))
+    lists = [list_table(_of(listed, name), name) for name in sorted(adapters)]
+    pl.concat(lists).write_parquet(draft / "lists.parquet")
+    first = calibrations[next(iter(adapters))]
+    (draft / "calibration.json").write_text(json.dumps(first, indent=1))
     shutil.rmtree(parts)
     return {
-        "predictor": config.predictor,
-        "calibration": calibration.json(),
+        "predictor": next(iter(adapters)),
+        "calibration": first,
+        "calibrations": calibrations,
         **{key: notes.get(key) for key in ("dataset", "scale", "protocol")},
     }
+
+
+def load_makers(
+    adapters: Mapping[str, Adapter],
+    base: Base,
+    prompts: Prompts,
+    histories: Histories,
+    config: Predict,
+) -> Make:
+    """What makes a part's table: the rows of one adapter behind those of the other."""
+    notes, tokenizer = prompts.notes, load_tokenizer(base)
+    trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
+    voices = Voices(base, adapters)
+    writers = {}
+    for name in adapters:
+        reader = Reader(voices.speak(name), trie, config.row_tokens, config.rows_at_once)
+        writers[name] = ListWriter.of(reader, tokenizer, prompts, histories, config)
+
+    def make(part: Part) -> pl.DataFrame:
+        tables = []
+        for name, writer in writers.items():
+            voices.speak(name)
+            if part.kind == "rate":
+                table = readout_table(writer.reader, part.examples)
+            else:
+                table = writer.table(part.examples)
+            tables.append(table.select(pl.lit(name).alias("predictor"), pl.all()))
+        return pl.concat(tables)
+
+    return make
+
+
+def _named(schema: pl.Schema) -> pl.Schema:
+    return pl.Schema([("predictor", pl.String), *schema.items()])
+
+
+def _of(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    return table.filter(predictor=name).drop("predictor")

@@ -1,5 +1,8 @@
-"""Cuts a night's work into parts, each of which is finished or done again."""
+"""Cuts a night's work into parts, each finished or done again, by one process or several."""
 
+import multiprocessing
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +11,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import torch
 
 from tasks.artifacts import Prompts
+from tasks.progress import progress
 
 COLUMNS = [
     "example",
@@ -32,6 +37,23 @@ class Part(NamedTuple):
     examples: pa.Table
 
 
+Make = Callable[[Part], pl.DataFrame]
+
+
+class Work(NamedTuple):
+    """What is to be made of prompts: `load` binds a model and the like once in each process."""
+
+    stage: str
+    prompts: Prompts
+    users_per_part: int
+    load: Callable[[], Make]
+    more: Sequence[str] = ()  # columns that are wanted beside those of tokens
+
+    def parts(self) -> Iterator[Part]:
+        """All that is asked for, at most so many users at a time."""
+        return parts_of(self.prompts, self.users_per_part, self.more)
+
+
 def parts_of(prompts: Prompts, users: int, more: Sequence[str] = ()) -> Iterator[Part]:
     """All that is asked for, at most so many users at a time: ratings, and lists for the test.
 
@@ -46,16 +68,64 @@ def parts_of(prompts: Prompts, users: int, more: Sequence[str] = ()) -> Iterator
                 yield Part(name, kind, table.slice(first, users))
 
 
-def finish_part(folder: Path, part: Part, make: Callable[[pa.Table], pl.DataFrame]) -> None:
-    """Make the part's table and put it in the folder whole, unless it is there already."""
-    if (folder / part.name).exists():
-        return
-    unfinished = folder / f".{part.name}"
-    make(part.examples).write_parquet(unfinished)
-    unfinished.rename(folder / part.name)
+def finish_all(folder: Path, work: Work, workers: int) -> None:
+    """Leave every part in the folder; those that are there already are left alone.
+
+    Workers are processes that take turns, each with as many threads as this one has, so that no
+    sum depends on how many they are; with several GPUs they take one each.
+    Raises RuntimeError where a worker ends before its work does.
+    """
+    folder.mkdir(exist_ok=True)
+    sizes = {part.name: len(part.examples) for part in work.parts()}
+    with progress(work.stage, sum(sizes.values()), "users") as bar:
+        if workers == 1:
+            _finish(folder, work, bar.update)
+            return
+        context, threads = multiprocessing.get_context("spawn"), torch.get_num_threads()
+        share = [(folder, work, worker, workers, threads) for worker in range(workers)]
+        running = [context.Process(target=_work, args=args, daemon=True) for args in share]
+        for process in running:
+            process.start()
+        while any(process.is_alive() for process in running):
+            time.sleep(0.1)
+            bar.update(sum(sizes[n] for n in sizes if (folder / n).exists()) - bar.n)
+            if any(process.exitcode for process in running):
+                break
+    if failed := [process.exitcode for process in running if process.exitcode]:
+        for process in running:
+            process.terminate()
+        raise RuntimeError(f"a worker ended with exit code {failed[0]}: a rerun goes on from there")
 
 
 def joined(folder: Path, kind: str, schema: pl.Schema) -> pl.DataFrame:
     """All finished parts of a kind."""
     files = sorted(folder.glob(f"{kind}-*.parquet"))
     return pl.concat([pl.read_parquet(file) for file in files] or [schema.to_frame()])
+
+
+def _work(folder: Path, work: Work, worker: int, workers: int, threads: int) -> None:
+    """One process's share. It ends when nobody is left who waits for it."""
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(worker % torch.cuda.device_count())
+    _finish(folder, work, lambda _: None, worker, workers)
+
+
+def _finish(
+    folder: Path, work: Work, done: Callable[[int], object], worker: int = 0, workers: int = 1
+) -> None:
+    make, parent = None, os.getppid()
+    for place, part in enumerate(work.parts()):
+        if place % workers == worker and not (folder / part.name).exists():
+            make = make or work.load()
+            finish_part(folder, part, make)
+        if os.getppid() != parent:
+            return
+        done(len(part.examples))
+
+
+def finish_part(folder: Path, part: Part, make: Make) -> None:
+    """Make the part's table and put it in the folder whole."""
+    unfinished = folder / f".{part.name}.{os.getpid()}"
+    make(part).write_parquet(unfinished)
+    unfinished.rename(folder / part.name)

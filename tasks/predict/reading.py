@@ -124,7 +124,7 @@ def halving(items: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
     """What `run` makes of all items; where memory runs out, of either half by itself."""
     try:
         yield run(items)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if len(items) == 1 or not _is_memory(error):
             raise
         middle = len(items) // 2
@@ -132,9 +132,10 @@ def halving(items: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
         yield from halving(items[middle:], run)
 
 
-def _is_memory(error: RuntimeError) -> bool:
-    """CUDA has an error of its own; the CPU's allocator speaks in words only."""
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+def _is_memory(error: Exception) -> bool:
+    """CUDA and Python have errors of their own; torch's allocator on a CPU speaks in words only."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "not enough memory" in str(error)
 
 
 def _alike(layouts: Sequence[Layout], row_tokens: int) -> Iterator[list[list[int]]]:

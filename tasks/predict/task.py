@@ -1,5 +1,6 @@
 """Door: an adapter over its base, prompts and histories in, predictions out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,36 @@ def predict(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.predict.night import predict_all
 
-        return predict_all(draft, adapter, base, prompts, histories, config, calibrated)
+        adapters = {config.predictor: adapter}
+        return predict_all(draft, adapters, base, prompts, histories, config, calibrated)
 
     parents = [adapter, base, prompts, histories, *([calibrated] if calibrated else [])]
     return store.build(Predictions, recipe=config, parents=parents, write=write, resumable=True)
+
+
+@task
+def predict_together(
+    adapters: Mapping[str, Adapter],
+    base: Base,
+    prompts: Prompts,
+    histories: Histories,
+    *,
+    config: Predict,
+    store: Store,
+) -> Predictions:
+    """What several adapters of one base say, each under its name, in one pass over the users.
+
+    Bit for bit what `predict` makes of each: for a champion and its challenger.
+    """
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.predict.night import predict_all
+
+        return predict_all(draft, adapters, base, prompts, histories, config, None)
+
+    recipe = config.model_dump(mode="json") | {"names": list(adapters)}
+    parents = [*adapters.values(), base, prompts, histories]
+    return store.build(Predictions, recipe=recipe, parents=parents, write=write, resumable=True)
 
 
 @task

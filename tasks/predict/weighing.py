@@ -1,6 +1,7 @@
 """Tells how likely the model finds each candidate as the first film of a list."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,9 @@ from tasks.model.examples import Example, Spans
 from tasks.model.load import load_tokenizer
 from tasks.model.ratings import RatingTrie
 from tasks.predict.config import Predict
-from tasks.predict.parts import finish_part, joined, parts_of
+from tasks.predict.parts import Make, Part, Work, finish_all, joined
 from tasks.predict.reading import Reader, load_merged
 from tasks.predict.tables import LIST, list_table, no_ratings
-from tasks.progress import progress
 from tasks.wording import Compact, Original, Template
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,16 @@ def weigh_all(
     draft: Path, adapter: Adapter, base: Base, candidates: Prompts, config: Predict
 ) -> None:
     """Leave each user's candidates in the draft as a list, the likeliest first."""
+    parts, load = draft / "parts", partial(load_weigher, adapter, base, candidates, config)
+    work = Work("weigh", candidates, config.users_per_part, load, more=("context",))
+    finish_all(parts, work, config.workers)
+    list_table(joined(parts, "rate", LIST), config.predictor).write_parquet(draft / "lists.parquet")
+    no_ratings(candidates.notes["scale"]).write_parquet(draft / "ratings.parquet")
+    shutil.rmtree(parts)
+
+
+def load_weigher(adapter: Adapter, base: Base, candidates: Prompts, config: Predict) -> Make:
+    """What makes a part's table."""
     notes = candidates.notes
     template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
         candidates.manifest["recipe"]["template"]
@@ -39,25 +49,17 @@ def weigh_all(
     films = candidates.scan("films").collect()
     lines = dict(zip(films["film_id"], films["tokens"].to_list(), strict=True))
 
-    def weigh(table: pa.Table) -> pl.DataFrame:
-        asked = [context + template.recommend for context in table["context"].to_pylist()]
+    def weigh(part: Part) -> pl.DataFrame:
+        asked = [context + template.recommend for context in part.examples["context"].to_pylist()]
         prefixes = tokenizer(asked, add_special_tokens=False)["input_ids"]
-        wanted = table["film_ids"].to_pylist()
+        wanted = part.examples["film_ids"].to_pylist()
         examples = [
             Example(np.array(prefix), [np.array(lines[film]) for film in some], NO_SPANS)
             for prefix, some in zip(prefixes, wanted, strict=True)
         ]
-        return _ranked(table, reader.read_texts(examples))
+        return _ranked(part.examples, reader.read_texts(examples))
 
-    parts = draft / "parts"
-    parts.mkdir(exist_ok=True)
-    with progress("weigh", sum(notes["examples"].values()), "users") as bar:
-        for part in parts_of(candidates, config.users_per_part, ("context",)):
-            finish_part(parts, part, weigh)
-            bar.update(len(part.examples))
-    list_table(joined(parts, "rate", LIST), config.predictor).write_parquet(draft / "lists.parquet")
-    no_ratings(notes["scale"]).write_parquet(draft / "ratings.parquet")
-    shutil.rmtree(parts)
+    return weigh
 
 
 def _ranked(table: pa.Table, log_p: Floats) -> pl.DataFrame:

@@ -1,7 +1,6 @@
 """The door: whole tables, true lists, and the same bytes however the work is cut."""
 
 import json
-import os
 
 import numpy as np
 import polars as pl
@@ -106,34 +105,75 @@ def test_batch_size_changes_no_byte(decoding, tmp_path, adapter, base, prompts, 
     assert written[0] == written[1] == written[2]
 
 
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
+def test_where_memory_runs_out_less_is_done_at_once(
+    error, tmp_path, monkeypatch, adapter, base, prompts, histories
+):
+    """The bytes are those of a night with room enough; only what does not fit is halved."""
+    from tasks.predict import reading, rows
+
+    config = CONFIG.model_copy(update={"decoding": "sample"})
+    doors = (adapter, base, prompts, histories)
+    roomy = predict.fn(*doors, config=config, store=Store(tmp_path / "roomy"))
+    refused = []
+
+    def limited(run, size):
+        def of(*given):
+            if size(given) > 40:
+                refused.append(size(given))
+                raise error("no room")
+            return run(*given)
+
+        return of
+
+    passes = limited(reading.hidden_states, lambda given: 8 * len(given[1].tokens))
+    steps = limited(rows.extend, lambda given: int((given[2] > 0).sum()) * 8)
+    monkeypatch.setattr(reading, "hidden_states", passes)
+    monkeypatch.setattr(rows, "extend", steps)
+    tight = predict.fn(*doors, config=config, store=Store(tmp_path / "tight"))
+    assert refused
+    for name in ("ratings.parquet", "lists.parquet"):
+        assert (tight.path / name).read_bytes() == (roomy.path / name).read_bytes()
+
+
+def test_one_row_that_does_not_fit_is_told(
+    tmp_path, monkeypatch, adapter, base, prompts, histories
+):
+    def full(*_):
+        raise MemoryError("no room for one row")
+
+    monkeypatch.setattr("tasks.predict.reading.hidden_states", full)
+    with pytest.raises(MemoryError, match="no room for one row"):
+        predict.fn(adapter, base, prompts, histories, config=CONFIG, store=Store(tmp_path))
+
+
 def test_a_killed_night_is_gone_on_with(
     tmp_path, monkeypatch, adapter, base, prompts, histories, found
 ):
     from tasks.predict import parts
 
-    store, finished = Store(tmp_path), []
+    store, finished, whole = Store(tmp_path), [], parts.finish_part
 
     def killed_after_three(folder, part, make):
         if len(finished) == 3:
             raise KeyboardInterrupt
         finished.append(part.name)
-        parts.finish_part(folder, part, make)
+        whole(folder, part, make)
 
-    monkeypatch.setattr("tasks.predict.night.finish_part", killed_after_three)
+    monkeypatch.setattr(parts, "finish_part", killed_after_three)
     with pytest.raises(KeyboardInterrupt):
         predict.fn(adapter, base, prompts, histories, config=CONFIG, store=store)
     (kept,) = store.root.glob("artifacts/predictions/.draft-*/parts")
-    before = {file.name: os.stat(file).st_mtime_ns for file in kept.iterdir()}
-    assert sorted(before) == sorted(finished)
-
+    assert sorted(file.name for file in kept.iterdir()) == sorted(finished)
     made_again = []
 
     def counted(folder, part, make):
-        made_again.extend([part.name] if not (folder / part.name).exists() else [])
-        parts.finish_part(folder, part, make)
+        made_again.append(part.name)
+        whole(folder, part, make)
 
-    monkeypatch.setattr("tasks.predict.night.finish_part", counted)
+    monkeypatch.setattr(parts, "finish_part", counted)
     again = predict.fn(adapter, base, prompts, histories, config=CONFIG, store=store)
+    assert made_again
     assert not set(finished) & set(made_again)
     for name in ("ratings.parquet", "lists.parquet"):
         assert (again.path / name).read_bytes() == (found.path / name).read_bytes()
