@@ -23,7 +23,8 @@ help:  ## what there is to make
 	@touch $@
 
 nightly: .venv/installed  ## one night: data, training, prediction, metrics, report
-	@$(python) -m flows.nightly --profile $(profile) $(if $(data),--data $(data))
+	@$(python) -m flows.nightly --profile $(profile) $(if $(data),--data '$(data)') \
+		$(if $(changes),--changes '$(changes)')
 
 test: .venv/installed  ## the tests
 	@$(python) -m pytest -m "not slow"

@@ -2,6 +2,7 @@
 
 import argparse
 import atexit
+import json
 import os
 import subprocess
 import sys
@@ -87,13 +88,16 @@ def commit() -> str | None:
 
 
 def main() -> None:
-    """`python -m flows.nightly --profile laptop --data ml-100k-wheel`."""
+    """`python -m flows.nightly --profile laptop --changes '{"split": {"ties": "film"}}'`."""
     parser = argparse.ArgumentParser(description="One night, from data to report.")
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--data", help="a name of the catalogue, or a local path")
+    parser.add_argument(
+        "--changes", type=json.loads, default={}, help="settings over the profile's, as JSON"
+    )
     asked = parser.parse_args()
     quiet()
-    if wrong := told(asked.profile, asked.data):
+    if wrong := told(asked.profile, with_data(asked.changes, asked.data)):
         print(f"error: {wrong}", file=sys.stderr, flush=True)
         # Prefect keeps the frames of what failed; taken down with them, the interpreter would
         # list two screens of DuckDB's types as leaks.
@@ -101,11 +105,11 @@ def main() -> None:
         os._exit(1)
 
 
-def told(profile: str, data: str | None) -> str | None:
+def told(profile: str, changes: dict[str, Any]) -> str | None:
     """Run a night; return what went wrong in one line, with the file that has the rest."""
     try:
-        load(profile, with_data(None, data))
-        nightly(profile=cast(Profile, profile), data=data)  # load has checked it
+        load(profile, changes)
+        nightly(profile=cast(Profile, profile), changes=changes)  # load has checked it
     except SettingsError as error:
         return str(error)
     except Exception as error:

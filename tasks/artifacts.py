@@ -223,7 +223,10 @@ class Adapter(Artifact):
                 "step": ("int32", "optimiser steps done"),
                 "examples": ("int64", "examples seen"),
                 "tokens": ("int64", "tokens seen"),
-                "loss": ("double", "mean training loss since the last row"),
+                "loss": (
+                    "double",
+                    "mean training loss since the last row; null at step 0, before any was learnt",
+                ),
                 "learning_rate": ("double", "at that step"),
                 "validation_loss": ("double", "null where none was taken"),
                 "validation_rmse": ("double", "of the expected rating; null where none was taken"),

@@ -12,9 +12,9 @@ BUCKETS = 32  # counts by powers of two, the first for none
 class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Lines and little else: made for small models, and for many films in few tokens.
 
-    `facts` adds to each film's line what earlier ratings told of it: the mean and number of its
-    ratings, the user's own mean and number so far, and the damped bias model's guess. The guess
-    alone did as well as all three (RMSE 1.028 on MovieLens-100K), in two thirds of the tokens.
+    `facts` adds to each film's line what other ratings told of it: the mean and number of its
+    ratings, the user's own mean and number so far, and a guess (see tasks/collaborative.py). The
+    guess alone did as well as all three on MovieLens-100K, in two thirds of the tokens.
     """
 
     wording: Literal["compact"] = "compact"

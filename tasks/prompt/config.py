@@ -7,6 +7,13 @@ import pydantic
 from tasks.wording import Compact, Template
 
 
+class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """How much of what biases leave is taken for taste: see `neighbour_guess`."""
+
+    shrinkage: float = pydantic.Field(50, ge=0)  # ratings that every film is short of
+    noise: float = pydantic.Field(0.8, gt=0)  # in variances of what biases leave
+
+
 class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How histories become prompts."""
 
@@ -25,6 +32,10 @@ class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     facts_as_of: Literal["rating", "fold"] = "fold"
     item_damping: float = pydantic.Field(2, ge=0)
     user_damping: float = pydantic.Field(10, ge=0)
+    # What a guess at the end of earlier folds looks at: biases, in time that grows as the ratings
+    # do; or at films that are rated alike, too.
+    guess: Literal["bias", "neighbours"] = "neighbours"
+    neighbours: Neighbours = Neighbours()
     users_per_shard: int = pydantic.Field(8192, ge=1)
 
     @pydantic.model_validator(mode="after")

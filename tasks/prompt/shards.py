@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
+from tasks.collaborative import bias_guess, neighbour_guess
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
 from tasks.prompt.database import NAME, write_database
 from tasks.prompt.examples import lay_out, part
-from tasks.prompt.facts import Facts, facts_before, fitted_guess
+from tasks.prompt.facts import Facts, facts_before
 from tasks.prompt.lines import Wording
 from tasks.prompt.plan import FOLDS, Plan, Rows, plan_examples, plan_targets, within_tokens
 
@@ -107,24 +108,27 @@ class Writer:
 
     def _facts_of_fold(self, rows: Rows, time: Ints, fold: int) -> Facts:
         known = (rows.fold < fold) | ((rows.fold == fold) & ~rows.target)
-        dampings = {
-            "item_damping": self.config.item_damping,
-            "user_damping": self.config.user_damping,
-        }
         facts = facts_before(
             rows.user,
             rows.film,
             rows.rating,
             time,
             known,
-            **dampings,
+            item_damping=self.config.item_damping,
+            user_damping=self.config.user_damping,
             middle=float(np.mean(self.scale)),
         )
         if self.config.facts_as_of == "rating" or not known.any():
             return facts
         user = np.unique(rows.user, return_inverse=True)[1]
-        fitted = fitted_guess(user, rows.film, rows.rating, known, **dampings)
-        return replace(facts, guess=np.where(rows.target, fitted, facts.guess))
+        told = (user, rows.film, rows.rating, known)
+        fitted = bias_guess(
+            *told, item_damping=self.config.item_damping, user_damping=self.config.user_damping
+        )
+        if self.config.guess == "bias":
+            return replace(facts, guess=np.where(rows.target, fitted, facts.guess))
+        mends = self.config.neighbours.model_dump()
+        return replace(facts, guess=neighbour_guess(*told, facts.guess, fitted, **mends))
 
     def _shard(self, rows: Rows, facts: Facts | None, planner: Planner) -> None:
         plans = [self._bounded(plan, rows, facts) for plan in planner(rows)]

@@ -87,11 +87,12 @@ def _slices(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
 
 def _training(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
     rows = _rows(db, "select * from training where run_id = ? order by step", run_id)
-    told = [row for row in rows if row["validation_rmse"] is not None]
-    return {
-        "loss": curve([(row["step"], row["loss"]) for row in rows], "step", "loss"),
-        "rmse": curve([(row["step"], row["validation_rmse"]) for row in told], "step", "RMSE"),
-    }
+
+    def of(column: str, name: str) -> str:
+        told = [(row["step"], row[column]) for row in rows if row[column] is not None]
+        return curve(told, "step", name)
+
+    return {"loss": of("loss", "loss"), "rmse": of("validation_rmse", "RMSE")}
 
 
 def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.base.tokenizer import train_tokenizer
 from tasks.prompt.config import Prompt
-from tasks.prompt.facts import SWEEPS, facts_before, fitted_guess
+from tasks.prompt.facts import facts_before
 from tasks.prompt.task import write_candidates, write_prompts
 from tasks.wording import Compact, Original, film_texts
 
@@ -191,27 +191,6 @@ def test_facts_are_the_sums_over_earlier_known_ratings(seed, users):
         if not of_film and not of_user:
             earlier = [j for j in range(n) if known[j] and time[j] < time[i]]
             assert found.guess[i] == pytest.approx(rating[earlier].mean() if earlier else 3.0)
-
-
-def test_a_fitted_guess_is_the_bias_model_of_what_is_known():
-    rng = np.random.default_rng(5)
-    user, film = np.sort(rng.integers(0, 4, 30)), rng.integers(0, 5, 30)
-    rating, known = rng.integers(1, 6, 30).astype(float), rng.random(30) < 0.7
-    dampings = {"item_damping": 2, "user_damping": 3}
-    mean, of_film = rating[known].mean(), dict.fromkeys(range(5), 0.0)
-    of_user = dict.fromkeys(range(4), 0.0)
-    rows = [(u, f, r) for u, f, r, k in zip(user, film, rating, known, strict=True) if k]
-    for _ in range(SWEEPS):
-        for one in of_film:
-            left = [r - mean - of_user[u] for u, f, r in rows if f == one]
-            of_film[one] = sum(left) / (len(left) + 2)
-        for one in of_user:
-            left = [r - mean - of_film[f] for u, f, r in rows if u == one]
-            of_user[one] = sum(left) / (len(left) + 3)
-    expected = [mean + of_film[f] + of_user[u] for u, f in zip(user, film, strict=True)]
-    assert fitted_guess(user, film, rating, known, **dampings) == pytest.approx(expected)
-    hidden = np.where(known, rating, 99.0)
-    assert fitted_guess(user, film, hidden, known, **dampings) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("as_of", ["rating", "fold"])

@@ -90,7 +90,7 @@ def test_a_metric_file_of_the_first_version_is_brought_up(night, store):
     found = counts(path)
     assert found["runs"] == 2
     assert found["champions"] == 0
-    assert found["migrations"] == 3
+    assert found["migrations"] == 4
 
 
 def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
