@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import cast
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from transformers import BloomModel
 from transformers.models.bloom.modeling_bloom import BloomAttention, BloomBlock, BloomMLP
 
-from tasks.model.attention import Attend, alibi, flexible, fused, seen
+from tasks.model.attention import Attend, alibi, flexible, fused, gathered, seen
 from tasks.model.blocks import Blocks
 from tasks.model.cache import Cache
 
@@ -24,17 +25,21 @@ Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 def hidden_states(model: BloomModel, blocks: Blocks, *, flex: bool = False) -> Tensor:
     """What the model holds after its last layer norm: [rows, width, hidden size]."""
     x = model.word_embeddings_layernorm(model.word_embeddings(blocks.tokens))
-    heads = model.num_heads
-    if flex:
-        attend = flexible(blocks, heads)
-    else:
-        attend = fused(alibi(blocks.positions, seen(blocks), heads).to(x.dtype))
+    attend = _way(blocks, model.num_heads, x, flex)
     for block in cast(Iterable[BloomBlock], model.h):
         if model.gradient_checkpointing and model.training:
             x = checkpoint(_block, block, x, attend, use_reentrant=False)
         else:
             x = _block(block, x, attend)
     return model.ln_f(x)
+
+
+def _way(blocks: Blocks, heads: int, x: Tensor, flex: bool) -> Attend:
+    if flex:
+        return flexible(blocks, heads)
+    if x.device.type == "cpu" and torch.is_inference_mode_enabled():
+        return gathered(blocks, heads, x.dtype)
+    return fused(alibi(blocks.positions, seen(blocks), heads).to(x.dtype))
 
 
 def extend(model: BloomModel, tokens: Tensor, cache: Cache) -> Tensor:

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tasks.model import bloom as bloom_path
+from tasks.model import looks
 from tasks.model.blocks import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
 from tasks.model.examples import Example
 from tasks.model.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
@@ -74,6 +75,20 @@ def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examp
     bloom.transformer.h[0].self_attention.attention_dropout.p = 0.1
     with pytest.raises(ValueError, match="FlexAttention knows no dropout"):
         flex_hidden_states(bloom.train(), blocks)
+
+
+@pytest.mark.parametrize("queries", [7, 192])
+def test_reading_leaves_out_columns_that_nobody_looks_at(bloom, examples, monkeypatch, queries):
+    monkeypatch.setattr(looks, "QUERIES", queries)
+    blocks = packed(examples, PROBES)
+    with torch.no_grad():
+        whole = hidden_states(bloom, blocks)
+    with torch.inference_mode():
+        gathered = hidden_states(bloom, blocks)
+    real = blocks.visible().any(-1).flatten()
+    assert torch.allclose(whole[real], gathered[real], rtol=1e-4, atol=1e-5)
+    multiplied = sum(look.visible.numel() for look in looks.looks_of(blocks))
+    assert blocks.visible().sum() <= multiplied < blocks.visible().numel()
 
 
 def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
