@@ -1,6 +1,8 @@
 """A split loses nothing, doubles nothing, and never lets the past see the future."""
 
 import datetime as dt
+import itertools
+import typing
 
 import polars as pl
 import pytest
@@ -8,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.artifacts import TrustedRatings
-from tasks.split.protocols import LeaveLast
+from tasks.by_user import whole_users
+from tasks.split.order import Ordered
+from tasks.split.protocols import GlobalTime, LeaveLast, Legacy, Split, UserHoldout
 from tasks.split.task import split_histories
 from tasks.store import Store
 
@@ -38,19 +42,38 @@ ratings = st.lists(
     max_size=120,
     unique_by=lambda row: row[:2],
 ).map(table)
-protocols = st.builds(
-    LeaveLast,
-    n=st.integers(1, 5),
-    validation_users=st.sampled_from([0.0, 0.5, 1.0]),
-    ties=st.sampled_from(["hash", "film"]),
-    seed=st.integers(0, 3),
+orders = {"ties": st.sampled_from(["hash", "film"]), "seed": st.integers(0, 3)}
+ends = {"n": st.integers(1, 5), "share": st.sampled_from([None, 0.2, 0.7])}
+shares = st.sampled_from([0.0, 0.3, 0.5, 1.0])
+dates = st.integers(0, 9).map(lambda minute: START + dt.timedelta(minutes=minute))
+last = st.builds(LeaveLast, validation_users=shares, **ends, **orders)
+of_time = st.builds(GlobalTime, validation_from=st.just(0.2), test_from=shares, **orders).filter(
+    lambda protocol: protocol.test_from >= 0.2
 )
+of_dates = dates.map(lambda at: GlobalTime(validation_from=START, test_from=at))
+held_out = st.builds(UserHoldout, validation_users=shares, test_users=shares, **ends, **orders)
+legacy = st.builds(
+    Legacy,
+    users=st.integers(1, 6),
+    over=st.integers(1, 4),
+    top=st.integers(2, 5),
+    answers=st.just(1),
+    validation_users=shares,
+    test_users=shares,
+)
+timed = st.one_of(last, of_time, of_dates, held_out)
+protocols = st.one_of(timed, legacy)
 
 timeless = settings(max_examples=50, deadline=None)  # results are asserted, never seconds
 
 
 def marked(rows, protocol):
-    return protocol.mark(rows.lazy()).collect()
+    return protocol.marker(rows.lazy())(rows)
+
+
+def test_every_protocol_is_drawn():
+    drawn = {LeaveLast, GlobalTime, UserHoldout, Legacy}
+    assert set(typing.get_args(typing.get_args(Split)[0])) == drawn
 
 
 @timeless
@@ -62,29 +85,55 @@ def test_nothing_is_lost_and_nothing_comes_twice(rows, protocol):
 
 @timeless
 @given(ratings, protocols)
-def test_no_target_is_older_than_its_context(rows, protocol):
+def test_what_may_be_shown_stands_before_what_is_asked(rows, protocol):
     for _, history in marked(rows, protocol).group_by("user_id"):
         in_order = history.sort("position")
         assert in_order["position"].to_list() == list(range(len(history)))
-        assert in_order["rated_at"].is_sorted()
-        ages = in_order["fold"].replace_strict(AGE)
-        assert ages.is_sorted()
-        assert (in_order["part"] == "target").to_list() == (ages > 0).to_list()
+        used = in_order.filter(pl.col("fold") != "unused")
+        assert used["fold"].cast(pl.String).replace_strict(AGE).is_sorted()
+        for _, fold in used.group_by("fold"):
+            assert fold["part"].is_sorted()  # context, then target
 
 
 @timeless
-@given(ratings, protocols)
-def test_every_user_is_asked_the_last_n_or_all_there_are(rows, protocol):
+@given(ratings, timed)
+def test_no_target_is_older_than_its_context(rows, protocol):
+    assert isinstance(protocol, Ordered)
+    for _, history in marked(rows, protocol).group_by("user_id"):
+        assert history.sort("position")["rated_at"].is_sorted()
+
+
+@timeless
+@given(ratings, st.one_of(of_time, of_dates))
+def test_nothing_is_learnt_that_is_younger_than_the_cut(rows, protocol):
+    found = marked(rows, protocol)
+    spans = [found.filter(fold=fold)["rated_at"] for fold in AGE]
+    known = [span for span in spans if len(span)]
+    assert all(a.max() < b.min() for a, b in itertools.pairwise(known))
+
+
+@timeless
+@given(ratings, held_out)
+def test_a_user_is_in_one_fold_only(rows, protocol):
+    folds = marked(rows, protocol).group_by("user_id").agg(pl.col("fold").n_unique())
+    assert folds["fold"].max() == 1
+
+
+@timeless
+@given(ratings, last)
+def test_every_user_is_asked_the_last_n_or_a_share_or_all_there_are(rows, protocol):
     counts = (
         marked(rows, protocol)
         .group_by("user_id")
         .agg(pl.len(), asked=(pl.col("fold") == "test").sum())
     )
-    assert (counts["asked"] == counts["len"].clip(upper_bound=protocol.n)).all()
+    for _, size, asked in counts.iter_rows():
+        share = protocol.share
+        assert asked == (min(size, protocol.n) if share is None else max(1, int(size * share)))
 
 
 @timeless
-@given(ratings, protocols, st.randoms())
+@given(ratings, protocols, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(rows, protocol, random):
     order = random.sample(range(len(rows)), len(rows))
     assert marked(rows[order], protocol).equals(marked(rows, protocol))
@@ -156,3 +205,23 @@ def test_a_film_is_cold_that_no_fold_before_has_rated(store):
         (2, 1, "validation", False),
         (2, 2, "test", False),
     ]
+
+
+def test_a_cut_is_a_date_or_a_share_of_the_ratings():
+    rows = table([(1, film, 6, film) for film in range(10)])
+    at = START + dt.timedelta(minutes=8)
+    for test_from in (0.8, at, at.replace(tzinfo=None)):
+        found = marked(rows, GlobalTime(validation_from=0.5, test_from=test_from))
+        assert found["fold"].to_list() == ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
+    with pytest.raises(ValueError, match="set validation_from to an earlier moment"):
+        marked(rows, GlobalTime(validation_from=0.9, test_from=0.1))
+
+
+def test_a_range_of_users_is_marked_as_among_all(tmp_path):
+    rows = table([(u, f, 6, (u * f) % 7) for u in range(1, 40) for f in range(1, 2 + u % 9)])
+    rows.write_parquet(tmp_path / "ratings.parquet", row_group_size=11)
+    for protocol in (LeaveLast(n=2), GlobalTime(), UserHoldout(n=2), Legacy(over=3, top=3)):
+        mark = protocol.marker(rows.lazy())
+        parts = [mark(users) for users in whole_users([tmp_path / "ratings.parquet"], rows=20)]
+        assert len(parts) > 5
+        assert pl.concat(parts).equals(marked(rows, protocol))

@@ -1,0 +1,61 @@
+"""Puts the ratings of each user in the order of time, whatever order they came in."""
+
+from typing import Literal
+
+import numpy as np
+import polars as pl
+import pydantic
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """What every protocol that goes by time needs: an order among equal timestamps.
+
+    `hash` orders them by a seeded hash of the film, so that no model can learn the order of a
+    file; `film` by film id, as published reference figures do.
+    """
+
+    ties: Literal["hash", "film"] = "hash"
+    seed: int = 0
+
+    def ordered(self, ratings: pl.DataFrame) -> pl.DataFrame:
+        """The ratings by user and time, with `position` and `size` of each user's history."""
+        if not _in_time(ratings):
+            ratings = ratings.sort("user_id", "rated_at")
+        # One number holds the moment and the film's rank: sorting it is all there is to do.
+        rank, films = self._ranks(ratings["film_id"])
+        ratings = ratings[np.argsort(np.cumsum(_new_moments(ratings)) * films + rank)]
+        user = ratings["user_id"].to_numpy()
+        starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]][: len(user)])
+        sizes = np.diff(np.r_[starts, len(user)])
+        position = np.arange(len(user)) - np.repeat(starts, sizes)
+        return ratings.with_columns(
+            position=pl.Series(position, dtype=pl.Int32),
+            size=pl.Series(np.repeat(sizes, sizes), dtype=pl.Int32),
+        )
+
+    def _ranks(self, films: pl.Series) -> tuple[Ints, int]:
+        """Each film's place among all films of the ratings, and how many there are."""
+        tie = pl.col("film_id") if self.ties == "film" else pl.col("film_id").hash(self.seed)
+        distinct = films.unique().sort()
+        rank = np.empty(len(distinct), np.int64)
+        order = distinct.to_frame().select(pl.arg_sort_by(tie, "film_id")).to_series()
+        rank[order.to_numpy()] = np.arange(len(distinct))
+        return rank[np.searchsorted(distinct.to_numpy(), films.to_numpy())], len(distinct)
+
+
+def _new_moments(ratings: pl.DataFrame) -> NDArray[np.bool_]:
+    user, time = _user_and_time(ratings)
+    return np.r_[True, (user[1:] != user[:-1]) | (time[1:] != time[:-1])][: len(user)]
+
+
+def _in_time(ratings: pl.DataFrame) -> bool:
+    user, time = _user_and_time(ratings)
+    later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (time[1:] >= time[:-1]))
+    return bool(later.all())
+
+
+def _user_and_time(ratings: pl.DataFrame) -> tuple[Ints, Ints]:
+    return ratings["user_id"].to_numpy(), ratings["rated_at"].to_physical().to_numpy()
