@@ -20,7 +20,7 @@ from flows.prepare import Prepared, prepared
 from flows.settings import ROOT, Profile, Settings, SettingsError, load, store_root
 from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
-from tasks.baseline.task import predict_baselines
+from tasks.baseline.task import blend_predictions, predict_baselines
 from tasks.predict.task import predict
 from tasks.publish.task import publish
 from tasks.report.task import write_report
@@ -64,7 +64,8 @@ def finished(
     )
     lists = listed(settings, store, data, base, adapter, said)
     others = predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
-    told = [said, *lists.told, others]
+    blend = blend_predictions(data.histories, [said, others], config=settings.baseline, store=store)
+    told = [said, *lists.told, others, blend]
     scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
     night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told]
     run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
