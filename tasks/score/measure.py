@@ -41,7 +41,7 @@ def measure(
     resamples = Resamples(len(users), config.resamples, config.seed)
     comparisons: list[Row] = []
     for part in track(parts, "score", len(parts), "slices"):
-        found, differences = _scored(part, resamples, config.compared)
+        found, differences = scored(part, resamples, config.compared)
         metrics += found
         comparisons += differences
     _write(metrics, "metrics", draft, ["predictor"])
@@ -59,7 +59,7 @@ def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
             }  # fmt: skip
 
 
-def _scored(
+def scored(
     part: Part, resamples: Resamples, compared: Sequence[str]
 ) -> tuple[list[Row], list[Row]]:
     """Each metric of each predictor in a part; and how the compared ones differ from the rest."""

@@ -37,9 +37,9 @@ def test_equal_seeds_draw_alike_and_others_do_not():
 
 
 def test_pairing_tells_apart_what_two_intervals_cannot():
-    from tasks.score.measure import _scored
+    from tasks.score.measure import scored
 
-    single, paired = _scored(part(shift=0.005), Resamples(USERS, 1000, seed=0), ["llm"])
+    single, paired = scored(part(shift=0.005), Resamples(USERS, 1000, seed=0), ["llm"])
     llm, bias = single
     assert bias["low"] < llm["value"] < bias["high"]
     assert paired[0]["low"] < paired[0]["difference"] < paired[0]["high"] < 0

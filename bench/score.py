@@ -1,0 +1,194 @@
+"""Measures scoring: every metric and slice of ratings, and the intervals, over generated ratings.
+
+    python -m bench.score --json score.json      20M predictions; a minute and 2 GB of disk
+    python -m bench.score --rows 1000000         a try
+
+`seconds` and `peak_gb` are of all metrics and slices over `rows` predictions, from Parquet files
+to sums by user; `bootstrap_seconds` of all figures, intervals and differences between two predictors
+over `bootstrap_rows` predictions, from such sums on. What is predicted is noise.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from tasks.artifacts import Histories, Predictions, TrustedRatings
+from tasks.meter import metered
+from tasks.score.bootstrap import Resamples
+from tasks.score.config import Score
+from tasks.score.measure import scored
+from tasks.score.relations import describe
+from tasks.score.sums import Part, rating_parts
+from tasks.store import Store
+
+A_USER, KNOWN, FILMS = 154, 10, 27_278  # ratings of a user, those known before, films
+SCALE = [half / 2 for half in range(1, 11)]
+GENRES = ["Drama", "Comedy|Romance", "Action|Sci-Fi|Thriller", "Documentary", ""]
+USERS_AT_ONCE = 5_000
+MILLION = 1_000_000
+TWO = ["first", "second"]
+
+
+def write_world(root: Path, rows: int, predictors: list[str]) -> None:
+    """Leave handles with `rows` predictions of each predictor in an empty store."""
+    store = Store(root)
+
+    def write_films(draft: Path) -> dict[str, Any]:
+        films = pl.DataFrame({"film_id": np.arange(1, FILMS + 1, dtype=np.int32)}).with_columns(
+            title=pl.format("Film {}", "film_id"),
+            year=(1920 + pl.col("film_id") % 100).cast(pl.Int16),
+            genres=pl.Series(GENRES).gather(pl.int_range(FILMS) % len(GENRES)),
+        )
+        films.write_parquet(draft / "films.parquet")
+        _empty(TrustedRatings, "ratings").write_parquet(draft / "ratings.parquet")
+        _empty(TrustedRatings, "quarantine").write_parquet(draft / "quarantine.parquet")
+        return {}
+
+    def write_histories(draft: Path) -> dict[str, Any]:
+        for i, block in enumerate(_blocks(rows)):
+            block.write_parquet(draft / f"{i:03}.parquet")
+        pl.scan_parquet(draft / "*.parquet").sink_parquet(draft / "histories.parquet")
+        return {"scale": SCALE, "dataset": "generated", "protocol": "noise"}
+
+    def write_predictions(draft: Path) -> None:
+        random = np.random.default_rng(1)
+        for name in predictors:
+            for i, block in enumerate(_blocks(rows)):
+                asked = block.filter(fold="test").sort("user_id", "film_id")
+                _said(name, asked, random).write_parquet(draft / f"ratings-{name}-{i:03}.parquet")
+        _empty(Predictions, "lists").write_parquet(draft / "lists.parquet")
+
+    films = store.build(TrustedRatings, recipe={}, write=write_films)
+    histories = store.build(Histories, recipe={}, parents=[films], write=write_histories)
+    store.build(Predictions, recipe={}, parents=[histories], write=write_predictions)
+
+
+def _empty(kind: type, table: str) -> pl.DataFrame:
+    types = {
+        "string": pl.String,
+        "int32": pl.Int32,
+        "uint32": pl.UInt32,
+        "float": pl.Float32,
+        "double": pl.Float64,
+        "timestamp[us, tz=UTC]": pl.Datetime("us", "UTC"),
+    }
+    columns = kind.tables[table].columns
+    return pl.DataFrame(schema={name: types[arrow] for name, (arrow, _) in columns.items()})
+
+
+def _blocks(rows: int) -> Iterator[pl.DataFrame]:
+    """The histories of some users at a time."""
+    random = np.random.default_rng(0)
+    users = -(-rows // (A_USER - KNOWN))
+    for first in range(0, users, USERS_AT_ONCE):
+        n = min(USERS_AT_ONCE, users - first)
+        user, place = np.divmod(np.arange(n * A_USER), A_USER)
+        film = (
+            random.integers(FILMS, size=n)[user] + place * 181
+        ) % FILMS  # distinct: 181 is prime
+        table = pl.DataFrame(
+            {
+                "user_id": (first + 1 + user).astype(np.int32),
+                "film_id": (film + 1).astype(np.int32),
+                "rating": (random.integers(1, 11, size=len(user)) / 2).astype(np.float32),
+                "rated_at": place * 20_000_000_000 + random.integers(10**9, size=len(user)),
+                "position": place.astype(np.int32),
+            }
+        )
+        is_known = pl.col("position") < KNOWN
+        yield table.with_columns(
+            pl.from_epoch("rated_at", "us").dt.replace_time_zone("UTC"),
+            fold=pl.when(is_known).then(pl.lit("train")).otherwise(pl.lit("test")),
+            part=pl.when(is_known).then(pl.lit("context")).otherwise(pl.lit("target")),
+            cold=pl.lit(False),
+        )
+
+
+def _said(name: str, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
+    p = random.random((len(asked), len(SCALE)), np.float32)
+    p /= p.sum(axis=1, keepdims=True)
+    guess = random.uniform(0.5, 5, len(asked))
+    half = np.round(guess * 2) / 2
+    return asked.select(
+        pl.lit(name).alias("predictor"),
+        "fold",
+        "user_id",
+        "film_id",
+        "rating",
+        mean=guess,
+        median=half,
+        mode=half,
+        within_half=half,
+        low=half - 1,
+        high=half + 1,
+        p_like=p[:, 7:].sum(axis=1).astype(np.float64),
+        probabilities=pl.Series(p.reshape(-1)).reshape(p.shape).arr.to_list(),
+    )
+
+
+def sums(root: Path) -> dict[str, float]:
+    """What it costs to take all sums by user."""
+    with metered() as cost:
+        _, _, rows = _parts(Store(root))
+    gigabytes = round(cost["peak_bytes"] / 1e9, 2)
+    return {"rows": rows, "peak_gb": gigabytes} | {k: cost[k] for k in ("seconds", "cpu_seconds")}
+
+
+def intervals(root: Path) -> dict[str, float]:
+    """What it costs to make figures, intervals and differences of the sums."""
+    users, parts, rows = _parts(Store(root))
+    config = Score(compared=("first",))
+    with metered() as cost:
+        resamples = Resamples(users, config.resamples, config.seed)
+        for part in parts:
+            scored(part, resamples, config.compared)
+    return {"bootstrap_rows": rows, "bootstrap_seconds": cost["seconds"]}
+
+
+def _parts(store: Store) -> tuple[int, list[Part], int]:
+    """How many users there are, their sums, and how many predictions these are of."""
+    histories, ratings = store.finished(Histories)[-1], store.finished(TrustedRatings)[-1]
+    predictions = store.finished(Predictions)[-1]
+    with duckdb.connect(config={"threads": 2}) as db:
+        describe(db, histories, ratings, [predictions], Score().ks)
+        users = db.execute("select user_id from users").fetchnumpy()["user_id"]
+        parts = rating_parts(db, users)
+    return len(users), parts, predictions.manifest["rows"]["ratings"]
+
+
+def main() -> None:
+    """Measure, print, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    parser.add_argument("--rows", type=int, default=20 * MILLION)
+    asked = parser.parse_args()
+    figures: dict[str, float] = {}
+    plans = (sums, asked.rows, ["first"]), (intervals, min(asked.rows, MILLION) // 2, TWO)
+    for measure, rows, predictors in plans:
+        with TemporaryDirectory() as folder:
+            _alone(write_world, Path(folder), rows, predictors)
+            figures |= _alone(measure, Path(folder))
+    print(json.dumps(figures, indent=1))
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1))
+
+
+def _alone(work: Callable[..., Any], *told: Any) -> Any:  # noqa: ANN401
+    """What it returns, done in a process of its own, so that its memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(work, *told).result()
+
+
+if __name__ == "__main__":
+    main()
