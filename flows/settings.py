@@ -22,7 +22,7 @@ from tasks.validate.task import Validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
-Profile = Literal["laptop", "legacy", "legacy-fair", "nightly", "smoke"]
+Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):

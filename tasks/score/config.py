@@ -7,6 +7,6 @@ class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
     """List lengths, who is compared with all others, and how the intervals are drawn."""
 
     ks: tuple[int, ...] = (5, 10)
-    compared: tuple[str, ...] = ("llm", "blend")
+    compared: tuple[str, ...] = ("llm", "ranked", "blend")
     resamples: int = pydantic.Field(2000, ge=100)
     seed: int = 0

@@ -33,7 +33,7 @@ def test_a_change_goes_over_the_profile_and_leaves_its_neighbours() -> None:
 
 
 def test_an_unknown_profile_is_told_with_those_there_are() -> None:
-    with pytest.raises(SettingsError, match='no profile "nigthly": there are laptop, legacy'):
+    with pytest.raises(SettingsError, match='no profile "nigthly": there are laptop, laptop-long'):
         load("nigthly")
 
 

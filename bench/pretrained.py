@@ -1,0 +1,82 @@
+"""What a pretrained base makes of the ratings before a few steps of LoRA, and after them.
+
+    python -m bench.pretrained --json pretrained.json          smollm2-135m: half an hour, two cores
+    python -m bench.pretrained --steps 2 --examples 4          a try
+
+The room's own doors, on the newest night's histories below `--root`; the RMSE is that of the
+expected rating on a sample of the validation fold.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tasks.artifacts import Histories, TrustedRatings
+from tasks.base.config import BaseChoice
+from tasks.base.task import build_base, build_tokenizer
+from tasks.model.recipes import Fit
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
+from tasks.store import Store
+from tasks.train.config import Train
+from tasks.train.task import train_adapter
+
+ROOT = Path(__file__).resolve().parent.parent
+FILMS = 10  # shown, and learnt from, in each prompt
+
+
+def before_and_after(
+    night: Store, own: Store, name: str, steps: int, examples: int
+) -> dict[str, Any]:
+    """RMSE at step 0 and of the best step, and what was learnt from in between."""
+    histories = night.finished(Histories)[-1]
+    ratings = night.parent(TrustedRatings, histories)
+    choice = BaseChoice(name=name)
+    tokenizer = build_tokenizer.fn(ratings, histories, config=choice, store=own)
+    prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)
+    prompts = write_prompts.fn(histories, ratings, tokenizer, config=prompt, store=own)
+    base = build_base.fn(tokenizer, prompts, config=choice, store=own)
+    fit = Fit(
+        kinds=("rate",),
+        max_steps=steps,
+        step_tokens=2048,
+        learning_rate=5e-4,
+        validate_steps=steps,
+        validation_examples=examples,
+    )
+    adapter = train_adapter.fn(base, prompts, config=Train(fit=fit), store=own)
+    history = adapter.scan("history").collect()
+    validated = history["validation_rmse"].drop_nulls()
+    return {
+        "base": name,
+        "dataset": histories.notes["dataset"],
+        "steps": steps,
+        "tokens": history["tokens"][-1],
+        "rmse_before": validated[0],
+        "rmse_after": validated[-1],
+    }
+
+
+def main() -> None:
+    """Measure, print, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    parser.add_argument("--base", default="smollm2-135m")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--examples", type=int, default=64, help="of the validation fold")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where a night lies")
+    told = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        own = Store(Path(folder))
+        figures = before_and_after(Store(told.root), own, told.base, told.steps, told.examples)
+    print(json.dumps(figures, indent=1))
+    if told.json:
+        told.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
