@@ -15,7 +15,7 @@ from tasks.predict.config import Predict
 from tasks.predict.decoding import Decoder, Request
 from tasks.predict.news import news_for
 from tasks.predict.reading import Reader, halving
-from tasks.predict.tables import LIST
+from tasks.predict.tables import LIST, with_empty
 from tasks.predict.writing import Alive, Draft, Grammar
 
 Ints = NDArray[np.integer]
@@ -52,7 +52,7 @@ class ListWriter:
         return cls(reader, decoder, films.with_columns(title=title), histories, config)
 
     def table(self, examples: pa.Table) -> pl.DataFrame:
-        """One row a user and rank; the users are of one fold."""
+        """One row a user and rank, or an empty one; the users are of one fold."""
         users, fold = examples["user_id"].to_numpy(), examples["fold"][0].as_py()
         prefixes = [example.prefix for example in Examples.of(examples).take(range(len(users)))]
         news = news_for(users, fold, self.histories.scan("histories"), self.films)
@@ -61,7 +61,7 @@ class ListWriter:
         entries = [entry for draft in drafts for entry in draft.entries]
         lengths = [len(draft.entries) for draft in drafts]
         named = self.films[[entry.film for entry in entries]]
-        return pl.DataFrame(
+        lists = pl.DataFrame(
             {
                 "fold": [fold] * len(entries),
                 "user_id": np.repeat(users, lengths),
@@ -73,6 +73,7 @@ class ListWriter:
             },
             LIST,
         )
+        return with_empty(lists, pl.DataFrame({"fold": [fold] * len(users), "user_id": users}))
 
     def _write(self, prefixes: Sequence[Ints], may: Alive, users: Ints) -> list[Draft]:
         """Users with prefixes of like length together; the order given is kept."""

@@ -21,7 +21,7 @@ from scipy.special import log_softmax
 from tasks.artifacts import Histories, Predictions, TrustedRatings
 from tasks.predict.config import Rank
 from tasks.predict.rated import EARLIER, known_of, most_rated, nearness
-from tasks.predict.tables import LIST, list_table, no_ratings
+from tasks.predict.tables import LIST, list_table, no_ratings, with_empty
 
 Floats = NDArray[np.float64]
 # What EASE says, how near a film is to the latest seen; how much the model expects it to be liked,
@@ -58,8 +58,9 @@ def write_ranking(
     weights = _fit(users, HEARD[heard])
     mixed = table.with_columns(score=pl.Series(table.select(FEATURES).to_numpy() @ weights))
     titles = ratings.scan("films").select("film_id", "title").collect()
-    lists = list_table(_top(mixed, titles, config.list_length), config.predictor)
-    lists.write_parquet(draft / "lists.parquet")
+    asked = retrieved.scan("lists").select(WITHIN).collect()
+    lists = with_empty(_top(mixed, titles, config.list_length), asked)
+    list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
     no_ratings(histories.notes["scale"]).write_parquet(draft / "ratings.parquet")
     mix = {
         "heard": heard,

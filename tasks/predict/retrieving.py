@@ -10,7 +10,7 @@ from tasks.artifacts import Histories
 from tasks.predict.config import Retrieve
 from tasks.predict.news import news_for
 from tasks.predict.rated import EARLIER, USERS, known_of, matrix, most_rated, together
-from tasks.predict.tables import LIST, list_table, no_ratings
+from tasks.predict.tables import LIST, list_table, no_ratings, with_empty
 
 Floats = NDArray[np.float64]
 
@@ -18,8 +18,10 @@ Floats = NDArray[np.float64]
 def write_candidates_of(draft: Path, histories: Histories, config: Retrieve) -> None:
     """Leave the best films for every user of the validation and the test fold in the draft."""
     table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
-    lists = [_of_fold(table, fold, config) for fold in EARLIER]
-    list_table(pl.concat(lists), config.predictor).write_parquet(draft / "lists.parquet")
+    lists = pl.concat([_of_fold(table, fold, config) for fold in EARLIER])
+    asked = table.filter(pl.col("part") == "target", pl.col("fold").is_in(list(EARLIER)))
+    lists = with_empty(lists, asked.select("fold", "user_id"))
+    list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
     no_ratings(histories.notes["scale"]).write_parquet(draft / "ratings.parquet")
 
 

@@ -13,7 +13,7 @@ from tasks.model.load import load_adapted
 from tasks.predict.config import Predict, Rank, Retrieve
 from tasks.predict.rated import nearness, together
 from tasks.predict.retrieving import ease
-from tasks.predict.tables import LIST, list_table, no_ratings
+from tasks.predict.tables import LIST, list_table, no_ratings, with_empty
 from tasks.predict.task import predict, rank, retrieve, weigh
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
@@ -172,3 +172,14 @@ def test_a_film_is_near_to_the_latest_by_cosines():
     assert one.to_list() == pytest.approx([1 / 2**0.5, 2 / 6**0.5, 1 / 3**0.5])
     two = nearness(known, asked, films, latest=2)
     assert two.to_list() == pytest.approx([1 / 2**0.5 + 1 / 3**0.5, 2 / 6**0.5, 1 / 3**0.5])
+
+
+def test_who_came_before_all_others_has_an_empty_list():
+    named = {"fold": "test", "user_id": 1, "rank": 1, "film_id": 7, "title": "", "score": 0.5}
+    lists = pl.DataFrame([{**named, "rating": None}]).select(*LIST).cast(dict(LIST))
+    users = pl.DataFrame({"fold": ["test"] * 3, "user_id": [1, 2, 2]}).cast({"user_id": pl.Int32})
+    found = list_table(with_empty(lists, users), "ease")
+    assert found.select("user_id", "rank", "film_id", "failure").rows() == [
+        (1, 1, 7, None),
+        (2, 1, None, "no film known"),
+    ]
