@@ -18,6 +18,7 @@ from tasks.baseline.means import (
     item_mean,
     user_mean,
 )
+from tasks.baseline.neighbourhood import Neighbourhood
 from tasks.baseline.popularity import popularity
 
 RatesFilms = Callable[[Known, Ints, Ints], Floats]
@@ -47,6 +48,7 @@ def rated(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
         "item_knn": learnt(lambda: ItemKNNScorer(max_nbrs=of.neighbours)),
         "item_mean": item_mean,
         "matrix_factorisation": learnt(lambda: BiasedMFScorer(features=of.factors)),
+        "neighbourhood": Neighbourhood(**of.neighbourhood.model_dump()),
         "user_mean": user_mean,
     }
     return {name: known[name] for name in of.rated}

@@ -6,9 +6,18 @@ import pydantic
 
 Rated = Literal[
     "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean", "item_knn",
-    "item_mean", "matrix_factorisation", "user_mean",
+    "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
 ]  # fmt: skip
 Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
+
+
+class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """As the prompts' guess has it by default: see tasks/collaborative.py."""
+
+    item_damping: float = pydantic.Field(2, ge=0)
+    user_damping: float = pydantic.Field(10, ge=0)
+    shrinkage: float = pydantic.Field(50, ge=0)
+    noise: float = pydantic.Field(0.8, gt=0)
 
 
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -20,7 +29,7 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     rated: tuple[Rated, ...] = (
         "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean",
-        "item_knn", "item_mean", "matrix_factorisation", "user_mean",
+        "item_knn", "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
     )  # fmt: skip
     listed: tuple[Listed, ...] = ("ease", "implicit_item_knn", "implicit_mf", "popularity")
     item_damping: float = pydantic.Field(2, ge=0)
@@ -31,6 +40,7 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     neighbours: int = pydantic.Field(20, ge=1)
     funk_epochs: int = pydantic.Field(250, ge=1)
     funk_regularisation: float = pydantic.Field(0.02, ge=0)
+    neighbourhood: Neighbourhood = Neighbourhood()
     list_neighbours: int = pydantic.Field(100, ge=1)
     list_factors: int = pydantic.Field(32, ge=1)
     list_weight: float = pydantic.Field(10, gt=0)

@@ -16,6 +16,7 @@ MEANS = Baseline(
         "context_median",
         "global_mean",
         "item_mean",
+        "neighbourhood",
         "user_mean",
     ),
     listed=("popularity",),
@@ -35,12 +36,14 @@ def test_means_and_biases_on_ml_latest_small(house, small):
     assert errors(made, "global_mean")[:2] == pytest.approx((1.1011, 0.8967), abs=0.0002)
     assert errors(made, "user_mean")[:2] == pytest.approx((1.0216, 0.7847), abs=0.0002)
     assert errors(made, "bias") == pytest.approx((0.9388, 0.7164, 0.450), abs=0.0005)
+    assert errors(made, "neighbourhood")[0] == pytest.approx(0.9288, abs=0.0005)
 
 
 def test_the_bias_model_on_movielens_100k(house, ml_100k):
     trusted, histories = ml_100k
     made = predict_baselines.fn(histories, trusted, config=MEANS, store=house)
     assert errors(made, "bias")[:2] == pytest.approx((1.0238, 0.8198), abs=0.0002)
+    assert errors(made, "neighbourhood")[0] == pytest.approx(1.0065, abs=0.0005)
 
 
 def test_lenskit_on_movielens_100k(house, ml_100k):
