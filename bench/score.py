@@ -4,8 +4,8 @@
     python -m bench.score --rows 1000000         a try
 
 `seconds` and `peak_gb` are of all metrics and slices over `rows` predictions, from Parquet files
-to sums by user; `bootstrap_seconds` of all figures, intervals and differences between two predictors
-over `bootstrap_rows` predictions, from such sums on. What is predicted is noise.
+to sums by user; `bootstrap_seconds` of all figures, intervals and differences between two
+predictors over `bootstrap_rows` predictions, from such sums on. What is predicted is noise.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from tasks.artifacts import Histories, Predictions, TrustedRatings
+from tasks.artifacts import Artifact, Histories, Predictions, TrustedRatings
 from tasks.meter import metered
 from tasks.score.bootstrap import Resamples
 from tasks.score.config import Score
@@ -72,8 +72,8 @@ def write_world(root: Path, rows: int, predictors: list[str]) -> None:
     store.build(Predictions, recipe={}, parents=[histories], write=write_predictions)
 
 
-def _empty(kind: type, table: str) -> pl.DataFrame:
-    types = {
+def _empty(kind: type[Artifact], table: str) -> pl.DataFrame:
+    types: dict[str, pl.DataType | type[pl.DataType]] = {
         "string": pl.String,
         "int32": pl.Int32,
         "uint32": pl.UInt32,
@@ -94,7 +94,7 @@ def _blocks(rows: int) -> Iterator[pl.DataFrame]:
         user, place = np.divmod(np.arange(n * A_USER), A_USER)
         film = (
             random.integers(FILMS, size=n)[user] + place * 181
-        ) % FILMS  # distinct: 181 is prime
+        ) % FILMS  # all different
         table = pl.DataFrame(
             {
                 "user_id": (first + 1 + user).astype(np.int32),

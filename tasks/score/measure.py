@@ -15,7 +15,8 @@ from tasks.score.bootstrap import Resamples, middle
 from tasks.score.config import Score
 from tasks.score.relations import check_lists, describe
 from tasks.score.statements import statements
-from tasks.score.sums import MILLION, Metric, Part, list_parts, rating_parts
+from tasks.score.sums import Part, list_parts, rating_parts
+from tasks.score.values import MILLION, Metric
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]

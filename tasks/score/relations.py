@@ -1,17 +1,19 @@
 """The relations that sql/slices and sql/metrics are written over, as tables in DuckDB.
 
-`targets` has one row a test rating, in order of user and film, with what was known before;
-`users` one row a user with targets; `predicted_ratings` the targets beside what one predictor
-says of them, in the same order; `listed` the entries of every predictor's lists, for each k.
+`users` has one row a user with targets; `film_facts` one row a film, with what was known before;
+`targets` one row a test rating, in order of user and film; `predicted_ratings` the targets beside
+what one predictor says of them, in the same order; `listed` the entries of every predictor's lists,
+for each k. The two of single ratings come in blocks of whole users, as temporary tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import duckdb
+import polars as pl
 
 from tasks.artifacts import Histories, Predictions, TrustedRatings
 
-BLOCK = 2_000_000  # targets at once: bounds the memory, at about 150 bytes a target
+BLOCK = 500_000  # targets at once: bounds the memory, at about 500 bytes a target
 
 
 class MissingPredictionError(Exception):
@@ -25,7 +27,7 @@ def describe(
     predictions: Sequence[Predictions],
     ks: Sequence[int],
 ) -> None:
-    """Make all relations but `targets` and `predicted_ratings`, which come in blocks."""
+    """Make all relations but `targets` and `predicted_ratings`."""
     db.execute("set timezone = 'UTC'")
     for name, files in {
         "histories": histories.files("histories"),
@@ -42,35 +44,36 @@ def describe(
         db.execute(statement)
 
 
-def blocks(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Fill `targets` with as many whole users at a time as fit into a block."""
-    bounds = db.execute("""
+def blocks(db: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
+    """First and last user of each block: as many whole users as fit into one."""
+    return db.execute("""
         select min(user_id), max(user_id) from (
             select user_id, sum(asked) over (order by user_id) // ? as block from users)
         group by block order by block""", [BLOCK]).fetchall()  # fmt: skip
-    for bound in bounds:
-        db.execute(TARGETS, bound)
-        yield
 
 
-def predict(db: duckdb.DuckDBPyConnection, predictor: str) -> None:
-    """Fill `predicted_ratings` with the block's targets as one predictor sees them.
+def ask(db: duckdb.DuckDBPyConnection, block: tuple[int, int]) -> pl.DataFrame:
+    """Fill `targets` with a block; return user_id, film_id and rating of each."""
+    db.execute(TARGETS, block)
+    return db.sql("select user_id, film_id, rating from targets").pl()
 
-    Raises MissingPredictionError where it left one out.
+
+def hear(
+    db: duckdb.DuckDBPyConnection, predictor: str, block: tuple[int, int], asked: pl.DataFrame
+) -> None:
+    """Make `predicted_ratings` what a predictor says of the block.
+
+    Raises MissingPredictionError where it left out a target.
     """
-    db.execute(PREDICTED, [predictor])
-    found = db.execute("""
-        select count(*) filter (t.user_id is distinct from p.user_id
-            or t.film_id is distinct from p.film_id or t.rating is distinct from p.rating),
-            (select count(*) from targets)
-        from (select user_id, film_id, rating from targets) as t
-        positional join (select user_id, film_id, rating from predicted_ratings) as p""")
-    gaps, asked = found.fetchall()[0]
-    if gaps:
+    said = db.sql(PREDICTED, params=[predictor, *block]).to_arrow_table()
+    found = pl.DataFrame(said.select(asked.columns))
+    if not found.equals(asked):
         raise MissingPredictionError(
-            f"predictor {predictor} does not say exactly what was asked: its rows, sorted by user "
-            f"and film, part from the {asked} targets; predict each target once"
+            f"predictor {predictor} does not say exactly what was asked of users {block[0]} to "
+            f"{block[1]}: its {len(found)} rows, sorted by user and film, part from the "
+            f"{len(asked)} targets; predict each target once"
         )
+    db.register("predicted_ratings", said)
 
 
 def check_lists(db: duckdb.DuckDBPyConnection) -> None:
@@ -91,7 +94,8 @@ PREPARE = (
         ntile(10) over (order by coalesce(h.known, 0), f.film_id) as tenth
     from films as f
     left join (select film_id, count(*) as known from histories where {KNOWN} group by film_id) as h
-        using (film_id)""",
+        using (film_id)
+    order by f.film_id""",
     f"""
     create table users as
     select user_id,
@@ -128,17 +132,12 @@ PREPARE = (
     window so_far as (partition by l.predictor, l.user_id, n.k order by l.rank)""",
 )
 TARGETS = """
-    create or replace table targets as
-    select h.user_id, h.film_id, h.rating, h.rated_at, u.last_at,
-        f.year, f.genres, f.film_known, f.tenth
+    create or replace temp table targets as
+    select h.user_id, h.film_id, h.rating, h.rated_at, u.last_at
     from histories as h
     join users as u using (user_id)
-    join film_facts as f using (film_id)
     where h.fold = 'test' and h.part = 'target' and h.user_id between ? and ?
     order by h.user_id, h.film_id"""
 PREDICTED = """
-    create or replace table predicted_ratings as
-    select * from all_ratings
-    where predictor = ? and fold = 'test'
-        and user_id >= (select min(user_id) from targets)
-        and user_id <= (select max(user_id) from targets)"""
+    select * exclude (predictor, fold) from all_ratings
+    where predictor = ? and fold = 'test' and user_id between ? and ?"""

@@ -11,3 +11,8 @@ def statements(*folders: str) -> Iterator[tuple[Path, str]]:
     for folder in folders:
         for file in sorted(SQL.glob(f"{folder}/*.sql")):
             yield file, file.read_text()
+
+
+def bare(text: str) -> str:
+    """A statement without its semicolon, fit to stand in brackets."""
+    return text.rstrip().removesuffix(";")

@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from tasks.score.relations import MissingPredictionError, blocks, describe
+from tasks.score.relations import MissingPredictionError, ask, blocks, describe
 from tasks.score.statements import statements
 from tasks.score.task import Score, score
 
@@ -45,10 +45,24 @@ BY_HAND = {
 TARGETS = [(1, 1), (1, 2), (2, 1), (2, 3)]
 PARTS_BY_HAND = {
     "true_rating": ["4.0", "2.0", "5.0", "3.0"],
-    "popularity": ["01", "02", "01", "03"],
-    "genre": [["Drama"], ["Drama", "War"], ["Drama"], ["Comedy"]],
-    "decade": ["1990s", "1990s", "1990s", "unknown"],
-    "cold": ["cold", "cold", "cold", "cold"],
+    # of films 1 to 10: three had been rated, the last one twice
+    "cold": [*["cold"] * 4, "known", *["cold"] * 2, *["known"] * 3],
+    "decade": ["1990s", "1990s", "unknown", *["2000s"] * 7],
+    "popularity": ["01", "02", "03", "04", "07", "05", "06", "08", "09", "10"],
+    "genre": [
+        "Drama",
+        "Drama",
+        "War",
+        "Comedy",
+        "Comedy",
+        "none",
+        "Drama",
+        "War",
+        "War",
+        "War",
+        "Comedy",
+        "Drama",
+    ],
     "since_last": ["1: under an hour", "2: under a day", "3: under 30 days", "4: 30 days and more"],
     # of users 1 (4, 4, 2 stars: 0.943) and 2 (3, 3 stars: 0)
     "everyone": ["all", "all"],
@@ -76,7 +90,7 @@ def test_every_metric_gives_what_was_worked_by_hand(histories, ratings, say, sto
 def test_every_slice_parts_as_was_worked_by_hand(histories, ratings, say):
     with duckdb.connect() as db:
         describe(db, histories, ratings, [say()], [4])
-        next(blocks(db))
+        ask(db, blocks(db)[0])
         found = {
             file.stem: [row[-1] for row in db.execute(text).fetchall()]
             for file, text in statements("slices/*")

@@ -1,2 +1,0 @@
--- cold: whether any rating of the film was known.
-select case when film_known = 0 then 'cold' else 'known' end as part from targets;
