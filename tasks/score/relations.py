@@ -28,7 +28,7 @@ def describe(
     ks: Sequence[int],
 ) -> None:
     """Make all relations but `targets` and `predicted_ratings`."""
-    db.execute("set timezone = 'UTC'")
+    db.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     for name, files in {
         "histories": histories.files("histories"),
         "films": ratings.files("films"),

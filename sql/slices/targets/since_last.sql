@@ -1,6 +1,6 @@
 -- since_last: time from the user's latest known rating to the one that was to be guessed.
 select
-    case when last_at is null then '0: no rating known' when rated_at - last_at < interval 1 hour then '1: under an hour'
-         when rated_at - last_at < interval 1 day then '2: under a day'
-         when rated_at - last_at < interval 30 day then '3: under 30 days' else '4: 30 days and more' end as part
-from targets;
+    case when hours is null then '0: no rating known' when hours < 1 then '1: under an hour'
+         when hours < 24 then '2: under a day' when hours < 24 * 30 then '3: under 30 days' else '4: 30 days and more' end
+    as part
+from (select (epoch_us(rated_at) - epoch_us(last_at)) / 3600e6 as hours from targets);
