@@ -4,8 +4,9 @@
     python -m bench.score --rows 1000000         a try
 
 `seconds` and `peak_gb` are of all metrics and slices over `rows` predictions, from Parquet files
-to sums by user; `bootstrap_seconds` of all figures, intervals and differences between two
-predictors over `bootstrap_rows` predictions, from such sums on. What is predicted is noise.
+to sums by user, 144 a user; `bootstrap_seconds` of all figures, intervals and differences between
+two predictors over `bootstrap_rows` predictions, 10 a user, from such sums on. What is predicted
+is noise.
 """
 
 import argparse
@@ -30,16 +31,15 @@ from tasks.score.relations import describe
 from tasks.score.sums import Part, rating_parts
 from tasks.store import Store
 
-A_USER, KNOWN, FILMS = 154, 10, 27_278  # ratings of a user, those known before, films
+KNOWN, FILMS = 10, 27_278  # ratings of a user that are known, films
 SCALE = [half / 2 for half in range(1, 11)]
 GENRES = ["Drama", "Comedy|Romance", "Action|Sci-Fi|Thriller", "Documentary", ""]
 USERS_AT_ONCE = 5_000
 MILLION = 1_000_000
-TWO = ["first", "second"]
 
 
-def write_world(root: Path, rows: int, predictors: list[str]) -> None:
-    """Leave handles with `rows` predictions of each predictor in an empty store."""
+def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> None:
+    """Leave handles with `rows` predictions of each predictor, `a_user` each, in a store."""
     store = Store(root)
 
     def write_films(draft: Path) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def write_world(root: Path, rows: int, predictors: list[str]) -> None:
         return {}
 
     def write_histories(draft: Path) -> dict[str, Any]:
-        for i, block in enumerate(_blocks(rows)):
+        for i, block in enumerate(_blocks(rows, a_user)):
             block.write_parquet(draft / f"{i:03}.parquet")
         pl.scan_parquet(draft / "*.parquet").sink_parquet(draft / "histories.parquet")
         return {"scale": SCALE, "dataset": "generated", "protocol": "noise"}
@@ -62,7 +62,7 @@ def write_world(root: Path, rows: int, predictors: list[str]) -> None:
     def write_predictions(draft: Path) -> None:
         random = np.random.default_rng(1)
         for name in predictors:
-            for i, block in enumerate(_blocks(rows)):
+            for i, block in enumerate(_blocks(rows, a_user)):
                 asked = block.filter(fold="test").sort("user_id", "film_id")
                 _said(name, asked, random).write_parquet(draft / f"ratings-{name}-{i:03}.parquet")
         _empty(Predictions, "lists").write_parquet(draft / "lists.parquet")
@@ -85,16 +85,15 @@ def _empty(kind: type[Artifact], table: str) -> pl.DataFrame:
     return pl.DataFrame(schema={name: types[arrow] for name, (arrow, _) in columns.items()})
 
 
-def _blocks(rows: int) -> Iterator[pl.DataFrame]:
+def _blocks(rows: int, asked: int) -> Iterator[pl.DataFrame]:
     """The histories of some users at a time."""
     random = np.random.default_rng(0)
-    users = -(-rows // (A_USER - KNOWN))
+    a_user = asked + KNOWN
+    users = -(-rows // asked)
     for first in range(0, users, USERS_AT_ONCE):
         n = min(USERS_AT_ONCE, users - first)
-        user, place = np.divmod(np.arange(n * A_USER), A_USER)
-        film = (
-            random.integers(FILMS, size=n)[user] + place * 181
-        ) % FILMS  # all different
+        user, place = np.divmod(np.arange(n * a_user), a_user)
+        film = (random.integers(FILMS, size=n)[user] + place * 181) % FILMS  # all different
         table = pl.DataFrame(
             {
                 "user_id": (first + 1 + user).astype(np.int32),
@@ -151,7 +150,7 @@ def intervals(root: Path) -> dict[str, float]:
         resamples = Resamples(users, config.resamples, config.seed)
         for part in parts:
             scored(part, resamples, config.compared)
-    return {"bootstrap_rows": rows, "bootstrap_seconds": cost["seconds"]}
+    return {f"bootstrap_{k}": v for k, v in [("rows", rows), *cost.items()] if k != "peak_bytes"}
 
 
 def _parts(store: Store) -> tuple[int, list[Part], int]:
@@ -174,10 +173,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20 * MILLION)
     asked = parser.parse_args()
     figures: dict[str, float] = {}
-    plans = (sums, asked.rows, ["first"]), (intervals, min(asked.rows, MILLION) // 2, TWO)
-    for measure, rows, predictors in plans:
+    plans: list[tuple[Any, ...]] = [
+        (sums, asked.rows, 144, ["first"]),
+        (intervals, min(asked.rows, MILLION), 10, ["first", "second"]),
+    ]
+    for measure, *world in plans:
         with TemporaryDirectory() as folder:
-            _alone(write_world, Path(folder), rows, predictors)
+            _alone(write_world, Path(folder), *world)
             figures |= _alone(measure, Path(folder))
     print(json.dumps(figures, indent=1))
     if asked.json:
