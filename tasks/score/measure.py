@@ -20,6 +20,7 @@ from tasks.score.values import MILLION, Metric
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
+AT_ONCE = 256  # columns that are drawn together: the draws are read once for all of them
 
 
 def measure(
@@ -41,8 +42,8 @@ def measure(
         metrics = list(_of_catalogue(db))
     resamples = Resamples(len(users), config.resamples, config.seed)
     comparisons: list[Row] = []
-    for part in track(parts, "score", len(parts), "slices"):
-        found, differences = scored(part, resamples, config.compared)
+    for part, drawn in track(drawn_together(parts, resamples), "score", len(parts), "slices"):
+        found, differences = scored(part, drawn, config.compared)
         metrics += found
         comparisons += differences
     _write(metrics, "metrics", draft, ["predictor"])
@@ -60,14 +61,26 @@ def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
             }  # fmt: skip
 
 
-def scored(
-    part: Part, resamples: Resamples, compared: Sequence[str]
-) -> tuple[list[Row], list[Row]]:
-    """Each metric of each predictor in a part; and how the compared ones differ from the rest."""
+def drawn_together(parts: Sequence[Part], resamples: Resamples) -> Iterator[tuple[Part, Floats]]:
+    """Each part with its sums over each resample; small parts are drawn with one another."""
+    waiting: list[Part] = []
+    for i, part in enumerate(parts):
+        waiting.append(part)
+        if sum(of.width for of in waiting) >= AT_ONCE or i + 1 == len(parts):
+            drawn = resamples.sums(np.concatenate([of.columns() for of in waiting], axis=1))
+            ends = np.cumsum([of.width for of in waiting])
+            yield from zip(waiting, np.split(drawn, ends[:-1], axis=1), strict=True)
+            waiting = []
+
+
+def scored(part: Part, drawn: Floats, compared: Sequence[str]) -> tuple[list[Row], list[Row]]:
+    """Each metric of each predictor in a part; and how the compared ones differ from the rest.
+
+    `drawn` [resamples, part.width] are the sums of the part's columns over each resample.
+    """
     keys = list(part.totals)
-    columns = np.concatenate([part.count[:, None], *part.totals.values()], axis=1)
-    drawn = resamples.sums(columns)
-    value = dict(zip(keys, _figures(keys, columns.sum(axis=0)[None]).T, strict=True))
+    whole = [part.count.sum(), *(s for total in part.totals.values() for s in total.sum(axis=0))]
+    value = dict(zip(keys, _figures(keys, np.array([whole])).T, strict=True))
     spread = dict(zip(keys, _figures(keys, drawn).T, strict=True))
     n = int(part.count.sum())
 

@@ -33,6 +33,15 @@ class Part:
     count: Floats
     totals: dict[tuple[str, Metric], Floats] = field(default_factory=dict)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return 1 + sum(metric.width for _, metric in self.totals)
+
+    def columns(self) -> Floats:
+        """[users, width]: the count, then the totals in their order."""
+        return np.concatenate([self.count[:, None], *self.totals.values()], axis=1)
+
     def put(self, predictor: str, metrics: list[Metric], sums: Ints, first: int) -> None:
         """Take in [users, 1 + widths] of the users from `first` on: the count, then the sums."""
         at = np.s_[first : first + len(sums)]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tasks.score.bootstrap import Resamples, middle
-from tasks.score.sums import Metric, Part
+from tasks.score.sums import Part
 from tasks.score.task import Score, score
+from tasks.score.values import Metric
 
 USERS = 400
 
@@ -39,10 +40,20 @@ def test_equal_seeds_draw_alike_and_others_do_not():
 def test_pairing_tells_apart_what_two_intervals_cannot():
     from tasks.score.measure import scored
 
-    single, paired = scored(part(shift=0.005), Resamples(USERS, 1000, seed=0), ["llm"])
+    both = part(shift=0.005)
+    drawn = Resamples(USERS, 1000, seed=0).sums(both.columns())
+    single, paired = scored(both, drawn, ["llm"])
     llm, bias = single
     assert bias["low"] < llm["value"] < bias["high"]
     assert paired[0]["low"] < paired[0]["difference"] < paired[0]["high"] < 0
+
+
+def test_parts_drawn_together_are_as_drawn_alone():
+    from tasks.score.measure import drawn_together
+
+    parts, resamples = [part(), part(0.1), part(0.2)], Resamples(USERS, 100, seed=0)
+    for one, drawn in drawn_together(parts, resamples):
+        assert (drawn == resamples.sums(one.columns())).all()
 
 
 def test_scoring_twice_gives_the_same_bytes(histories, ratings, say, store, tmp_path):
