@@ -82,6 +82,55 @@ def curve(points: Sequence[tuple[float, float]], across: str, up: str) -> Markup
     )
 
 
+def beside(points: Sequence[Mapping[str, Any]], across: str, up: str) -> Markup:
+    """A dot for each row (`x`, `y`, `low`, `high`, `n`) beside the line where both are equal.
+
+    A stroke goes from `low` to `high` where these are told.
+    """
+    if not points:
+        return Markup("")
+    told = [row[name] for row in points for name in ("x", "y", "low", "high")]
+    ends = [value for value in told if value is not None]
+    least, most, side = min(ends), max(ends), 260
+    span = (most - least) or 1.0
+
+    def x(value: float) -> float:
+        return 60 + (value - least) / span * (side - 20)
+
+    def y(value: float) -> float:
+        return side - (value - least) / span * (side - 20)
+
+    line = Markup('<line x1="{a}" y1="{b}" x2="{c}" y2="{d}" class="even"/>').format(
+        a=x(least), b=y(least), c=x(most), d=y(most)
+    )
+    strokes = [
+        Markup('<line x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}" class="model"/>').format(
+            x=x(row["x"]), a=y(row["low"]), b=y(row["high"])
+        )
+        for row in points
+        if row["low"] is not None
+    ]
+    dots_ = [
+        Markup(
+            '<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="model">'
+            "<title>{a:.3f}: {b:.3f}, {n} ratings</title></circle>"
+        ).format(x=x(row["x"]), y=y(row["y"]), a=row["x"], b=row["y"], n=row["n"])
+        for row in points
+    ]
+    names = Markup(
+        '<text x="50" y="{low}" class="tick end">{least:.1f}</text>'
+        '<text x="50" y="24" class="tick end">{most:.1f}</text>'
+        '<text x="60" y="10" class="tick start">{up}</text>'
+        '<text x="{right}" y="{under}" class="tick end">{across}</text>'
+    ).format(
+        low=side, least=least, most=most, up=up, right=side + 40, under=side + 16, across=across
+    )
+    inside = line + Markup("").join([*strokes, *dots_]) + names
+    return Markup('<svg viewBox="0 0 {w} {h}" role="img" class="square">{inside}</svg>').format(
+        w=side + 60, h=side + 24, inside=inside
+    )
+
+
 def _svg(inside: Markup, height: float) -> Markup:
     return Markup('<svg viewBox="0 0 {w} {h}" role="img">{inside}</svg>').format(
         w=WIDTH, h=height, inside=inside

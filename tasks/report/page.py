@@ -6,11 +6,11 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.report.drawing import curve, dots
+from tasks.report.drawing import beside, curve, dots
+from tasks.report.words import LEAD, in_words, rows_of, verdicts_of
 from tasks.warehouse import reading
 
 HERE = Path(__file__).parent
-LEAD = [("rmse", None), ("mae", None), ("within_half", None), ("ndcg", 10), ("recall", 10)]
 
 
 def page(metrics: Path, run_id: str) -> str:
@@ -18,17 +18,21 @@ def page(metrics: Path, run_id: str) -> str:
     loader = FileSystemLoader(HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     with reading(metrics) as db:
-        run = _rows(db, "select * from runs where run_id = ?", run_id)[0]
+        run = rows_of(db, "select * from runs where run_id = ?", run_id)[0]
         return environment.get_template("page.html").render(
             run=run,
             boards=[_board(db, run_id, metric, k) for metric, k in LEAD],
-            verdicts=_verdicts(db, run_id),
+            words=in_words(db, run_id),
+            verdicts=verdicts_of(db, run_id),
+            calibration=_calibration(db, run_id),
+            guessed=_guessed(db, run_id),
             slices=_slices(db, run_id),
             training=_training(db, run_id),
             trend=_trend(db, run),
             users=_users(db, run_id),
-            stages=_rows(db, "select * from stages where run_id = ? order by stage", run_id),
-            quarantine=_rows(
+            costs=_costs(db, run_id),
+            stages=rows_of(db, "select * from stages where run_id = ? order by stage", run_id),
+            quarantine=rows_of(
                 db,
                 "select relation, rule, count(*) as n from quarantine where run_id = ? "
                 "group by all order by all",
@@ -37,14 +41,8 @@ def page(metrics: Path, run_id: str) -> str:
         )
 
 
-def _rows(db: duckdb.DuckDBPyConnection, query: str, *values: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    found = db.execute(query, list(values))
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
 def _board(db: duckdb.DuckDBPyConnection, run_id: str, metric: str, k: int | None) -> Any:  # noqa: ANN401
-    rows = _rows(
+    rows = rows_of(
         db,
         "select predictor, value, low, high, n from leaderboard "
         "where run_id = ? and metric = ? and k is not distinct from ? order by value, predictor",
@@ -55,29 +53,54 @@ def _board(db: duckdb.DuckDBPyConnection, run_id: str, metric: str, k: int | Non
     return {"name": f"{metric}@{k}" if k else metric, "rows": rows, "drawing": dots(rows)}
 
 
-def _verdicts(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    """What is and what is not told apart, of the model against each other predictor."""
-    leading = " or ".join(
-        f"(metric = '{m}' and k is not distinct from {k or 'null'})" for m, k in LEAD
-    )
-    return _rows(
+def _calibration(db: duckdb.DuckDBPyConnection, run_id: str) -> Any:  # noqa: ANN401
+    rows = rows_of(
         db,
-        f"""
-        select metric, k, against, difference, low, high, low > 0 or high < 0 as told_apart
-        from comparisons
-        where run_id = ? and predictor = 'llm' and slice = 'everyone' and ({leading})
-        order by metric, k nulls first, against""",
+        """
+        select avg(p_like) as x, avg(cast(rating >= 4 as integer)) as y, null as low, null as high,
+            count(*) as n
+        from rating_predictions
+        where run_id = ? and predictor = 'llm' and fold = 'test' and p_like is not null
+        group by least(floor(p_like * 10), 9) order by x""",
         run_id,
     )
+    return beside(rows, "said: 4 stars or more", "share that were")
+
+
+def _guessed(db: duckdb.DuckDBPyConnection, run_id: str) -> Any:  # noqa: ANN401
+    rows = rows_of(
+        db,
+        """
+        select rating as x, median(mean) as y, quantile_cont(mean, 0.1) as low,
+            quantile_cont(mean, 0.9) as high, count(*) as n
+        from rating_predictions where run_id = ? and predictor = 'llm' and fold = 'test'
+        group by rating order by rating""",
+        run_id,
+    )
+    return beside(rows, "true rating", "expected rating")
+
+
+def _costs(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
+    """Of the whole night: `tokens` learnt from, and seconds of predicting for 1,000 list places."""
+    return rows_of(
+        db,
+        """
+        select sum(seconds) as seconds, max(peak_bytes) / 1e9 as gigabytes,
+            (select max(tokens) from training where run_id = ?) as tokens,
+            1000 * sum(seconds) filter (kind = 'predictions')
+                / nullif((select count(*) from lists where run_id = ?), 0) as per_thousand
+        from stages where run_id = ?""",
+        *[run_id] * 3,
+    )[0]
 
 
 def _slices(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    rows = _rows(
+    rows = rows_of(
         db,
         """
         select slice, part, predictor, value, low, high, n from metrics
         where run_id = ? and metric = 'rmse' and slice <> 'everyone'
-            and predictor in ('llm', 'bias')
+            and predictor in ('llm', 'blend', 'bias')
         order by slice, part, predictor desc""",
         run_id,
     )
@@ -86,7 +109,7 @@ def _slices(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
 
 
 def _training(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
-    rows = _rows(db, "select * from training where run_id = ? order by step", run_id)
+    rows = rows_of(db, "select * from training where run_id = ? order by step", run_id)
 
     def of(column: str, name: str) -> str:
         told = [(row["step"], row[column]) for row in rows if row[column] is not None]
@@ -96,13 +119,13 @@ def _training(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
 
 
 def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> list[dict[str, Any]]:
-    return _rows(
+    return rows_of(
         db,
         """
-        select run_at, run_id, value, low, high from leaderboard
-        where dataset = ? and protocol = ? and predictor = 'llm' and metric = 'rmse'
+        select run_at, run_id, predictor, value, low, high from leaderboard
+        where dataset = ? and protocol = ? and predictor in ('llm', 'blend') and metric = 'rmse'
             and run_at <= ?
-        order by run_at""",
+        order by run_at, predictor""",
         run["dataset"],
         run["protocol"],
         run["run_at"],
@@ -111,7 +134,7 @@ def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> list[dict[str,
 
 def _users(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
     """The first ten users with their lists, beside what they then rated best."""
-    rows = _rows(
+    rows = rows_of(
         db,
         "select user_id, rank, title, expected, rated from recommended "
         "where run_id = ? and predictor = 'llm' and user_id in (select distinct user_id "
@@ -120,7 +143,7 @@ def _users(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
         run_id,
         run_id,
     )
-    liked = _rows(
+    liked = rows_of(
         db,
         """
         select user_id, title, rating from (

@@ -13,8 +13,8 @@ USERS = 400
 
 def part(shift=0.0):
     draw = np.random.default_rng(3)
-    total = draw.normal(1.0, 0.5, (USERS, 1)).round(6) * 1e6
-    other = total + (shift + draw.normal(0, 0.01, (USERS, 1)).round(6)) * 1e6
+    total = np.rint(draw.normal(1.0, 0.5, (USERS, 1)) * 1e6)
+    other = total + np.rint((shift + draw.normal(0, 0.01, (USERS, 1))) * 1e6)
     totals = {("llm", Metric("mae")): total, ("bias", Metric("mae")): other}
     return Part("everyone", "all", np.ones(USERS), totals)
 

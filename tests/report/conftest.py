@@ -1,0 +1,3 @@
+"""The world of two users, worked by hand."""
+
+from tests.world import histories, ratings, say, world  # noqa: F401

@@ -1,0 +1,77 @@
+"""The page of a run says what the metric file says, and takes titles for what they are: data."""
+
+import re
+
+import polars as pl
+import pytest
+
+from tasks.artifacts import Predictions, TrustedRatings
+from tasks.publish.task import metric_file, publish
+from tasks.report.task import write_report
+from tasks.score.task import Score, score
+from tasks.warehouse import leaderboard, reading
+
+EVIL = ["<script>alert(1)</script>", "'); drop table runs; --", 'a "b" & {{ run }} <b>']
+
+
+def renamed(table):
+    evil = pl.lit(pl.Series(EVIL)).gather(pl.col("film_id").fill_null(0) % len(EVIL))
+    return table.with_columns(title=evil).collect()
+
+
+@pytest.fixture
+def night(store, histories, ratings, say):
+    """The page of a night whose films have evil titles, and its run."""
+
+    def films(draft):
+        renamed(ratings.scan("films")).write_parquet(draft / "films.parquet")
+        for name in ("ratings", "quarantine"):
+            ratings.scan(name).collect().write_parquet(draft / f"{name}.parquet")
+        return ratings.notes
+
+    trusted = store.build(TrustedRatings, recipe={"evil": True}, write=films)
+
+    def lists(name):
+        said = say(name)
+
+        def write(draft):
+            said.scan("ratings").collect().write_parquet(draft / "ratings.parquet")
+            renamed(said.scan("lists")).write_parquet(draft / "lists.parquet")
+
+        return store.build(Predictions, recipe={"evil": name}, parents=[histories], write=write)
+
+    predictions = [lists("llm"), lists("bias")]
+    config = Score(ks=(5, 10), resamples=100)
+    scores = score.fn(histories, trusted, predictions, config=config, store=store)
+    handles = [trusted, histories, *predictions]
+    run_id = publish.fn(scores, handles, profile="<i>", commit=None, store=store)
+    made = write_report.fn(run_id, scores, store=store)
+    return (made.path / "report.html").read_text(), run_id
+
+
+def test_titles_are_shown_and_never_run(night, store):
+    html, _ = night
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "&#39;); drop table runs; --" in html
+    assert "a &#34;b&#34; &amp; {{ run }} &lt;b&gt;" in html
+    with reading(metric_file(store)) as db:
+        assert db.execute("select count(*) from runs").fetchall() == [(1,)]
+
+
+def test_a_page_needs_nothing_from_anywhere(night):
+    html, _ = night
+    assert not re.search(r"(src|href)=|url\(|@import|https?://", html)
+
+
+def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store):
+    html, run_id = night
+    sections = re.findall(r"<h2>(.*?)</h2>", html)
+    assert sections == [
+        "Leaderboard", "Error by slice", "Calibration", "Expected beside true", "Training",
+        "Night by night", "Ten users", "Data", "Cost",
+    ]  # fmt: skip
+    figures = {row[:3]: row[3:] for row in leaderboard(metric_file(store), run_id)}
+    value, low, high = figures["llm", "rmse", None]
+    assert f"llm: {value:.4f} [{low:.4f}, {high:.4f}]" in html
+    assert "they cannot be told apart." in html
