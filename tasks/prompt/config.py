@@ -37,6 +37,7 @@ class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     guess: Literal["bias", "neighbours"] = "neighbours"
     neighbours: Neighbours = Neighbours()
     users_per_shard: int = pydantic.Field(8192, ge=1)
+    workers: int = pydantic.Field(1, ge=1, exclude=True)  # threads that share the shards
 
     @pydantic.model_validator(mode="after")
     def _history_needs_lines(self) -> Self:

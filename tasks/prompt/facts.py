@@ -44,22 +44,48 @@ def facts_before(
     deviation from that sum (the "baseline estimate" of Koren, 2010, ACM TKDD 4(1), equation 1,
     with each part taken as of its own time).
     """
+    stars = np.where(known, rating, 0.0)
     weight = known.astype(np.float64)
-    rating = np.where(known, rating, 0.0)
-    total, seen = _before_in_time(np.zeros_like(time), time, rating, weight)
+    total, seen = _before_in_time(np.zeros_like(time), time, stars, weight)
     overall = np.where(seen > 0, total / np.maximum(seen, 1), middle)
-    film_sum, film_count = _before_in_time(film, time, rating, weight)
+    film_sum, film_count = _before_in_time(film, time, stars, weight)
+    return facts_of(
+        user,
+        rating,
+        known,
+        overall,
+        film_sum,
+        film_count,
+        item_damping=item_damping,
+        user_damping=user_damping,
+    )
+
+
+def facts_of(
+    user: Ints,
+    rating: Floats,
+    known: NDArray[np.bool_],
+    overall: Floats,
+    film_sum: Floats,
+    film_count: Floats,
+    *,
+    item_damping: float,
+    user_damping: float,
+) -> Facts:
+    """The facts before each rating, where those of all films together and of its film are known."""
     film_bias = (film_sum - film_count * overall) / (film_count + item_damping)
-    user_sum, user_count = _before_in_row(user, rating), _before_in_row(user, weight)
-    residual = weight * (rating - overall - film_bias)
-    user_bias = _before_in_row(user, residual) / (user_count + user_damping)
+    left = np.where(known, rating - overall - film_bias, 0.0)
+    user_sum, user_count, user_left = (
+        _before_in_row(user, column)
+        for column in (np.where(known, rating, 0.0), known.astype(np.float64), left)
+    )
     with np.errstate(invalid="ignore"):
         return Facts(
             film_mean=film_sum / film_count,
             film_count=film_count.astype(np.int64),
             user_mean=user_sum / user_count,
             user_count=user_count.astype(np.int64),
-            guess=overall + film_bias + user_bias,
+            guess=overall + film_bias + user_left / (user_count + user_damping),
         )
 
 
@@ -82,7 +108,12 @@ def _before_in_time(key: Ints, time: Ints, *columns: Floats) -> tuple[Floats, ..
 
 def _before_in_row(key: Ints, column: Floats) -> Floats:
     """For each row, the sum of the column over earlier rows of the same key, keys being grouped."""
-    running = np.r_[0.0, np.cumsum(column)]
+    running = np.r_[0.0, np.cumsum(in_steps(column))]
     new_key = np.r_[True, key[1:] != key[:-1]]
     key_start = np.flatnonzero(new_key)[np.cumsum(new_key) - 1]
     return running[:-1] - running[key_start]
+
+
+def in_steps(stars: Floats) -> Floats:
+    """Rounded to 2^-24, so that sums of 60 million are exact, however users are grouped."""
+    return np.rint(stars * 2.0**24) * 2.0**-24

@@ -23,8 +23,13 @@ class Rows:
     user: Ints
     film: Ints  # place in the table of films
     rating: NDArray[np.float64]
+    time: Ints  # in any unit that orders them
     fold: Ints  # place in FOLDS
     target: NDArray[np.bool_]
+
+    def known_to(self, fold: int) -> NDArray[np.bool_]:
+        """Which ratings a fold may learn from: those of earlier folds, and those it shows."""
+        return (self.fold < fold) | ((self.fold == fold) & ~self.target)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def plan_ends(rows: Rows, kind: Kind, config: Prompt) -> Plan:
 def plan_targets(rows: Rows, fold: str, kind: Kind, config: Prompt) -> Plan:
     """One example a user with targets in the fold: known ratings are shown, targets asked."""
     code = FOLDS.index(fold)
-    known = (rows.fold < code) | ((rows.fold == code) & ~rows.target)
+    known = rows.known_to(code)
     starts, ends = _spans(rows.user, rows.target & (rows.fold == code))
     user = rows.user[starts]
     pool = _only(_rows_between(np.searchsorted(rows.user, user), starts), known)

@@ -1,10 +1,12 @@
 """Writes the examples of all users, a shard of users at a time, and the table of films."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,17 +17,28 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
-from tasks.collaborative import bias_guess, neighbour_guess
+from tasks.by_user import regrouped, whole_users
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
 from tasks.prompt.database import NAME, write_database
-from tasks.prompt.examples import lay_out, part
-from tasks.prompt.facts import Facts, facts_before
+from tasks.prompt.examples import lay_out
+from tasks.prompt.facts import Facts
+from tasks.prompt.groups import Groups
 from tasks.prompt.lines import Wording
 from tasks.prompt.plan import FOLDS, Plan, Rows, plan_examples, plan_targets, within_tokens
+from tasks.prompt.telling import Teller, teller
 
 Ints = NDArray[np.int64]
 Planner = Callable[[Rows], Iterable[Plan]]
+Tables = Iterable[pl.DataFrame]
+
+
+class Shard(NamedTuple):
+    """The examples of some users, not yet numbered, and how many ratings these have."""
+
+    examples: pa.Table | None
+    counts: dict[str, int]  # by fold and kind
+    ratings: int
 
 
 class Writer:
@@ -37,6 +50,7 @@ class Writer:
         self.draft = draft
         self.config = config
         self.films = ratings.scan("films").collect()
+        self.film_ids = self.films["film_id"].to_numpy()
         self.scale = ratings.notes["scale"]
         loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
         self.wording = Wording(config.template, loaded, self.films, self.scale)
@@ -44,22 +58,27 @@ class Writer:
         self.counts: dict[str, int] = {}
         self.tokens = 0
 
-    def write(self, table: pl.DataFrame, planner: Planner) -> None:
-        """Write the examples that `planner` finds in these histories."""
-        rows, facts = self._arrays(table)
-        size = self.config.users_per_shard
-        starts = np.flatnonzero(np.r_[True, rows.user[1:] != rows.user[:-1]])[::size]
-        with progress("prompt", len(rows.user), "ratings") as bar:
-            for start, end in zip(starts, [*starts[1:], len(rows.user)], strict=True):
-                chosen = np.arange(start, end)
-                told = None if facts is None else part(facts, chosen)
-                self._shard(part(rows, chosen), told, planner)
-                bar.update(int(end - start))
+    def write(self, tables: Tables, planner: Planner) -> None:
+        """Write the examples that `planner` finds in these histories, of whole users each."""
+        waiting = self.draft / "waiting"
+        tables = regrouped(tables, self.config.users_per_shard)
+        groups = Groups.write(waiting, tables, self.film_ids)
+        tell = None
+        if self.config.template.facts and groups.number:
+            tell = teller(groups, len(self.films), float(np.mean(self.scale)), self.config)
+        make = partial(self._shard, groups, tell, planner)
+        with progress("prompt", None, "ratings") as bar:
+            for shard in _in_order(make, groups.number, self.config.workers):
+                self._write(shard)
+                bar.update(shard.ratings)
+        shutil.rmtree(waiting)
 
-    def write_films(self, table: pl.DataFrame) -> None:
+    def write_films(self, tables: Tables) -> None:
         """Each film's answer line, and when it was first rated outside the test fold's targets."""
         hidden = (pl.col("fold") == "test") & (pl.col("part") == "target")
-        known = table.filter(~hidden).group_by("film_id").agg(known_from=pl.col("rated_at").min())
+        first = pl.col("rated_at").min().alias("known_from")
+        found = [t.filter(~hidden).group_by("film_id").agg(first) for t in tables]
+        known = pl.concat(found).group_by("film_id").agg(pl.col("known_from").min())
         lines = self.wording.open_lines()
         films = self.films.select("film_id").join(
             known, on="film_id", how="left", maintain_order="left"
@@ -78,74 +97,24 @@ class Writer:
             "tokens": self.tokens,
         }
 
-    def _arrays(self, table: pl.DataFrame) -> tuple[Rows, Facts | None]:
-        film_ids = self.films["film_id"].to_numpy()
-        rows = Rows(
-            user=table["user_id"].to_numpy().astype(np.int64),
-            film=np.searchsorted(film_ids, table["film_id"].to_numpy()).astype(np.int64),
-            rating=table["rating"].to_numpy().astype(np.float64),
-            fold=table["fold"].cast(pl.Enum(FOLDS)).to_physical().to_numpy().astype(np.int64),
-            target=(table["part"] == "target").to_numpy(),
-        )
-        time = table["rated_at"].to_physical().to_numpy().astype(np.int64)
-        if self.config.facts_as_of == "fold":
-            time = np.where(rows.target, np.iinfo(np.int64).max, time)
-        return rows, self._facts(rows, time) if self.config.template.facts else None
-
-    def _facts(self, rows: Rows, time: Ints) -> Facts:
-        """Each rating's facts as its own fold may know them: earlier folds, and what it shows."""
-        by_fold = {fold: self._facts_of_fold(rows, time, fold) for fold in np.unique(rows.fold)}
-        names = vars(next(iter(by_fold.values())))
-        return Facts(
-            **{
-                name: np.select(
-                    [rows.fold == fold for fold in by_fold],
-                    [vars(facts)[name] for facts in by_fold.values()],
-                )
-                for name in names
-            }
-        )
-
-    def _facts_of_fold(self, rows: Rows, time: Ints, fold: int) -> Facts:
-        known = (rows.fold < fold) | ((rows.fold == fold) & ~rows.target)
-        facts = facts_before(
-            rows.user,
-            rows.film,
-            rows.rating,
-            time,
-            known,
-            item_damping=self.config.item_damping,
-            user_damping=self.config.user_damping,
-            middle=float(np.mean(self.scale)),
-        )
-        if self.config.facts_as_of == "rating" or not known.any():
-            return facts
-        user = np.unique(rows.user, return_inverse=True)[1]
-        told = (user, rows.film, rows.rating, known)
-        fitted = bias_guess(
-            *told, item_damping=self.config.item_damping, user_damping=self.config.user_damping
-        )
-        if self.config.guess == "bias":
-            return replace(facts, guess=np.where(rows.target, fitted, facts.guess))
-        mends = self.config.neighbours.model_dump()
-        return replace(facts, guess=neighbour_guess(*told, facts.guess, fitted, **mends))
-
-    def _shard(self, rows: Rows, facts: Facts | None, planner: Planner) -> None:
+    def _shard(self, groups: Groups, tell: Teller | None, planner: Planner, group: int) -> Shard:
+        rows, facts = groups.rows(group), None if tell is None else tell(group)
         plans = [self._bounded(plan, rows, facts) for plan in planner(rows)]
-        film_ids = self.films["film_id"].to_numpy()
-        tables = [lay_out(plan, rows, facts, film_ids, self.wording) for plan in plans if len(plan)]
-        if not tables:
-            return
-        table = pa.concat_tables(tables)
-        first = sum(self.counts.values())
-        number = pa.array(np.arange(first, first + len(table)), pa.int64())
-        table = table.add_column(0, "example", number)
-        pq.write_table(table, self.draft / f"shard-{self.shards:05}.parquet", compression="zstd")
-        self.shards += 1
-        for plan in plans:
-            name = f"{plan.fold} {plan.kind}"
-            self.counts[name] = self.counts.get(name, 0) + len(plan)
-        self.tokens += sum(_tokens(table[name]) for name in ("prefix_tokens", "branch_tokens"))
+        laid = [lay_out(p, rows, facts, self.film_ids, self.wording) for p in plans if len(p)]
+        counts = {f"{plan.fold} {plan.kind}": len(plan) for plan in plans}
+        return Shard(pa.concat_tables(laid) if laid else None, counts, len(rows.user))
+
+    def _write(self, shard: Shard) -> None:
+        if (table := shard.examples) is not None:
+            first = sum(self.counts.values())
+            number = pa.array(np.arange(first, first + len(table)), pa.int64())
+            table = table.add_column(0, "example", number)
+            path = self.draft / f"shard-{self.shards:05}.parquet"
+            pq.write_table(table, path, compression="zstd")
+            self.shards += 1
+            self.tokens += sum(_tokens(table[name]) for name in ("prefix_tokens", "branch_tokens"))
+        for name, examples in shard.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + examples
 
     def _bounded(self, plan: Plan, rows: Rows, facts: Facts | None) -> Plan:
         if self.config.context_tokens is None:
@@ -163,9 +132,8 @@ def write_shards(
 ) -> dict[str, Any]:
     """Write every example of every fold; return the notes for the manifest."""
     writer = Writer(draft, ratings, tokenizer, config)
-    table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
-    writer.write(table, lambda rows: plan_examples(rows, config))
-    writer.write_films(table)
+    writer.write(_used(histories), lambda rows: plan_examples(rows, config))
+    writer.write_films(_used(histories))
     if config.template.wording == "original":
         lists = pl.scan_parquet(draft / "shard-*.parquet").filter(pl.col("kind") == "recommend")
         write_database(lists.collect(), draft / NAME)
@@ -182,13 +150,34 @@ def write_candidate_shards(
 ) -> dict[str, Any]:
     """Write one `rate` example a user and fold, asking for each film of the user's list there."""
     writer = Writer(draft, ratings, tokenizer, config)
-    table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
     lists = candidates.scan("lists").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
-        asked = _with_candidates(table, lists.filter(fold=fold), fold)
-        writer.write(asked, partial(_candidates_of, fold=fold, config=config))
-    writer.write_films(table)
+        of_fold = lists.filter(fold=fold)
+        tables = (_with_candidates(table, of_fold, fold) for table in _used(histories))
+        writer.write(tables, partial(_candidates_of, fold=fold, config=config))
+    writer.write_films(_used(histories))
     return histories.notes | writer.notes()
+
+
+def _used(histories: Histories) -> Iterator[pl.DataFrame]:
+    """Whole users at a time, without the ratings that take no part."""
+    for table in whole_users(histories.files("histories")):
+        yield table.filter(pl.col("fold") != "unused")
+
+
+def _in_order(make: Callable[[int], Shard], number: int, workers: int) -> Iterator[Shard]:
+    """All shards by number, made by so many threads, which are never far ahead."""
+    if workers == 1:
+        yield from map(make, range(number))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[Shard]] = deque()
+        for group in range(number):
+            ahead.append(pool.submit(make, group))
+            if len(ahead) > workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _candidates_of(rows: Rows, fold: str, config: Prompt) -> list[Plan]:

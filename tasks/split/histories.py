@@ -24,7 +24,7 @@ def write_histories(draft: Path, ratings: TrustedRatings, config: Split) -> dict
     waiting.mkdir()
     known: dict[str, set[int]] = {"train": set(), "validation": set()}
     counts: dict[str, int] = {}
-    files = []
+    files: list[Path] = []
     for users in whole_users(ratings.files("ratings"), [*RATING]):
         marked = mark(users).select(COLUMNS[:-1])
         for fold, films in known.items():

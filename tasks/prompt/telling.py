@@ -1,0 +1,104 @@
+"""Tells the facts of each rating as its own fold may know them, a group of users at a time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.collaborative import bias_guess, neighbour_guess
+from tasks.prompt.biases import Biases, fitted
+from tasks.prompt.config import Prompt
+from tasks.prompt.examples import part
+from tasks.prompt.facts import Facts, facts_before, facts_of
+from tasks.prompt.groups import Groups
+from tasks.prompt.plan import Rows
+from tasks.prompt.replay import Known, Replay
+
+Ints = NDArray[np.int64]
+Teller = Callable[[int], Facts]
+
+
+class Dampings(TypedDict):
+    """Ratings of the mean that every film and user has to begin with."""
+
+    item_damping: float
+    user_damping: float
+
+
+def teller(groups: Groups, films: int, middle: float, config: Prompt) -> Teller:
+    """What says the facts of a group: worked out in bounded memory where biases are all it takes.
+
+    `middle` stands in for the mean of all ratings before the first.
+    """
+    if config.guess == "neighbours":
+        return _at_once(groups, middle, config)
+    replay = Replay(groups, Known.nothing(films, middle))
+    replay.run(targets=config.facts_as_of == "rating")
+    if config.facts_as_of == "rating":
+        return lambda group: _told(groups.rows(group), replay, group, [], config)
+    folds = sorted({int(fold) for rows in groups for fold in np.unique(rows.fold[rows.target])})
+    biases = fitted(groups, replay.known, folds, **_dampings(config))
+    return lambda group: _told(groups.rows(group), replay, group, biases, config)
+
+
+def _told(rows: Rows, replay: Replay, group: int, biases: list[Biases], config: Prompt) -> Facts:
+    """Facts of their own time, but for targets of folds that have biases: of the fold's beginning.
+
+    A user's ratings weigh in the user's bias with what was known when they were given themselves.
+    """
+    overall, film_sum, film_count = replay.found(group).T
+    for of in biases:
+        own = rows.target & (rows.fold == of.fold)
+        overall[own] = of.middle
+        film_sum[own] = replay.known.sums[of.fold][rows.film[own]]
+        film_count[own] = replay.known.counts[of.fold][rows.film[own]]
+    dampings = _dampings(config)
+    columns = (overall, film_sum, film_count)
+    told = {
+        int(fold): facts_of(rows.user, rows.rating, rows.known_to(fold), *columns, **dampings)
+        for fold in np.unique(rows.fold)
+    }
+    facts = _of_folds(rows, told)
+    guess = facts.guess
+    for of in biases:
+        guess = np.where(rows.target & (rows.fold == of.fold), of.guess(rows), guess)
+    return replace(facts, guess=guess)
+
+
+def _at_once(groups: Groups, middle: float, config: Prompt) -> Teller:
+    """All of them: nearness of films takes far more memory than the ratings themselves."""
+    each = list(groups)
+    rows = Rows(**{name: np.concatenate([vars(r)[name] for r in each]) for name in vars(each[0])})
+    ends = np.cumsum([len(r.user) for r in each])
+    time = rows.time
+    if config.facts_as_of == "fold":
+        time = np.where(rows.target, np.iinfo(np.int64).max, time)
+    folds = (int(fold) for fold in np.unique(rows.fold))
+    facts = _of_folds(rows, {f: _fold_at_once(rows, time, f, middle, config) for f in folds})
+    return lambda group: part(facts, np.arange(ends[group] - len(each[group].user), ends[group]))
+
+
+def _fold_at_once(rows: Rows, time: Ints, fold: int, middle: float, config: Prompt) -> Facts:
+    known = rows.known_to(fold)
+    dampings = _dampings(config)
+    facts = facts_before(rows.user, rows.film, rows.rating, time, known, **dampings, middle=middle)
+    if config.facts_as_of == "rating" or not known.any():
+        return facts
+    user = np.unique(rows.user, return_inverse=True)[1]
+    told = (user, rows.film, rows.rating, known)
+    mends = config.neighbours.model_dump()
+    guess = neighbour_guess(*told, facts.guess, bias_guess(*told, **dampings), **mends)
+    return replace(facts, guess=guess)
+
+
+def _of_folds(rows: Rows, told: dict[int, Facts]) -> Facts:
+    """Of each rating what is told of its own fold."""
+    own = [rows.fold == fold for fold in told]
+    names = vars(next(iter(told.values())))
+    return Facts(**{n: np.select(own, [vars(facts)[n] for facts in told.values()]) for n in names})
+
+
+def _dampings(config: Prompt) -> Dampings:
+    return {"item_damping": config.item_damping, "user_damping": config.user_damping}
