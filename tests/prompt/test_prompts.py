@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.base.tokenizer import train_tokenizer
+from tasks.by_user import regrouped
+from tasks.collaborative import bias_guess
+from tasks.prompt import replay
 from tasks.prompt.config import Prompt
 from tasks.prompt.facts import facts_before
+from tasks.prompt.groups import Groups
 from tasks.prompt.task import write_candidates, write_prompts
+from tasks.prompt.telling import teller
+from tasks.store import Store
 from tasks.wording import Compact, Original, film_texts
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
@@ -297,3 +303,55 @@ def test_candidates_are_asked_without_their_ratings(night, store):
 def test_a_wording_that_cannot_be_learnt_by_history_is_refused():
     with pytest.raises(ValueError, match='set learn_from="targets"'):
         Prompt(template=Original())
+
+
+@pytest.mark.parametrize("as_of", ["rating", "fold"])
+def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch, as_of):
+    monkeypatch.setattr(replay, "AT_ONCE", 40)
+    table = _marked(_ratings(users=60))
+    tables = list(regrouped([table[:100], table[100:]], 7))
+    groups = Groups.write(tmp_path / "some", tables, FILMS["film_id"].to_numpy())
+    config = Prompt(guess="bias", facts_as_of=as_of)
+    tell = teller(groups, len(FILMS), 3.0, config)
+    rows = Groups.write(tmp_path / "all", [table], FILMS["film_id"].to_numpy()).rows(0)
+    assert groups.number == 9
+    assert (tmp_path / "some" / "found-3").exists()
+    for fold in range(3):
+        known = rows.known_to(fold)
+        told = (rows.user, rows.film, rows.rating)
+        dampings = {"item_damping": 2.0, "user_damping": 10.0}
+        expected = facts_before(*told, rows.time, known, **dampings, middle=3.0)
+        fitted = bias_guess(*told, known, **dampings)
+        own = rows.fold == fold
+        for name, values in vars(expected).items():
+            found = np.concatenate([vars(tell(n))[name] for n in range(groups.number)])
+            if name == "guess" and fold:
+                if as_of == "rating":  # weighs a user's ratings by what each of them knew
+                    continue
+                values = fitted
+            elif as_of == "fold" and name.startswith("film") and fold:
+                sums = np.bincount(rows.film, rows.rating * known, len(FILMS))
+                counts = np.bincount(rows.film, known, len(FILMS))
+                values = (counts if name == "film_count" else sums / counts)[rows.film]
+            assert found[own] == pytest.approx(values[own], nan_ok=True)
+
+
+@pytest.mark.parametrize("config", [COMPACT, ORIGINAL])
+def test_the_bytes_are_the_same_at_any_number_of_workers(night, store, tmp_path, config):
+    few = config.model_copy(update={"users_per_shard": 2, "guess": "bias"})
+    held = []
+    for workers in (1, 2, 5):
+        asked = few.model_copy(update={"workers": workers})
+        found = write_prompts.fn(*night, config=asked, store=Store(tmp_path / str(workers)))
+        held.append({file.name: file.read_bytes() for file in found.path.glob("*.parquet")})
+    assert len(held[0]) == 4
+    assert held[0] == held[1] == held[2]
+
+
+def test_biases_are_the_same_however_shards_are_cut(night, store):
+    bias = COMPACT.model_copy(update={"guess": "bias"})
+    whole = _examples(night, store, bias)
+    for users in (1, 2, 3):
+        cut = _examples(night, store, bias.model_copy(update={"users_per_shard": users}))
+        keys = ["user_id", "fold", "kind", "context"]
+        assert whole.drop("example").sort(keys).equals(cut.drop("example").sort(keys))

@@ -1,0 +1,118 @@
+"""Measures the way from CSV to tokenised prompts beside a bare copy, pandas and a loop.
+
+    python -m bench.data_path --json data.json              20 million ratings
+    python -m bench.data_path --rows 500000                 a try
+    python -m bench.data_path --grow --json data.json       5, 20 and 60 million, for growth
+
+The floor is DuckDB's order-keeping copy of the same CSV file to Parquet. Ours is ingest,
+validation, split and prompts, as the profile `nightly` sets them, in a process of its own: all of
+its CPU seconds count, those of imports too. Not counted is the tokenizer, which a night fetches
+with its base model; here one is learnt from the films' lines. Pandas and the loop get 1 % of the
+users, and are extrapolated by their ratings.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.data_path_peers import copied, learn_tokenizer, looped, pandas_way, sampled
+from bench.movielens_like import ROWS, write_data_set
+from flows.settings import PROFILES, Settings
+from tasks.artifacts import Tokenizer
+from tasks.ingest.task import ingest_ratings
+from tasks.prompt.task import write_prompts
+from tasks.split.task import split_histories
+from tasks.store import Store
+from tasks.validate.task import validate_ratings
+
+SMALL, LARGE = 5_000_000, 60_000_000
+WAYS = ("ours", "floor", "pandas", "loop")
+
+
+def prompts_of(data: Path, root: Path) -> None:
+    """Walk through the rooms."""
+    night = tomllib.loads((PROFILES / "nightly.toml").read_text())
+    wanted = {"ingest": {"data": str(data)}, "split": night["split"], "prompt": night["prompt"]}
+    settings, store = Settings.model_validate(wanted), Store(root)
+    tokenizer = store.finished(Tokenizer)[-1]
+    raw = ingest_ratings.fn(config=settings.ingest, store=store)
+    ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
+    histories = split_histories.fn(ratings, config=settings.split, store=store)
+    write_prompts.fn(histories, ratings, tokenizer, config=settings.prompt, store=store)
+    for room in ("raw-ratings", "trusted-ratings", "histories", "prompts"):
+        for file in store.root.glob(f"*/{room}/*/cost.json"):
+            cost = json.loads(file.read_text())
+            print(f"  {room:<16} {cost['cpu_seconds']:8.1f} CPU s", flush=True)
+
+
+def cost_of(way: str, data: Path, root: Path) -> tuple[float, float]:
+    """CPU seconds and peak gigabytes of one way in a process of its own."""
+    command = [sys.executable, "-m", "bench.data_path", "--way", way, str(data), str(root)]
+    with subprocess.Popen(command) as running:
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise SystemExit(f"{way} ended with {running.returncode}: see above")
+    cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
+    print(f"{way:<8} {cpu:8.1f} CPU s  {peak:5.2f} GB", flush=True)
+    return cpu, peak
+
+
+def measured(rows: int, folder: Path, peers: bool = True) -> dict[str, float]:
+    """CPU seconds and peak of ours and, with `peers`, of the others; ratios to them."""
+    data, root = folder / f"like-{rows}", folder / f"store-{rows}"
+    if not (data / "ratings.csv").exists():
+        write_data_set(data, rows=rows)
+    learn_tokenizer(data, Store(root))
+    cpu, peak = cost_of("ours", data, root)
+    figures = {"rows": rows, "cpu_seconds": cpu, "peak_gb": peak}
+    if not peers:
+        return figures
+    floor, _ = cost_of("floor", data, folder)
+    sample, share = sampled(data, folder / f"sample-{rows}")
+    pandas, _ = cost_of("pandas", sample, root)
+    loop, _ = cost_of("loop", sample, root)
+    return figures | {
+        "floor_cpu_seconds": floor,
+        "cpu_ratio_to_floor": cpu / floor,
+        "speedup_pandas": pandas / share / cpu,
+        "speedup_loop": loop / share / cpu,
+    }
+
+
+def main() -> None:
+    """Measure, print, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--grow", action="store_true", help="5 and 60 million ratings, too")
+    parser.add_argument("--folder", type=Path, help="where data sets lie, and stay")
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)  # what the processes are told
+    told = parser.parse_args()
+    if told.way:
+        way, data, root = told.way[0], Path(told.way[1]), Path(told.way[2])
+        ways = dict(zip(WAYS, (prompts_of, copied, pandas_way, looped), strict=True))
+        ways[way](data, root)
+        return
+    with TemporaryDirectory() as temporary:
+        folder = told.folder or Path(temporary)
+        figures = measured(told.rows, folder)
+        if told.grow:
+            small, large = (measured(rows, folder, peers=False) for rows in (SMALL, LARGE))
+            per_row = {n: f["cpu_seconds"] / f["rows"] for n, f in (("5", small), ("60", large))}
+            figures["growth_5m_60m"] = per_row["60"] / per_row["5"]
+            figures["memory_growth_20m_60m"] = large["peak_gb"] / figures["peak_gb"]
+    print(json.dumps(figures, indent=1))
+    if told.json:
+        told.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
