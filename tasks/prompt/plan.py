@@ -176,6 +176,8 @@ def _chosen(rows: Rows, pool: Ragged, config: Prompt) -> Ragged:
     from_end = np.repeat(pool.lengths, pool.lengths) - _running(ones, pool)
     latest = {"recent": context, "mixed": context // 2, "top": 0}[choice]
     recent = from_end <= latest
+    if latest == context:
+        return Ragged.split(pool.values[recent], np.minimum(pool.lengths, latest))
     order = np.lexsort((-pool.values, -rows.rating[pool.values], recent, _group(pool)))
     rank = np.empty_like(pool.values)
     rank[order] = _running(ones, pool)  # among those that are not recent, best first

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+EMPTY = pa.scalar(b"", pa.large_binary())
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,22 @@ class Ragged:
         """Values that already lie end to end, cut into rows of those lengths."""
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
 
+    @classmethod
+    def of_bytes(cls, array: pa.LargeBinaryArray, dtype: np.dtype) -> "Ragged":
+        """From an Arrow array whose rows are the bytes of the values."""
+        _, offsets, data = array.buffers()
+        values: NDArray = np.frombuffer(data or b"", dtype)
+        ends = np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset)
+        return cls(values, ends // dtype.itemsize)
+
+    def bytes(self) -> pa.LargeBinaryArray:
+        """As Arrow sees it, which takes and joins rows without a number a byte."""
+        offsets = pa.py_buffer(self.offsets * self.values.dtype.itemsize)
+        values = pa.py_buffer(np.ascontiguousarray(self.values))
+        return pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(self), [None, offsets, values]
+        )
+
     @property
     def lengths(self) -> Ints:
         """Of each row."""
@@ -50,8 +68,7 @@ class Ragged:
 
     def take(self, rows: Ints) -> "Ragged":
         """Those rows, in that order."""
-        starts, lengths = self.offsets[rows], self.lengths[rows]
-        return Ragged.split(self.values[ranges(starts, lengths)], lengths)
+        return Ragged.of_bytes(self.bytes().take(pa.array(rows)), self.values.dtype)
 
     def flatten(self, groups: Ints) -> "Ragged":
         """Rows joined into groups: `groups` says how many rows each takes."""
@@ -78,10 +95,8 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
 
 def join(parts: Sequence[Ragged]) -> Ragged:
     """Row by row, one behind the other: all parts have the same number of rows."""
-    lengths = np.sum([part.lengths for part in parts], axis=0)
-    joined = Ragged.split(np.empty(int(lengths.sum()), parts[0].values.dtype), lengths)
-    at = joined.offsets[:-1]
-    for part in parts:
-        joined.values[ranges(at, part.lengths)] = part.values[part.offsets[0] : part.offsets[-1]]
-        at = at + part.lengths
-    return joined
+    some = [part for part in parts if part.offsets[0] < part.offsets[-1]] or parts[:1]
+    if len(some) == 1:
+        return some[0]
+    joined = pc.binary_join_element_wise(*(part.bytes() for part in some), EMPTY)
+    return Ragged.of_bytes(joined, some[0].values.dtype)
