@@ -61,5 +61,10 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 	prefect --no-prompt deploy --all </dev/null && \
 	prefect worker start --pool local --type process --limit 1
 
-reports:  ## what sql/reports answer, a line each; run one with make sql q="$$(cat sql/reports/NAME.sql)"
-	@head -qn1 sql/reports/*.sql | sed 's/^-- //'
+# Parameters reach the shell as text as well.
+asked := user film title run_id metric predictor against
+export $(asked)
+name ?=
+export name
+reports: .venv/installed  ## what sql/reports answer; run one with name=user user=196
+	@$(python) -m flows.reports "$$name" $(foreach p,$(asked),$(if $($(p)),$(p)="$$$(p)"))

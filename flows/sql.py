@@ -19,6 +19,11 @@ def show(db: duckdb.DuckDBPyConnection, query: str) -> None:
     except duckdb.Error as error:
         print(f"error: {error}", file=sys.stderr)
         return
+    answered(found)
+
+
+def answered(found: duckdb.DuckDBPyConnection) -> None:
+    """Print the rows of an answer as a table."""
     table = Table(*[column[0] for column in found.description or []])
     for row in found.fetchall():
         table.add_row(*[f"{v:.4f}" if isinstance(v, float) else str(v) for v in row])

@@ -1,6 +1,6 @@
--- user: What was recommended to a user, and what did the user then make of it? Parameters: user_id (the first), run_id.
+-- user: What was recommended to a user, and what did the user then make of it? Parameters: user (the first), run_id.
 select predictor, rank, title, round(expected, 2) as expected, rated
 from recommended
 where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))
-    and user_id = coalesce(cast(getvariable('user_id') as integer), (select min(user_id) from recommended))
+    and user_id = coalesce(cast(getvariable('user') as integer), (select min(user_id) from recommended))
 order by predictor, rank;

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from tasks.artifacts import Adapter, Artifact, Predictions, Scores, TrustedRatings
+from tasks.artifacts import Adapter, Artifact, Predictions, Prompts, Scores, TrustedRatings
 
 TABLES = {  # table of the metric file: (kind of artifact, its table)
     "metrics": (Scores, "metrics"),
@@ -41,6 +41,8 @@ def insert_run(
         for parent in handle.manifest["parents"]:
             row = [run_id, handle.kind(), handle.fingerprint, *parent.values()]
             db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
+        if isinstance(handle, Prompts):
+            _insert_shards(db, run_id, handle)
     for table, (kind, name) in TABLES.items():
         found = [handle for handle in handles if isinstance(handle, kind)]
         if kind is Predictions:  # what was predicted of candidates only is nobody's
@@ -51,3 +53,14 @@ def insert_run(
                 f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
                 [run_id, files],
             )
+
+
+def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts) -> None:
+    """Which users each file of the prompts tells of."""
+    db.execute(
+        """
+        insert into shards
+        select ?, ?, parse_filename(filename), min(user_id), max(user_id), count(*)
+        from read_parquet(?, filename = true) group by filename""",
+        [run_id, prompts.fingerprint, [str(file) for file in prompts.files("examples")]],
+    )

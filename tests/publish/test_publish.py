@@ -8,9 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tasks.artifacts import Prompts
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
-from tasks.warehouse import leaderboard, reading, replacing, report, reports
+from tasks.warehouse import SQL, leaderboard, reading, replacing, report, reports
+from tests.world import typed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,7 +92,7 @@ def test_a_metric_file_of_the_first_version_is_brought_up(night, store):
     found = counts(path)
     assert found["runs"] == 2
     assert found["champions"] == 0
-    assert found["migrations"] == 4
+    assert found["migrations"] == len(list(SQL.glob("migrations/*.sql")))
 
 
 def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
@@ -114,6 +116,7 @@ def test_every_view_and_report_answers(night, store):
     assert [name for name, rows in answered.items() if not rows] == [
         "calibration",
         "film",
+        "probes",
         "set_aside",
     ]
     assert all("?" in question for question in reports().values())
@@ -123,12 +126,58 @@ def test_a_report_takes_its_parameters_and_no_others(night, store):
     put(night(), store)
     with reading(metric_file(store)) as db:
         assert {row[0] for row in report(db, "film", {"title": "film 2"}).fetchall()} == {"Film 2"}
-        named = report(db, "user", {"user_id": "2"}).fetchall()
+        named = report(db, "user", {"user": "2"}).fetchall()
         assert {title for _, _, title, _, _ in named} == {"Film 3", "Film None", "Film 10"}
         with pytest.raises(KeyError, match="no parameter"):
             report(db, "film", {"titel": "film 2"})
         with pytest.raises(KeyError, match="no report"):
             report(db, "filme", {})
+
+
+def test_a_report_runs_as_it_stands_in_a_shell(night, store):
+    put(night(), store)
+    with reading(metric_file(store)) as db:
+        pasted = (SQL.parent / "reports" / "user.sql").read_text()
+        assert {row[0] for row in db.execute(pasted).fetchall()} == {"llm", "bias"}
+        db.execute(f"set variable user = 2; {pasted}")
+        assert len(db.fetchall()) == 8
+
+
+def test_a_report_is_listed_and_run_by_its_name(night, store, monkeypatch, capsys):
+    from flows.reports import main
+
+    put(night(), store)
+    monkeypatch.setenv("CONTENT_ADVISOR_STORE", str(store.root))
+    for told in (["reports"], ["reports", "user", "user=2"]):
+        monkeypatch.setattr("sys.argv", told)
+        main()
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in reports())
+    assert "Film 3" in shown
+    for told, wrong in ((["film", "titel=x"], "no parameter"), (["user", "2"], "name=value")):
+        monkeypatch.setattr("sys.argv", ["reports", *told])
+        with pytest.raises(SystemExit, match=wrong):
+            main()
+
+
+def test_from_a_recommendation_back_to_the_shard(night, store, histories):
+    def write(draft):
+        for shard, users in enumerate(([1], [2])):
+            rows = typed(Prompts, "examples", {"user_id": users, "fold": "test"})
+            rows.write_parquet(draft / f"shard-{shard:05}.parquet")
+        typed(Prompts, "films", {}).write_parquet(draft / "films.parquet")
+
+    prompts = store.build(Prompts, recipe={}, parents=[histories], write=write)
+    scores, handles = night()
+    put((scores, [*handles[:2], prompts, *handles[2:]]), store)
+    with reading(metric_file(store)) as db:
+        found = db.execute(
+            "select distinct user_id, prompts, shard from why_recommended"
+        ).fetchall()
+    assert sorted(found) == [
+        (1, prompts.fingerprint, "shard-00000.parquet"),
+        (2, prompts.fingerprint, "shard-00001.parquet"),
+    ]
 
 
 READER = """

@@ -1,5 +1,9 @@
--- why_recommended: each named film with the run, prompts, adapter, data and commit that it came from.
+-- why_recommended: each named film with the shard of prompts that tells of its user, and the adapter, data and commit
+-- that it came from.
 create or replace view why_recommended as
-select r.*, p.run_at, p.prompts, p.adapter, p.base, p.trusted_ratings, p.raw_ratings, p.commit
-from recommended as r join provenance as p using (run_id)
+select r.*, p.run_at, p.prompts, s.file as shard, p.adapter, p.base, p.trusted_ratings, p.raw_ratings, p.commit
+from recommended as r
+join provenance as p using (run_id)
+left join shards as s
+    on s.run_id = r.run_id and s.fingerprint = p.prompts and r.user_id between s.first_user and s.last_user
 order by p.run_at desc, r.predictor, r.user_id, r.rank;

@@ -1,0 +1,30 @@
+"""Runs a file of sql/reports by name: `python -m flows.reports user user=196`; or lists them."""
+
+import sys
+
+from flows.settings import store_root
+from flows.sql import answered
+from tasks.publish.task import metric_file
+from tasks.store import Store
+from tasks.warehouse import reading, report, reports
+
+
+def main() -> None:
+    """Answer the report that is named, or say what there is to ask."""
+    name, *given = [told for told in sys.argv[1:] if told] or [""]
+    if not name:
+        for known, question in reports().items():
+            print(f"{known:<15} {question}")
+        return
+    try:
+        parameters = dict(told.split("=", 1) for told in given)
+        with reading(metric_file(Store(store_root()))) as db:
+            answered(report(db, name, parameters))
+    except ValueError:
+        sys.exit(f"error: parameters are told as name=value, and these are not: {' '.join(given)}")
+    except (KeyError, FileNotFoundError) as error:
+        sys.exit(f"error: {error.args[0]}")
+
+
+if __name__ == "__main__":
+    main()

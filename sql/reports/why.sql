@@ -1,0 +1,7 @@
+-- why: What was a user's list made of, back to the shard, the adapter, the data and the commit? Parameters: user (the first), predictor (llm), run_id.
+select rank, title, round(expected, 2) as expected, rated, shard, prompts, adapter, trusted_ratings as data, commit
+from why_recommended
+where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))
+    and predictor = coalesce(getvariable('predictor'), 'llm')
+    and user_id = coalesce(cast(getvariable('user') as integer), (select min(user_id) from recommended))
+order by rank;
