@@ -17,6 +17,7 @@ from prefect.runtime import flow_run
 from flows.console import announce, quiet
 from flows.listing import listed
 from flows.prepare import Prepared, prepared
+from flows.probing import probed
 from flows.settings import ROOT, Profile, Settings, SettingsError, load, store_root
 from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
@@ -67,7 +68,8 @@ def finished(
     blend = blend_predictions(data.histories, [said, others], config=settings.baseline, store=store)
     told = [said, *lists.told, others, blend]
     scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
-    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told]
+    probes = probed(settings, store, data, base, adapter, said)
+    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, probes]
     run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
     announce(run_id, write_report(run_id, scores, store=store), store)
     return run_id

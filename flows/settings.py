@@ -14,7 +14,7 @@ from tasks.base.config import BaseChoice
 from tasks.baseline.config import Baseline
 from tasks.ingest.task import Ingest
 from tasks.predict.config import FreeText, Predict, Rank, Retrieve
-from tasks.prompt.config import Prompt
+from tasks.prompt.config import Probe, Prompt
 from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
 from tasks.train.config import Train
@@ -40,6 +40,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     free_text: FreeText | None = None  # lists as the original wrote them, beside the others
     baseline: Baseline = Baseline()
     score: Score = Score()
+    probe: Probe = Probe()
     needs_gpu: bool = False
 
 

@@ -325,6 +325,27 @@ class Scores(Artifact):
     }
 
 
+class Probes(Artifact):
+    """What becomes of the language model's error where the contexts it reads are spoilt."""
+
+    home = "artifacts"
+    tables = {
+        "probes": Table(
+            "probes.parquet",
+            "one row a probe, sorted by it",
+            {
+                "probe": ("string", "how contexts were spoilt; none: not at all"),
+                "predictor": ("string", "whose error"),
+                "n": ("int64", "ratings"),
+                "rmse": ("double", "of the expected rating, in stars"),
+                "difference": ("double", "to none, on the same ratings"),
+                "low": ("double", "2.5 % point of the paired bootstrap over users"),
+                "high": ("double", "97.5 % point"),
+            },
+        )
+    }
+
+
 class Report(Artifact):
     """One self-contained page, report.html, made from the metric file alone."""
 

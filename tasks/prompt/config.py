@@ -14,6 +14,17 @@ class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid"):
     noise: float = pydantic.Field(0.8, gt=0)  # in variances of what biases leave
 
 
+Spoiling = Literal["empty", "retitled", "reversed", "shuffled"]
+
+
+class Probe(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """How contexts are spoilt to see whether they are read, and for how many of the test users."""
+
+    spoilings: tuple[Spoiling, ...] = ("empty", "retitled", "reversed", "shuffled")
+    users: int = pydantic.Field(200, ge=2)
+    seed: int = 0
+
+
 class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How histories become prompts."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from prefect import task
 
 from tasks.artifacts import Histories, Predictions, Prompts, Tokenizer, TrustedRatings
-from tasks.prompt.config import Prompt
+from tasks.prompt.config import Probe, Prompt, Spoiling
 from tasks.store import Store
 
 
@@ -52,3 +52,19 @@ def write_candidates(
     return store.build(
         Prompts, recipe=config, parents=[histories, ratings, tokenizer, candidates], write=write
     )
+
+
+@task
+def spoil_prompts(
+    prompts: Prompts, tokenizer: Tokenizer, how: Spoiling, *, config: Probe, store: Store
+) -> Prompts:
+    """The test questions of some users, behind contexts that tell nothing true of them."""
+    wording = Prompt.model_validate(prompts.manifest["recipe"]).template
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.prompt.spoil import write_spoilt
+
+        return write_spoilt(draft, prompts, tokenizer, how, wording, config)
+
+    recipe = {"how": how, "users": config.users, "seed": config.seed}
+    return store.build(Prompts, recipe=recipe, parents=[prompts, tokenizer], write=write)

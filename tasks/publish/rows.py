@@ -5,7 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from tasks.artifacts import Adapter, Artifact, Predictions, Prompts, Scores, TrustedRatings
+from tasks.artifacts import Adapter, Artifact, Predictions, Probes, Prompts, Scores, TrustedRatings
 
 TABLES = {  # table of the metric file: (kind of artifact, its table)
     "metrics": (Scores, "metrics"),
@@ -15,6 +15,7 @@ TABLES = {  # table of the metric file: (kind of artifact, its table)
     "quarantine": (TrustedRatings, "quarantine"),
     "films": (TrustedRatings, "films"),
     "training": (Adapter, "history"),
+    "probes": (Probes, "probes"),
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-WIDTH, ROW, LEFT = 640, 26, 130
+WIDTH, ROW, LEFT = 680, 26, 185
 
 
 def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:

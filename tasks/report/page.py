@@ -30,6 +30,9 @@ def page(metrics: Path, run_id: str) -> str:
             training=_training(db, run_id),
             trend=_trend(db, run),
             users=_users(db, run_id),
+            probes=rows_of(
+                db, "select * from probes where run_id = ? order by difference, probe", run_id
+            ),
             costs=_costs(db, run_id),
             stages=rows_of(db, "select * from stages where run_id = ? order by stage", run_id),
             quarantine=rows_of(
@@ -50,6 +53,8 @@ def _board(db: duckdb.DuckDBPyConnection, run_id: str, metric: str, k: int | Non
         metric,
         k,
     )
+    if metric not in ("rmse", "mae"):  # the best first
+        rows.reverse()
     return {"name": f"{metric}@{k}" if k else metric, "rows": rows, "drawing": dots(rows)}
 
 

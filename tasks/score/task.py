@@ -1,11 +1,11 @@
-"""Door: predictions in, metrics with intervals out."""
+"""Doors: predictions in, metrics with intervals out; and what spoilt contexts do to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import task
 
-from tasks.artifacts import Histories, Predictions, Scores, TrustedRatings
+from tasks.artifacts import Histories, Predictions, Probes, Scores, TrustedRatings
 from tasks.score.config import Score
 from tasks.score.statements import SQL, statements
 from tasks.store import Store
@@ -34,3 +34,19 @@ def score(
         parents=[histories, ratings, *predictions],
         write=write,
     )
+
+
+@task
+def score_probes(
+    said: Predictions, probed: Mapping[str, Predictions], *, config: Score, store: Store
+) -> Probes:
+    """Compare what a model says behind spoilt contexts, probe by probe, with the night's."""
+
+    def write(draft: Path) -> None:
+        from tasks.score.probes import write_probes
+
+        write_probes(draft, said, probed, config)
+
+    recipe = {"probes": sorted(probed), "resamples": config.resamples, "seed": config.seed}
+    parents = [said, *(probed[name] for name in sorted(probed))]
+    return store.build(Probes, recipe=recipe, parents=parents, write=write)
