@@ -21,7 +21,7 @@ class Probe(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How contexts are spoilt to see whether they are read, and for how many of the test users."""
 
     spoilings: tuple[Spoiling, ...] = ("empty", "retitled", "reversed", "shuffled")
-    users: int = pydantic.Field(200, ge=2)
+    users: int = pydantic.Field(100, ge=2)
     seed: int = 0
 
 
