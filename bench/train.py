@@ -10,6 +10,7 @@ Time to quality needs a finished night below `--root`.
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +30,17 @@ ROOT = Path(__file__).resolve().parent.parent
 Figures = dict[str, float]
 
 
-def measured(peer: str, shape: str, weights: Path, runs: int) -> Figures:
-    """Samples a second and peak memory of one way on one shape, in a new process."""
+def measured(peer: str, shape: str, weights: Path, runs: int) -> Figures | None:
+    """Samples a second and peak memory of one way on one shape, in a new process.
+
+    None where the system killed it, as it does where memory runs out.
+    """
     command = [sys.executable, "-m", "bench.train_peers", peer, shape, str(weights)]
     command += ["--runs", str(runs)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode == -signal.SIGKILL:
+        print(f"{shape:>5}  {peer:<24} needs more memory than there is", flush=True)
+        return None
     if done.returncode:
         raise RuntimeError(f"{peer} on {shape} failed: {done.stderr[-2000:]}")
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
@@ -46,7 +53,7 @@ def ratios(shape: str, found: dict[str, Figures]) -> Figures:
     """Our speed over the others', and our memory over the original's."""
     speed = {peer: figures["samples_per_second"] for peer, figures in found.items()}
     memory = {peer: figures["peak_bytes"] for peer, figures in found.items()}
-    best_trl = max(speed["trl"], speed["trl, not packed"])
+    best_trl = max(speed[peer] for peer in ("trl", "trl, not packed") if peer in speed)
     return {
         f"speedup_original_{shape}": speed[OWN] / speed["original"],
         f"speedup_trl_{shape}": speed[OWN] / best_trl,
@@ -75,7 +82,8 @@ def main() -> None:
     figures: dict[str, object] = {"original_1b7_on_t4": NOTEBOOKS}
     for shape in told.shapes:
         with TemporaryDirectory() as weights:
-            found = {peer: measured(peer, shape, Path(weights), told.runs) for peer in peers}
+            tried = {peer: measured(peer, shape, Path(weights), told.runs) for peer in peers}
+        found = {peer: figures for peer, figures in tried.items() if figures}
         figures |= {f"{shape}: {peer}": value for peer, value in found.items()}
         figures |= ratios(shape, found)
     if told.root:
