@@ -3,11 +3,15 @@
 import logging
 import warnings
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from rich.console import Console
 from rich.table import Table
 
-from tasks.artifacts import Report
+from tasks.artifacts import Report, TrustedRatings
 from tasks.publish.task import metric_file
 from tasks.store import Store
 from tasks.warehouse import leaderboard
@@ -30,7 +34,7 @@ def quiet() -> None:
         logger.setLevel(logging.INFO)
 
 
-def announce(run_id: str, report: Report, store: Store) -> None:
+def announce(run_id: str, report: Report, ratings: TrustedRatings, store: Store) -> None:
     """Print the leaderboard, where the report is, and how to ask further; in the UI as well."""
     rows = best_first(store, run_id)
     page = report.path.relative_to(store.root) / "report.html"
@@ -49,6 +53,8 @@ def announce(run_id: str, report: Report, store: Store) -> None:
         markdown=f"Run `{run_id}`: best by RMSE is **{rows[0]['predictor']}** with "
         f"{rows[0]['rmse']}.\n\nThe page of the run: `{page}`",
     )
+    docs = ratings.path / "measured-docs" / "index.html"
+    create_link_artifact(docs.as_uri(), "what was asked of the data", key="data-docs")
 
 
 def best_first(store: Store, run_id: str) -> list[dict[str, str]]:

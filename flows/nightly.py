@@ -71,7 +71,7 @@ def finished(
     probes = probed(settings, store, data, base, adapter, said)
     night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, probes]
     run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
-    announce(run_id, write_report(run_id, scores, store=store), store)
+    announce(run_id, write_report(run_id, scores, store=store), data.ratings, store)
     return run_id
 
 
