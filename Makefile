@@ -19,7 +19,7 @@ help:  ## what there is to make
 .venv/installed: requirements.lock
 	@test -x $(python) || python3 -m venv .venv
 	@echo "installing what requirements.lock lists into .venv (once; two to five minutes)"
-	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(python) -m pip install -qq --disable-pip-version-check -r requirements.lock
 	@touch $@
 
 nightly: .venv/installed  ## one night: data, training, prediction, metrics, report

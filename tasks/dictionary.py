@@ -12,6 +12,7 @@ from tasks.warehouse import SQL
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = ("| column | type | meaning |", "|---|---|---|")
+COLUMN = r"\s*(\w+) ([a-z]+(?:\[\])?)[^-]*(?:-- (.*))?"  # name, type, meaning
 HEADS = {
     "data": """# data/
 
@@ -60,9 +61,6 @@ def _warehouse() -> str:
 
     A column that a statement says nothing of means what it means in the artifact it comes from.
     """
-    tables = [t for k in vars(artifacts).values() if _is_kind(k) for t in k.tables.values()]
-    meanings = {name: told for t in tables for name, (_, told) in t.columns.items()}
-    meanings["run_id"] = "which run"
     lines = ["## metrics.duckdb", ""]
     for file in [*sorted(SQL.glob("migrations/*.sql")), *sorted(SQL.glob("views/*.sql"))]:
         text = file.read_text()
@@ -71,14 +69,19 @@ def _warehouse() -> str:
             lines += [f"View `{first.split(':')[0]}`:{first.split(':', 1)[1]}", ""]
         for table, body in re.findall(r"create table (\w+) \((.*?)\n\);", text, re.DOTALL):
             lines += [f"Table `{table}`:", "", *HEADER]
-            for row in body.strip().splitlines():
-                found = re.match(r"\s*(\w+) ([a-z]+(?:\[\])?)[^-]*(?:-- (.*))?", row)
-                if found and found[1] != "primary":
-                    lines += [
-                        f"| {found[1]} | {found[2]} | {found[3] or meanings.get(found[1], '')} |"
-                    ]
+            rows = [re.match(COLUMN, row) for row in body.strip().splitlines()]
+            columns = [row.groups() for row in rows if row and row[1] != "primary"]
+            meanings = _meanings({name for name, _, _ in columns})
+            lines += [f"| {n} | {t} | {told or meanings.get(n, '')} |" for n, t, told in columns]
             lines += [""]
     return "\n".join(lines)
+
+
+def _meanings(columns: set[str]) -> dict[str, str]:
+    """Of the artifacts' table that has most of these columns, the latest such."""
+    tables = [t for k in vars(artifacts).values() if _is_kind(k) for t in k.tables.values()]
+    nearest = max(reversed(tables), key=lambda table: len(columns & set(table.columns)))
+    return {"run_id": "which run", **{n: told for n, (_, told) in nearest.columns.items()}}
 
 
 def main() -> None:

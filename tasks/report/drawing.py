@@ -45,19 +45,33 @@ def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
     return _svg(Markup("").join(parts) + ends, bottom + 8)
 
 
-def curve(points: Sequence[tuple[float, float]], across: str, up: str) -> Markup:
-    """A line through points (x, y), with both axes named and their ends told."""
+def curve(
+    points: Sequence[tuple[float, float]],
+    across: str,
+    up: str,
+    band: Sequence[tuple[float, float]] = (),
+) -> Markup:
+    """A line through points (x, y), with both axes named and their ends told.
+
+    `band`: the interval of each y, drawn behind the line.
+    """
     if len(points) < 2:
         return Markup("")
-    xs, ys = zip(*points, strict=True)
+    xs = [x for x, _ in points]
+    lows, highs = zip(*(band or [(y, y) for _, y in points]), strict=True)
+    low, high = min(lows), max(highs)
     wide, tall, bottom = WIDTH - LEFT - 20, 150, 170
-    dx, dy = (max(xs) - min(xs)) or 1, (max(ys) - min(ys)) or 1
-    line = " ".join(
-        f"{LEFT + (x - min(xs)) / dx * wide:.1f},{bottom - (y - min(ys)) / dy * tall:.1f}"
-        for x, y in points
-    )
+    dx, dy = (max(xs) - min(xs)) or 1, (high - low) or 1
+
+    def line(ys: Sequence[float], along: Sequence[float]) -> str:
+        return " ".join(
+            f"{LEFT + (x - min(xs)) / dx * wide:.1f},{bottom - (y - low) / dy * tall:.1f}"
+            for x, y in zip(along, ys, strict=True)
+        )
+
     return _svg(
         Markup(
+            '<polygon points="{there} {back}" class="band"/>'
             '<polyline points="{line}" class="curve"/>'
             '<text x="{side}" y="26" class="tick end">{high:.3f}</text>'
             '<text x="{side}" y="{bottom}" class="tick end">{low:.3f}</text>'
@@ -65,14 +79,16 @@ def curve(points: Sequence[tuple[float, float]], across: str, up: str) -> Markup
             '<text x="{left}" y="{under}" class="tick">{across} {first:g}</text>'
             '<text x="{right}" y="{under}" class="tick">{last:g}</text>'
         ).format(
-            line=line,
+            there=line(lows, xs),
+            back=line(highs[::-1], xs[::-1]),
+            line=line([y for _, y in points], xs),
             side=LEFT - 10,
             left=LEFT + 30,
             right=WIDTH - 30,
             bottom=bottom,
             under=bottom + 20,
-            high=max(ys),
-            low=min(ys),
+            high=high,
+            low=low,
             first=min(xs),
             last=max(xs),
             up=up,

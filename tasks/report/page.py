@@ -35,6 +35,7 @@ def page(metrics: Path, run_id: str) -> str:
             ),
             costs=_costs(db, run_id),
             stages=rows_of(db, "select * from stages where run_id = ? order by stage", run_id),
+            asked=_asked(db, run_id),
             quarantine=rows_of(
                 db,
                 "select relation, rule, count(*) as n from quarantine where run_id = ? "
@@ -123,8 +124,8 @@ def _training(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
     return {"loss": of("loss", "loss"), "rmse": of("validation_rmse", "RMSE")}
 
 
-def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> list[dict[str, Any]]:
-    return rows_of(
+def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, Any]:
+    rows = rows_of(
         db,
         """
         select run_at, run_id, predictor, value, low, high from leaderboard
@@ -135,6 +136,23 @@ def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> list[dict[str,
         run["protocol"],
         run["run_at"],
     )
+    of_model = [row for row in rows if row["predictor"] == "llm"]
+    drawing = curve(
+        [(night, row["value"]) for night, row in enumerate(of_model, 1)],
+        "night",
+        "RMSE",
+        [(row["low"], row["high"]) for row in of_model],
+    )
+    return {"rows": rows, "drawing": drawing}
+
+
+def _asked(db: duckdb.DuckDBPyConnection, run_id: str) -> str | None:
+    """Where the page of the rules lies that the data was held to, seen from the run's own page."""
+    found = rows_of(
+        db, "select fingerprint from stages where run_id = ? and kind = 'trusted-ratings'", run_id
+    )
+    folder = "../../../data/trusted-ratings/{fingerprint}/measured-docs/index.html"
+    return folder.format_map(found[0]) if found else None
 
 
 def _users(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:

@@ -49,6 +49,22 @@ def night(store, histories, ratings, say):
     return (made.path / "report.html").read_text(), run_id
 
 
+def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say):
+    html, first = night
+    assert 'class="band"' not in html.split("Night by night")[1]
+    parts = [say("llm"), say("bias")]
+    config = Score(ks=(5,), resamples=101)
+    (ratings, *_) = store.finished(TrustedRatings)
+    scores = score.fn(histories, ratings, parts, config=config, store=store)
+    run_id = publish.fn(scores, [ratings, *parts], profile="next", commit=None, store=store)
+    page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
+    drawn = page.split("Night by night")[1]
+    (band,) = re.findall(r'<polygon points="([^"]*)"', drawn)
+    assert len(band.split()) == 4  # there and back over two nights
+    assert first in drawn
+    assert run_id in drawn
+
+
 def test_titles_are_shown_and_never_run(night, store):
     html, _ = night
     assert "<script" not in html
@@ -61,7 +77,15 @@ def test_titles_are_shown_and_never_run(night, store):
 
 def test_a_page_needs_nothing_from_anywhere(night):
     html, _ = night
-    assert not re.search(r"(src|href)=|url\(|@import|https?://", html)
+    assert not re.search(r"src=|<link|url\(|@import|https?://", html)
+
+
+def test_a_page_leads_to_what_was_asked_of_the_data(night, store):
+    html, _ = night
+    (page,) = (path.parent for path in store.root.glob("artifacts/report/*/report.html"))
+    (asked,) = re.findall(r'href="([^"]*)"', html)
+    data = (page / asked.removesuffix("/measured-docs/index.html")).resolve()
+    assert data in {ratings.path.resolve() for ratings in store.finished(TrustedRatings)}
 
 
 def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store):
