@@ -101,11 +101,13 @@ def main() -> None:
     asked = parser.parse_args()
     quiet()
     if wrong := told(asked.profile, with_data(asked.changes, asked.data)):
-        print(f"error: {wrong}", file=sys.stderr, flush=True)
-        # Prefect keeps the frames of what failed; taken down with them, the interpreter would
-        # list two screens of DuckDB's types as leaks.
-        atexit._run_exitfuncs()
-        os._exit(1)
+        print(f"error: {wrong}", file=sys.stderr)
+    # Prefect keeps frames that hold DuckDB's types: taken down with them, the interpreter would
+    # list two screens of leaks.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if wrong else 0)
 
 
 def told(profile: str, changes: dict[str, Any]) -> str | None:

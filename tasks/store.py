@@ -71,7 +71,7 @@ class Store:
         fingerprint = _digest(json.dumps(identity, sort_keys=True).encode())
         with self._alone(kind, fingerprint):
             if found := self._intact(kind, fingerprint):
-                _tell(found)
+                _tell(found, write)
                 return found
             draft = self._folder(kind) / f".draft-{fingerprint}"
             if draft.exists() and not resumable:
@@ -88,7 +88,7 @@ class Store:
             os.rename(draft, self._folder(kind) / fingerprint)
             _sync(self._folder(kind))
             built = kind(self._folder(kind) / fingerprint, fingerprint)
-            _tell(built)
+            _tell(built, write)
             return built
 
     def find(self, kind: type[A], fingerprint: str) -> A:
@@ -153,11 +153,14 @@ class Store:
             yield
 
 
-def _tell(artifact: Artifact) -> None:
-    """One line a stage: name, rows, the seconds that building it took, built now or reused."""
+def _tell(artifact: Artifact, write: Callable[..., Any]) -> None:
+    """One line a stage: room, name, rows, the seconds that building it took, built or reused."""
+    room = write.__module__.removeprefix("tasks.").split(".")[0]
     rows = f"{int(artifact.cost['rows']):,} rows" if artifact.tables else ""
     how = "reused" if artifact.reused else "built"
-    log.info("%-16s %15s %8.1f s  %s", artifact.kind(), rows, artifact.cost["seconds"], how)
+    log.info(
+        "%-9s %-16s %15s %8.1f s  %s", room, artifact.kind(), rows, artifact.cost["seconds"], how
+    )
 
 
 def _digest(data: bytes) -> str:
