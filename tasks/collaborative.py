@@ -55,6 +55,7 @@ def neighbour_guess(
     *,
     shrinkage: float,
     noise: float,
+    asked: Bools | None = None,
 ) -> Floats:
     """Guesses of biases, mended by what they leave of the same user's other ratings.
 
@@ -67,7 +68,8 @@ def neighbour_guess(
 
     A rating that is not known has the `fitted` guess, mended by all known ratings of its user. One
     that is known has the guess `before` it, mended by those that stand before it, and the films
-    go together as among the other users: nothing in it has heard of the rating itself.
+    go together as among the other users: nothing in it has heard of the rating itself. Users of
+    whose ratings none is `asked` for keep the guesses of biases; None asks for all.
 
     Ratings must be sorted by user, then in the order in which they are told. Takes the memory of
     one user's ratings squared, and the time of a user's ratings times those of their films:
@@ -81,13 +83,13 @@ def neighbour_guess(
     mended = np.where(known, before, fitted)
     for start, end in pairwise(np.searchsorted(user, np.arange(users + 1))):
         told = start + np.flatnonzero(known[start:end])
-        if len(told):
-            asked = start + np.flatnonzero(~known[start:end])
+        if len(told) and (asked is None or asked[start:end].any()):
+            unknown = start + np.flatnonzero(~known[start:end])
             own = parts[:, film[told]]
             together = (own.T @ own).toarray()
             noisy = together + floor * np.eye(len(told))
             likeness = own @ np.linalg.solve(noisy, left[told])  # of each user to this one
-            mended[asked] += parts[:, film[asked]].T @ likeness
+            mended[unknown] += parts[:, film[unknown]].T @ likeness
             among_others = noisy - np.outer(part[told], part[told])
             mended[told] += _told_before(among_others, rating[told] - before[told])
     return mended

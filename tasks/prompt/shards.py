@@ -2,7 +2,7 @@
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -58,14 +58,18 @@ class Writer:
         self.counts: dict[str, int] = {}
         self.tokens = 0
 
-    def write(self, tables: Tables, planner: Planner) -> None:
-        """Write the examples that `planner` finds in these histories, of whole users each."""
+    def write(self, tables: Tables, planner: Planner, users: Sequence[int] | None = None) -> None:
+        """Write the examples that `planner` finds in these histories, of whole users each.
+
+        `users` are those of whom it finds any; None: of all.
+        """
         waiting = self.draft / "waiting"
         tables = regrouped(tables, self.config.users_per_shard)
         groups = Groups.write(waiting, tables, self.film_ids)
         tell = None
         if self.config.template.facts and groups.number:
-            tell = teller(groups, len(self.films), float(np.mean(self.scale)), self.config)
+            middle = float(np.mean(self.scale))
+            tell = teller(groups, len(self.films), middle, users, self.config)
         make = partial(self._shard, groups, tell, planner)
         with progress("prompt", None, "ratings") as bar:
             for shard in _in_order(make, groups.number, self.config.workers):
@@ -154,7 +158,8 @@ def write_candidate_shards(
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
         tables = (_with_candidates(table, of_fold, fold) for table in _used(histories))
-        writer.write(tables, partial(_candidates_of, fold=fold, config=config))
+        planner = partial(_candidates_of, fold=fold, config=config)
+        writer.write(tables, planner, of_fold["user_id"].unique().to_list())
     writer.write_films(_used(histories))
     return histories.notes | writer.notes()
 

@@ -1,6 +1,6 @@
 """Tells the facts of each rating as its own fold may know them, a group of users at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -16,6 +16,7 @@ from tasks.prompt.groups import Groups
 from tasks.prompt.plan import Rows
 from tasks.prompt.replay import Known, Replay
 
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Teller = Callable[[int], Facts]
 
@@ -27,13 +28,16 @@ class Dampings(TypedDict):
     user_damping: float
 
 
-def teller(groups: Groups, films: int, middle: float, config: Prompt) -> Teller:
+def teller(
+    groups: Groups, films: int, middle: float, users: Sequence[int] | None, config: Prompt
+) -> Teller:
     """What says the facts of a group: worked out in bounded memory where biases are all it takes.
 
-    `middle` stands in for the mean of all ratings before the first.
+    `middle` stands in for the mean of all ratings before the first. `users` are those whose facts
+    will be told, all where it is None: guesses by neighbours are not made for others.
     """
     if config.guess == "neighbours":
-        return _at_once(groups, middle, config)
+        return _at_once(groups, middle, users, config)
     replay = Replay(groups, Known.nothing(films, middle))
     replay.run(targets=config.facts_as_of == "rating")
     if config.facts_as_of == "rating":
@@ -67,7 +71,7 @@ def _told(rows: Rows, replay: Replay, group: int, biases: list[Biases], config: 
     return replace(facts, guess=guess)
 
 
-def _at_once(groups: Groups, middle: float, config: Prompt) -> Teller:
+def _at_once(groups: Groups, middle: float, users: Sequence[int] | None, config: Prompt) -> Teller:
     """All of them: nearness of films takes far more memory than the ratings themselves."""
     each = list(groups)
     rows = Rows(**{name: np.concatenate([vars(r)[name] for r in each]) for name in vars(each[0])})
@@ -75,12 +79,16 @@ def _at_once(groups: Groups, middle: float, config: Prompt) -> Teller:
     time = rows.time
     if config.facts_as_of == "fold":
         time = np.where(rows.target, np.iinfo(np.int64).max, time)
-    folds = (int(fold) for fold in np.unique(rows.fold))
-    facts = _of_folds(rows, {f: _fold_at_once(rows, time, f, middle, config) for f in folds})
+    asked = np.ones(len(time), bool) if users is None else np.isin(rows.user, users)
+    folds = (int(fold) for fold in np.unique(rows.fold[asked]))
+    told = {f: _fold_at_once(rows, time, f, middle, asked, config) for f in folds}
+    facts = _of_folds(rows, told)
     return lambda group: part(facts, np.arange(ends[group] - len(each[group].user), ends[group]))
 
 
-def _fold_at_once(rows: Rows, time: Ints, fold: int, middle: float, config: Prompt) -> Facts:
+def _fold_at_once(
+    rows: Rows, time: Ints, fold: int, middle: float, asked: Bools, config: Prompt
+) -> Facts:
     known = rows.known_to(fold)
     dampings = _dampings(config)
     facts = facts_before(rows.user, rows.film, rows.rating, time, known, **dampings, middle=middle)
@@ -89,7 +97,9 @@ def _fold_at_once(rows: Rows, time: Ints, fold: int, middle: float, config: Prom
     user = np.unique(rows.user, return_inverse=True)[1]
     told = (user, rows.film, rows.rating, known)
     mends = config.neighbours.model_dump()
-    guess = neighbour_guess(*told, facts.guess, bias_guess(*told, **dampings), **mends)
+    asked = asked & (rows.fold == fold)
+    biased = bias_guess(*told, **dampings)
+    guess = neighbour_guess(*told, facts.guess, biased, **mends, asked=asked)
     return replace(facts, guess=guess)
 
 

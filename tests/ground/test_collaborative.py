@@ -85,6 +85,14 @@ def test_two_users_who_agree_speak_for_each_other_by_hand():
     assert found[:3] == pytest.approx(3)
 
 
+def test_who_is_asked_for_is_told_the_same_alone(told):
+    user, fitted = told[0], bias_guess(*told, **DAMPINGS)
+    everyone = neighbour_guess(*told, fitted, fitted, **MENDS)
+    for one in range(5):
+        alone = neighbour_guess(*told, fitted, fitted, **MENDS, asked=user == one)
+        assert np.array_equal(alone, np.where(user == one, everyone, fitted))
+
+
 @pytest.mark.parametrize("hidden", [99.0, np.nan])
 def test_what_is_not_known_changes_no_guess(told, hidden):
     user, film, rating, known = told

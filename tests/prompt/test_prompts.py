@@ -312,7 +312,7 @@ def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch,
     tables = list(regrouped([table[:100], table[100:]], 7))
     groups = Groups.write(tmp_path / "some", tables, FILMS["film_id"].to_numpy())
     config = Prompt(guess="bias", facts_as_of=as_of)
-    tell = teller(groups, len(FILMS), 3.0, config)
+    tell = teller(groups, len(FILMS), 3.0, None, config)
     rows = Groups.write(tmp_path / "all", [table], FILMS["film_id"].to_numpy()).rows(0)
     assert groups.number == 9
     assert (tmp_path / "some" / "found-3").exists()
