@@ -31,7 +31,7 @@ def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
             a=x(row["low"]),
             b=x(row["high"]),
             c=x(row["value"]),
-            kind="model" if row["predictor"] in ("llm", "blend") else "other",
+            kind="model" if row["predictor"] in ("llm", "blend", "ranked") else "other",
             **{key: row[key] for key in ("value", "low", "high")},
             name=row["predictor"],
         )

@@ -11,6 +11,7 @@ from tasks.report.words import LEAD, in_words, rows_of, verdicts_of
 from tasks.warehouse import reading
 
 HERE = Path(__file__).parent
+SLICED = ("blend", "llm", "bias")  # predictors whose error is told by slice
 
 
 def page(metrics: Path, run_id: str) -> str:
@@ -101,17 +102,29 @@ def _costs(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
 
 
 def _slices(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    rows = rows_of(
+    """For each slice one row a part, with a figure for each of SLICED that there is."""
+    found = rows_of(
         db,
         """
         select slice, part, predictor, value, low, high, n from metrics
-        where run_id = ? and metric = 'rmse' and slice <> 'everyone'
-            and predictor in ('llm', 'blend', 'bias')
-        order by slice, part, predictor desc""",
+        where run_id = ? and metric = 'rmse' and slice <> 'everyone' order by slice, part""",
         run_id,
     )
-    names = sorted({row["slice"] for row in rows})
-    return [{"name": name, "rows": [r for r in rows if r["slice"] == name]} for name in names]
+    predictors = [name for name in SLICED if any(row["predictor"] == name for row in found)]
+    cells = {(row["slice"], row["part"], row["predictor"]): row for row in found}
+    parts = list(dict.fromkeys((row["slice"], row["part"]) for row in found))
+    return [
+        {
+            "name": name,
+            "predictors": predictors,
+            "rows": [
+                {"part": part, "cells": [cells[of, part, said] for said in predictors]}
+                for of, part in parts
+                if of == name
+            ],
+        }
+        for name in dict.fromkeys(of for of, _ in parts)
+    ]
 
 
 def _training(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
@@ -156,14 +169,16 @@ def _asked(db: duckdb.DuckDBPyConnection, run_id: str) -> str | None:
 
 
 def _users(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    """The first ten users with their lists, beside what they then rated best."""
+    """The first ten users with the best list there is of each, beside what they then liked."""
     rows = rows_of(
         db,
-        "select user_id, rank, title, expected, rated from recommended "
-        "where run_id = ? and predictor = 'llm' and user_id in (select distinct user_id "
-        "from lists where run_id = ? and predictor = 'llm' order by user_id limit 10) "
-        "order by user_id, rank",
-        run_id,
+        """
+        with shown as (
+            select * from recommended where run_id = ? and predictor in ('llm', 'ranked')
+            qualify predictor = max(predictor) over ())  -- ranked where there is one
+        select user_id, rank, title, expected, rated from shown
+        where user_id in (select distinct user_id from shown order by user_id limit 10)
+        order by user_id, rank""",
         run_id,
     )
     liked = rows_of(
