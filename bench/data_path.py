@@ -6,9 +6,9 @@
 
 The floor is DuckDB's order-keeping copy of the same CSV file to Parquet. Ours is ingest,
 validation, split and prompts, as the profile `nightly` sets them, in a process of its own: all of
-its CPU seconds count, those of imports too. Not counted is the tokenizer, which a night fetches
-with its base model; here one is learnt from the films' lines. Pandas and the loop get 1 % of the
-users, and are extrapolated by their ratings.
+its CPU seconds count, those of imports too, while of the others only the work does. Not counted
+is the tokenizer, which a night fetches with its base model; here one is learnt from the films'
+lines. Pandas and the loop get 1 % of the users, and are extrapolated by their ratings.
 """
 
 import argparse
@@ -20,7 +20,6 @@ import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.data_path_peers import copied, learn_tokenizer, looped, pandas_way, sampled
 from bench.movielens_like import ROWS, write_data_set
 from flows.settings import PROFILES, Settings
 from tasks.artifacts import Tokenizer
@@ -31,7 +30,6 @@ from tasks.store import Store
 from tasks.validate.task import validate_ratings
 
 SMALL, LARGE = 5_000_000, 60_000_000
-WAYS = ("ours", "floor", "pandas", "loop")
 
 
 def prompts_of(data: Path, root: Path) -> None:
@@ -47,24 +45,48 @@ def prompts_of(data: Path, root: Path) -> None:
     for room in ("raw-ratings", "trusted-ratings", "histories", "prompts"):
         for file in store.root.glob(f"*/{room}/*/cost.json"):
             cost = json.loads(file.read_text())
-            print(f"  {room:<16} {cost['cpu_seconds']:8.1f} CPU s", flush=True)
+            print(f"  {room:<16} {cost['cpu_seconds']:8.1f} CPU s")
 
 
 def cost_of(way: str, data: Path, root: Path) -> tuple[float, float]:
     """CPU seconds and peak gigabytes of one way in a process of its own."""
     command = [sys.executable, "-m", "bench.data_path", "--way", way, str(data), str(root)]
-    with subprocess.Popen(command) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        told = running.stdout.read()
         _, status, usage = os.wait4(running.pid, 0)
         running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode:
         raise SystemExit(f"{way} ended with {running.returncode}: see above")
-    cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
-    print(f"{way:<8} {cpu:8.1f} CPU s  {peak:5.2f} GB", flush=True)
-    return cpu, peak
+    *rooms, cpu = told.splitlines()
+    peak = usage.ru_maxrss * 1024 / 1e9
+    print(*rooms, f"{way:<18} {float(cpu):8.1f} CPU s  {peak:5.2f} GB", sep="\n", flush=True)
+    return float(cpu), peak
+
+
+def spent() -> float:
+    """CPU seconds of this process until now, and of those that it has started."""
+    return sum(os.times()[:4])
+
+
+def walk(way: str, data: Path, root: Path) -> None:
+    """Go one way in this process, and print the CPU seconds: ours are counted from its start."""
+    if way == "ours":
+        prompts_of(data, root)
+        print(spent())
+        return
+    from bench import data_path_peers as peers
+
+    ways = {"floor": peers.copied, "pandas": peers.pandas_way, "loop": peers.looped}
+    began = spent()
+    ways[way](data, root)
+    print(spent() - began)
 
 
 def measured(rows: int, folder: Path, peers: bool = True) -> dict[str, float]:
     """CPU seconds and peak of ours and, with `peers`, of the others; ratios to them."""
+    from bench.data_path_peers import learn_tokenizer, sampled
+
     data, root = folder / f"like-{rows}", folder / f"store-{rows}"
     if not (data / "ratings.csv").exists():
         write_data_set(data, rows=rows)
@@ -97,9 +119,7 @@ def main() -> None:
     parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)  # what the processes are told
     told = parser.parse_args()
     if told.way:
-        way, data, root = told.way[0], Path(told.way[1]), Path(told.way[2])
-        ways = dict(zip(WAYS, (prompts_of, copied, pandas_way, looped), strict=True))
-        ways[way](data, root)
+        walk(told.way[0], Path(told.way[1]), Path(told.way[2]))
         return
     with TemporaryDirectory() as temporary:
         folder = told.folder or Path(temporary)
