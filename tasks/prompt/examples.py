@@ -28,7 +28,7 @@ def lay_out(
     tokens = (
         _tokens_of_lines(plan, rows, shown, asked, wording)
         if wording.template.by_line
-        else _tokens_of_texts(plan, texts, wording)
+        else _tokens_of_texts(plan, rows, texts, wording)
     )
     ratings = pa.array(rows.rating[plan.asked.values], pa.float32(), from_pandas=True)
     films = pa.array(film_ids[rows.film[plan.asked.values]], pa.int32())
@@ -103,22 +103,35 @@ def _tokens_of_lines(
 
 
 def _tokens_of_texts(
-    plan: Plan, texts: dict[str, pa.Array], wording: Wording
+    plan: Plan, rows: Rows, texts: dict[str, pa.Array], wording: Wording
 ) -> dict[str, pa.Array]:
-    """Prefix and answers tokenised whole, each by itself: they meet at a line end."""
+    """Prefix and answers tokenised whole, each by itself: they meet at a line end.
+
+    A rating that nobody knows is read as any, and its tokens are cut off again: those before it
+    are the same as before one that is known.
+    """
     pairs = zip(texts["context"].to_pylist(), texts["question"].to_pylist(), strict=True)
     prefix = wording.tokenizer([a + b for a, b in pairs], add_special_tokens=False)["input_ids"]
-    answers = texts["answers"].to_pylist()
-    flat = [answer for branches in answers for answer in branches]
+    unknown = np.isnan(rows.rating[plan.asked.values])  # of a list's lines none is
+    any_end, closing = f"{wording.scale[0]:.1f}\n", wording.template.closing
+    flat = [answer for branches in texts["answers"].to_pylist() for answer in branches]
+    for at in np.flatnonzero(unknown):
+        flat[at] = flat[at].removesuffix(closing) + any_end
     encoded = wording.tokenizer(flat, add_special_tokens=False, return_offsets_mapping=True)
     branches, _ = _branches(plan)
-    ends = np.cumsum(branches)
-    places = [
-        encoded["offset_mapping"][end - n : end] for end, n in zip(ends, branches, strict=True)
-    ]
-    tokens = Ragged.of(encoded["input_ids"], np.int32).lists()
+    places = encoded["offset_mapping"]
+    cuts = [slice(end - n, end) for end, n in zip(np.cumsum(branches), branches, strict=True)]
+    spans = spans_of_texts(plan.kind, [flat[c] for c in cuts], [places[c] for c in cuts])
+    ids = encoded["input_ids"]
+    for at in np.flatnonzero(unknown):
+        ids[at] = ids[at][: spans.start[at]]
+    if unknown.any():
+        end = np.where(unknown, spans.start, spans.end)
+        spans = dataclasses.replace(spans, end=end, rating=np.where(unknown, np.nan, spans.rating))
     return {
         "prefix_tokens": Ragged.of(prefix, np.int32).lists(),
-        "branch_tokens": Ragged.split(np.empty(0), branches).lists(tokens),
-        "spans": spans_of_texts(plan.kind, answers, places).arrow(),
+        "branch_tokens": Ragged.split(np.empty(0), branches).lists(
+            Ragged.of(ids, np.int32).lists()
+        ),
+        "spans": spans.arrow(),
     }

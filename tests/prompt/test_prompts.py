@@ -269,13 +269,12 @@ def test_the_original_is_worded_to_the_character(night, store):
     assert ", Rating: " in row["answers"][0]
 
 
-def test_candidates_are_asked_without_their_ratings(night, store):
-    histories, kept, tokenizer = night
+def _listed(store, histories, films: dict[int, list[int]]) -> Predictions:
+    """Films of the test fold by user, as a retriever names them."""
     columns = Predictions.tables["lists"].columns
-    lists = pl.DataFrame(
-        {"user_id": [0, 0, 3], "rank": [1, 2, 1], "film_id": [11, 7, 5]},
-        schema={"user_id": pl.Int32, "rank": pl.Int32, "film_id": pl.Int32},
-    ).with_columns(
+    rows = [(user, rank, f) for user, own in films.items() for rank, f in enumerate(own, 1)]
+    schema = {"user_id": pl.Int32, "rank": pl.Int32, "film_id": pl.Int32}
+    lists = pl.DataFrame(rows, schema, orient="row").with_columns(
         predictor=pl.lit("ease"),
         fold=pl.lit("test"),
         title=pl.lit(""),
@@ -292,12 +291,24 @@ def test_candidates_are_asked_without_their_ratings(night, store):
         schema = {name: types[kind] for name, (kind, _) in kinds.items()}
         pl.DataFrame(schema=schema).write_parquet(draft / "ratings.parquet")
 
-    named = store.build(Predictions, recipe={}, parents=[histories], write=write)
-    asked = write_candidates.fn(histories, kept, tokenizer, named, config=COMPACT, store=store)
+    recipe = {"films": {str(user): own for user, own in films.items()}}
+    return store.build(Predictions, recipe=recipe, parents=[histories], write=write)
+
+
+@pytest.mark.parametrize("config", [COMPACT, ORIGINAL], ids=["compact", "original"])
+def test_candidates_are_asked_without_their_ratings(night, store, config):
+    histories, kept, tokenizer = night
+    named = _listed(store, histories, {0: [11, 7], 3: [5]})
+    asked = write_candidates.fn(histories, kept, tokenizer, named, config=config, store=store)
     rows = asked.scan("examples").collect()
     assert rows["film_ids"].to_list() == [[11, 7], [5]]
     assert rows["ratings"].to_list() == [[None, None], [None]]
-    assert all(text.endswith(Compact().asked) for text in rows["answers"].explode())
+    words = config.template.asked + config.template.closing
+    assert all(text.endswith(words) for text in rows["answers"].explode())
+    for row in rows.iter_rows(named=True):
+        assert [span["branch"] for span in row["spans"]] == list(range(len(row["film_ids"])))
+        for tokens, span in zip(row["branch_tokens"], row["spans"], strict=True):
+            assert (span["start"], span["end"], span["rating"]) == (len(tokens), len(tokens), None)
 
 
 def test_a_wording_that_cannot_be_learnt_by_history_is_refused():
@@ -355,3 +366,18 @@ def test_biases_are_the_same_however_shards_are_cut(night, store):
         cut = _examples(night, store, bias.model_copy(update={"users_per_shard": users}))
         keys = ["user_id", "fold", "kind", "context"]
         assert whole.drop("example").sort(keys).equals(cut.drop("example").sort(keys))
+
+
+def test_a_line_of_the_original_is_cut_where_its_rating_would_begin(night, store):
+    known = {
+        film: tokens[: span["start"]]
+        for row in _examples(night, store, ORIGINAL).filter(kind="rate").iter_rows(named=True)
+        for film, tokens, span in zip(
+            row["film_ids"], row["branch_tokens"], row["spans"], strict=True
+        )
+    }
+    histories, kept, tokenizer = night
+    named = _listed(store, histories, {0: sorted(known)[:3]})
+    asked = write_candidates.fn(histories, kept, tokenizer, named, config=ORIGINAL, store=store)
+    (row,) = asked.scan("examples").collect().iter_rows(named=True)
+    assert row["branch_tokens"] == [known[film] for film in row["film_ids"]]
