@@ -30,6 +30,7 @@ def page(metrics: Path, run_id: str) -> str:
             slices=_slices(db, run_id),
             training=_training(db, run_id),
             trend=_trend(db, run),
+            protocols=_protocols(db, run),
             users=_users(db, run_id),
             probes=rows_of(
                 db, "select * from probes where run_id = ? order by difference, probe", run_id
@@ -157,6 +158,23 @@ def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, Any]
         [(row["low"], row["high"]) for row in of_model],
     )
     return {"rows": rows, "drawing": drawing}
+
+
+def _protocols(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, Any] | None:
+    """The RMSE of each predictor under each protocol of the same data; None where there is one."""
+    found = rows_of(
+        db,
+        "select protocol, predictor, value from latest "
+        "where dataset = ? and metric = 'rmse' order by value, predictor",
+        run["dataset"],
+    )
+    names = sorted({row["protocol"] for row in found})
+    if len(names) < 2:
+        return None
+    cells = {(row["predictor"], row["protocol"]): row["value"] for row in found}
+    predictors = list(dict.fromkeys(row["predictor"] for row in found))
+    rows = [{"predictor": p, "values": [cells.get((p, n)) for n in names]} for p in predictors]
+    return {"names": names, "rows": rows}
 
 
 def _asked(db: duckdb.DuckDBPyConnection, run_id: str) -> str | None:

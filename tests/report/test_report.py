@@ -5,7 +5,7 @@ import re
 import polars as pl
 import pytest
 
-from tasks.artifacts import Predictions, TrustedRatings
+from tasks.artifacts import Histories, Predictions, TrustedRatings
 from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
@@ -63,6 +63,26 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say):
     assert len(band.split()) == 4  # there and back over two nights
     assert first in drawn
     assert run_id in drawn
+
+
+def test_protocols_of_the_same_data_stand_side_by_side(night, store, histories, ratings, say):
+    html, _ = night
+    assert "By protocol" not in html
+
+    def asked_otherwise(draft):
+        histories.scan("histories").collect().write_parquet(draft / "histories.parquet")
+        return histories.notes | {"protocol": "legacy"}
+
+    other = store.build(Histories, recipe={"other": 1}, parents=[ratings], write=asked_otherwise)
+    parts = [say("llm"), say("bias")]
+    scores = score.fn(other, ratings, parts, config=Score(ks=(5,), resamples=100), store=store)
+    run_id = publish.fn(scores, [ratings, *parts], profile="old", commit=None, store=store)
+    page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
+    shown = page.split("By protocol")[1]
+    assert re.findall(r'<th class="number">(.*?)</th>', shown)[:2] == ["leave-last-2", "legacy"]
+    figures = {row[:3]: row[3] for row in leaderboard(metric_file(store), run_id)}
+    figure = f'<td class="number">{figures["bias", "rmse", None]:.4f}</td>'
+    assert f"<td>bias</td>{figure}{figure}" in shown
 
 
 def test_titles_are_shown_and_never_run(night, store):
