@@ -14,6 +14,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,8 +22,8 @@ from flows.console import quiet
 from flows.settings import store_root
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
 from tasks.artifacts import TrustedRatings as Ratings
-from tasks.predict.config import Ask
-from tasks.predict.task import answer, propose, take_question
+from tasks.predict.config import Ask, Predict, Rank, Retrieve
+from tasks.predict.task import answer, predict, rank, retrieve, take_question, weigh
 from tasks.predict.telling import Advice, advice_of
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
@@ -30,40 +31,41 @@ from tasks.store import Store
 
 
 def advise(ask: Ask, run: str | None, store: Store) -> Advice:
-    """Walk the question through the rooms, in a store of its own that is gone afterwards.
+    """Go the night's way for one person, in a store of its own that is gone afterwards.
 
-    `run` is the fingerprint of predictions, or its beginning; without it the newest are taken.
+    `run` is the fingerprint of ranked lists, or its beginning; without it the newest are taken.
     """
     night = store.find(Predictions, run) if run else newest(store)
+    retrieved, rated, _ = store.parents(Predictions, night)
     histories, ratings = store.parent(Histories, night), store.parent(Ratings, night)
-    prompts, base = store.parent(Prompts, night), store.parent(Base, night)
-    tokenizer, adapter = store.parent(Tokenizer, night), store.parent(Adapter, night)
+    base, tokenizer = store.parent(Base, night), store.parent(Tokenizer, night)
+    adapter, prompts = store.parent(Adapter, night), store.parent(Prompts, night)
+    every = Retrieve.model_validate(retrieved.manifest["recipe"])
+    reading = Predict.model_validate(rated.manifest["recipe"])
     wording = Prompt.model_validate(prompts.manifest["recipe"])
+    ranking = Rank.model_validate(night.manifest["recipe"] | {"list_length": every.candidates})
     with tempfile.TemporaryDirectory() as folder:
         own = Store(Path(folder))
         asked = take_question.fn(histories, ratings, config=ask, store=own)
-        films = propose.fn(asked, config=ask, store=own)
+        films = retrieve.fn(asked, config=every, store=own)
         candidates = write_candidates.fn(
             asked, ratings, tokenizer, films, config=wording, store=own
         )
-        found = answer.fn(adapter, base, candidates, asked, night, config=ask, store=own)
+        says = predict.fn(
+            adapter, base, candidates, asked, config=reading, store=own, calibrated=rated
+        )
+        likely = weigh.fn(adapter, base, candidates, config=reading, store=own)
+        ranked = rank.fn(asked, ratings, films, says, likely, config=ranking, store=own, like=night)
+        found = answer.fn(adapter, base, candidates, says, ranked, ratings, config=ask, store=own)
         return advice_of(found, asked, ratings)
 
 
 def newest(store: Store) -> Predictions:
-    """The last that a language model predicted of a night's targets.
-
-    Raises FileNotFoundError where there are none.
-    """
-    folders = (store.root / Predictions.home / Predictions.kind()).glob("[!.]*")
-    for folder in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
-        found = store.find(Predictions, folder.name)
-        parents = [parent["kind"] for parent in found.manifest["parents"]]
-        # Predictions made from predictions are of candidates, not of a night's targets; free text
-        # and weights of candidates have no calibration.
-        if "calibration" in found.notes and Predictions.kind() not in parents:
-            return found
-    raise FileNotFoundError("no adapter has predicted yet: run `make nightly` first")
+    """The last lists that a night has ranked. Raises FileNotFoundError where there are none."""
+    found = [lists for lists in store.finished(Predictions) if "heard" in lists.notes]
+    if not found:
+        raise FileNotFoundError("no adapter has predicted yet: run `make nightly` first")
+    return found[-1]
 
 
 @flow(name="recommend", flow_run_name="recommend-{user}")
@@ -82,10 +84,10 @@ def recommend(
 
 
 def show(advice: Advice) -> None:
-    """A table that a person can read."""
-    table = Table(title=advice.heading, title_justify="left")
+    """A table that a person can read, in 80 columns as well."""
+    table = Table(title=advice.heading, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
     for name in advice.rows()[0] if advice.films else ():
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "expected")
     for row in advice.rows():
         table.add_row(*row.values())
     Console().print(table)
@@ -97,7 +99,7 @@ def main() -> None:
     parser.add_argument("history", nargs="*", help='rated films, such as "Toy Story (1995)=5"')
     parser.add_argument("--user", type=int, help="a user of the data instead")
     parser.add_argument("--count", type=int, default=10, help="films to name")
-    parser.add_argument("--run", help="fingerprint of the predictions to build on")
+    parser.add_argument("--run", help="fingerprint of the ranked lists to build on")
     parser.add_argument("--json", action="store_true", help="print JSON")
     typed = parser.parse_args()
     quiet()

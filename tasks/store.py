@@ -127,6 +127,11 @@ class Store:
                 queue.append(json.loads((folder / "manifest.json").read_text()))
         raise StoreError(f"{of.kind()} {of.fingerprint} was not made from any {kind.kind()}")
 
+    def parents(self, kind: type[A], of: Artifact) -> list[A]:
+        """The artifacts of that kind which `of` was made from directly, in the order they came."""
+        made_from = [parent for parent in of.manifest["parents"] if parent["kind"] == kind.kind()]
+        return [self.find(kind, parent["fingerprint"]) for parent in made_from]
+
     def _folder(self, kind: type[Artifact]) -> Path:
         folder = self.root / kind.home / kind.kind()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

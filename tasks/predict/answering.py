@@ -1,4 +1,4 @@
-"""Answers one person: a list, what each rating is likely to be, and what speaks for each film."""
+"""Answers one person: the first films of a list, their ratings, and what speaks for each."""
 
 import json
 import re
@@ -12,15 +12,12 @@ import pydantic
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts
+from tasks.artifacts import Adapter, Base, Predictions, Prompts, TrustedRatings
 from tasks.model.examples import Example, Examples
 from tasks.model.load import load_tokenizer
 from tasks.model.ratings import RatingTrie
 from tasks.predict.config import Ask, Predict
-from tasks.predict.decoding import Request
-from tasks.predict.lists import ListWriter
 from tasks.predict.reading import Reader, load_merged, open_ended
-from tasks.predict.tables import LIST, READOUT, list_table, rating_table, read_calibration
 from tasks.wording import Compact, Original, Template
 
 Floats = NDArray[np.float64]
@@ -65,54 +62,29 @@ def write_answer(
     adapter: Adapter,
     base: Base,
     candidates: Prompts,
-    asked: Histories,
-    calibrated: Predictions,
+    rated: Predictions,
+    ranked: Predictions,
+    ratings: TrustedRatings,
     ask: Ask,
 ) -> None:
-    """Leave ratings, the list and the reasons in the draft."""
-    notes, person = candidates.notes, Person.of(candidates)
-    tokenizer, config = load_tokenizer(base), Predict(list_length=ask.list_length)
+    """Leave the list, its ratings and the reasons in the draft.
+
+    Of films that have a title in common only the first is named: people go by titles.
+    """
+    titles = ratings.scan("films").select("film_id", "title")
+    ordered = ranked.scan("lists").drop("title").join(titles, on="film_id").sort("rank").collect()
+    listed = ordered.unique("title", keep="first", maintain_order=True).head(ask.list_length)
+    listed = listed.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
+    columns = list(Predictions.tables["lists"].columns)
+    listed.select(columns).write_parquet(draft / "lists.parquet")
+    said = rated.scan("ratings").join(listed.lazy(), on="film_id", how="semi").collect()
+    said.write_parquet(draft / "ratings.parquet")
+    notes, tokenizer, config = candidates.notes, load_tokenizer(base), Predict()
     trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
     reader = Reader(load_merged(base, adapter), trie, config.row_tokens, config.rows_at_once)
-    writer = ListWriter.of(reader, tokenizer, candidates, asked, config)
-    films, log_p = _list(person, writer, tokenizer)
-    example = person.asked_about(films["film_id"].to_list(), person.example.prefix)
-    readouts = pl.DataFrame(
-        {
-            "fold": ["test"] * len(films),
-            "user_id": [asked.notes["asker"]] * len(films),
-            "film_id": films["film_id"],
-            "rating": [None] * len(films),
-            "log_p": pl.Series(reader.read([example]), dtype=pl.List(pl.Float64)),
-        },
-        READOUT,
-    )
-    ratings = rating_table(readouts, read_calibration(calibrated), trie.scale, "llm")
-    ratings.write_parquet(draft / "ratings.parquet")
-    listed = readouts.select("fold", "user_id", "film_id").with_columns(
-        rank=pl.int_range(1, pl.len() + 1),
-        title=films["title"],
-        score=pl.Series(log_p),
-    )
-    means = ratings.select("film_id", rating="mean")
-    listed = listed.join(means, on="film_id").select(
-        pl.col(name).cast(kind) for name, kind in LIST.items()
-    )
-    list_table(listed, "llm").write_parquet(draft / "lists.parquet")
-    reasons = _reasons(person, films["film_id"].to_list(), reader, tokenizer, ask.reasons)
+    films = listed["film_id"].to_list()
+    reasons = _reasons(Person.of(candidates), films, reader, tokenizer, ask.reasons)
     (draft / "reasons.json").write_text(json.dumps(reasons, indent=1))
-
-
-def _list(
-    person: Person, writer: ListWriter, tokenizer: PreTrainedTokenizerBase
-) -> tuple[pl.DataFrame, list[float]]:
-    """The films that the model names, and the log-probability of the list up to each."""
-    prefix = _tokens(tokenizer, person.context + person.template.recommend)
-    may = writer.films["film_id"].is_in(person.film_ids).to_numpy()
-    alive = may[writer.decoder.grammar.films.order]
-    (draft,) = writer.decoder.write([Request(prefix, alive)])
-    films = writer.films[[entry.film for entry in draft.entries]]
-    return films, [entry.film_log_p for entry in draft.entries]
 
 
 def _reasons(

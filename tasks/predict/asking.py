@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from tasks.artifacts import Histories, TrustedRatings
 from tasks.predict.config import Ask
-from tasks.predict.news import news_for
-from tasks.predict.tables import LIST, list_table, no_ratings
 from tasks.predict.titles import Understood, understand
 
 ROW = ["user_id", "film_id", "rating", "rated_at", "position", "fold", "part", "cold"]
@@ -30,23 +27,6 @@ def write_asker(
     together.write_parquet(draft / "histories.parquet")
     understood = [one._asdict() for one in told]
     return histories.notes | {"asker": asker, "understood": understood}
-
-
-def write_proposals(draft: Path, asked: Histories, ask: Ask) -> None:
-    """Leave the films to consider in the draft, as a list for the asker."""
-    asker = asked.notes["asker"]
-    films = films_to_consider(asked.scan("histories").collect(), asker, ask.consider)
-    listed = films.select(
-        fold=pl.lit("test"),
-        user_id=pl.lit(asker),
-        rank=pl.int_range(1, pl.len() + 1),
-        film_id="film_id",
-        title=pl.lit(""),
-        rating=pl.lit(None),
-        score=pl.lit(0.0),
-    ).cast(dict(LIST.items()))
-    list_table(listed, "considered").write_parquet(draft / "lists.parquet")
-    no_ratings(asked.notes["scale"]).write_parquet(draft / "ratings.parquet")
 
 
 def with_asker(
@@ -78,12 +58,3 @@ def with_asker(
     columns = [pl.col(name).cast(types[name]) for name in ROW]
     together = pl.concat([known.select(columns), added.select(columns)])
     return together.sort("user_id", "position", maintain_order=True), asker
-
-
-def films_to_consider(histories: pl.DataFrame, asker: int, most: int) -> pl.DataFrame:
-    """The most rated films that the asker has not rated: film_id and count, at most so many."""
-    of_others = histories.filter(pl.col("part") == "context")
-    films = of_others.group_by("film_id").agg(known_from=pl.col("rated_at").min(), count=pl.len())
-    films = films.sort("film_id")
-    news = news_for(np.array([asker]), "test", histories.lazy(), films)[0]
-    return films.filter(pl.Series(news)).sort("count", "film_id", descending=[True, False])[:most]

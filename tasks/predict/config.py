@@ -58,7 +58,6 @@ class Ask(pydantic.BaseModel, frozen=True, extra="forbid"):
     told: tuple[str, ...] = ()  # "Toy Story (1995)=5"
     at: dt.datetime  # now, with its zone
     list_length: int = pydantic.Field(10, ge=1)
-    consider: int = pydantic.Field(1000, ge=1)  # the most rated films, of those not seen
     reasons: int = pydantic.Field(2, ge=0)  # films of the own history named beside each film
 
     @pydantic.model_validator(mode="after")

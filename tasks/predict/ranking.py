@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 FEATURES = ["retrieved", "near", "expected", "likelihood", "own"]
 HEARD = {"retriever": FEATURES[:1], "people": FEATURES[:2], "people and model": FEATURES}
 PENALTY = 1.0  # on squared weights of standardised scores
+MIX, USUAL = "mix.json", "usual.parquet"
 KEY = ["fold", "user_id", "film_id"]
 WITHIN = ["fold", "user_id"]
 
@@ -49,26 +50,42 @@ def write_ranking(
     rated: Predictions,
     weighed: Predictions,
     config: Rank,
+    like: Predictions | None = None,
 ) -> dict[str, Any]:
-    """Leave the mixed lists in the draft; return the mix."""
-    table = _candidates(histories, retrieved, rated, weighed, config)
-    users = _users(table.filter(fold="validation"))
-    gains = {name: _cross_validated(users, heard, config) for name, heard in HEARD.items()}
-    heard = max(gains, key=lambda name: gains[name])  # of equals the simplest
-    weights = _fit(users, HEARD[heard])
+    """Leave the mixed lists in the draft; return the mix, which is that of `like` if there is one.
+
+    A film's usual likelihood is kept beside it: it takes many users to tell.
+    """
+    usual = _usual(weighed) if like is None else pl.read_parquet(like.path / USUAL)
+    table = _candidates(histories, retrieved, rated, weighed, usual, config)
+    mix = _fitted(table, config) if like is None else json.loads((like.path / MIX).read_text())
+    weights = np.array([mix["weights"][name] for name in FEATURES])
     mixed = table.with_columns(score=pl.Series(table.select(FEATURES).to_numpy() @ weights))
     titles = ratings.scan("films").select("film_id", "title").collect()
     asked = retrieved.scan("lists").select(WITHIN).collect()
     lists = with_empty(_top(mixed, titles, config.list_length), asked)
     list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
     no_ratings(histories.notes["scale"]).write_parquet(draft / "ratings.parquet")
-    mix = {
-        "heard": heard,
-        "weights": dict(zip(FEATURES, weights.tolist(), strict=True)),
-        "validation_ndcg": gains,
-    }
-    (draft / "mix.json").write_text(json.dumps(mix, indent=1))
+    (draft / MIX).write_text(json.dumps(mix, indent=1))
+    usual.write_parquet(draft / USUAL)
     return mix
+
+
+def _fitted(table: pl.DataFrame, config: Rank) -> dict[str, Any]:
+    """Which scores are heard, and how much, as the validation fold's users tell."""
+    users = _users(table.filter(fold="validation"))
+    gains = {name: _cross_validated(users, heard, config) for name, heard in HEARD.items()}
+    heard = max(gains, key=lambda name: gains[name])  # of equals the simplest
+    weights = _fit(users, HEARD[heard]).tolist()
+    told = dict(zip(FEATURES, weights, strict=True))
+    return {"heard": heard, "weights": told, "validation_ndcg": gains}
+
+
+def _usual(weighed: Predictions) -> pl.DataFrame:
+    """How likely the model finds a film's line for those whom it was proposed to, by fold."""
+    lists = weighed.scan("lists").sort("fold", "film_id", "user_id").collect()
+    found = lists.group_by("fold", "film_id", maintain_order=True).agg(usual=pl.col("score").mean())
+    return found.with_columns(pl.col("usual").round(9))
 
 
 def _candidates(
@@ -76,6 +93,7 @@ def _candidates(
     retrieved: Predictions,
     rated: Predictions,
     weighed: Predictions,
+    usual: pl.DataFrame,
     config: Rank,
 ) -> pl.DataFrame:
     """One row a candidate: its scores, standardised among its user's, and whether it was one."""
@@ -87,9 +105,10 @@ def _candidates(
     asked = targets.group_by(WITHIN).agg(targets=pl.len())
     table = scores.join(told, on=KEY).join(likely, on=KEY).join(hits, on=KEY, how="left")
     table = table.join(asked, on=WITHIN).with_columns(pl.col("hit").fill_null(0.0))
+    table = table.join(usual.lazy(), on=["fold", "film_id"], how="left")
     table = table.sort("fold", "user_id", "rank")
-    usual = pl.col("likelihood").mean().over("fold", "film_id")
-    table = table.with_columns(own=pl.col("likelihood") - usual)
+    own = pl.col("likelihood") - pl.col("usual")
+    table = table.with_columns(own=own.fill_null(0.0))  # nothing is known to be usual
     near = _near(histories, table.collect(), config)
     standard = [
         ((pl.col(name) - pl.col(name).mean().over(WITHIN))

@@ -39,15 +39,17 @@ def ease(counts: Floats, regularisation: float) -> Floats:
 def _of_fold(table: pl.DataFrame, fold: str, config: Retrieve) -> pl.DataFrame:
     """One row a candidate, learnt from the folds before and what the fold itself shows."""
     is_target = (pl.col("fold") == fold) & (pl.col("part") == "target")
+    users = table.filter(is_target)["user_id"].unique().sort()
+    if users.is_empty():
+        return LIST.to_frame()
     known = known_of(table, fold)
     films = most_rated(known, config.films)
-    users = table.filter(is_target)["user_id"].unique().sort()
     weights = ease(together(known, films), config.regularisation)
     parts = [
         _best(table, users[i : i + USERS], known, films, weights, fold, config.candidates)
         for i in range(0, len(users), USERS)
     ]
-    return pl.concat(parts) if parts else LIST.to_frame()
+    return pl.concat(parts)
 
 
 def _best(

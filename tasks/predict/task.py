@@ -121,19 +121,21 @@ def rank(
     *,
     config: Rank,
     store: Store,
+    like: Predictions | None = None,
 ) -> Predictions:
     """Lists of the retriever's candidates, the language model being heard where that helps.
 
     `rated` and `weighed` are what the model makes of the prompts that `write_candidates` wrote
-    for `retrieved`.
+    for `retrieved`. How much it is heard is fitted on the validation fold, or as in `like`: one
+    who asks on demand cannot tell.
     """
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.predict.ranking import write_ranking
 
-        return write_ranking(draft, histories, ratings, retrieved, rated, weighed, config)
+        return write_ranking(draft, histories, ratings, retrieved, rated, weighed, config, like)
 
-    parents = [histories, ratings, retrieved, rated, weighed]
+    parents = [histories, ratings, retrieved, rated, weighed, *([like] if like else [])]
     return store.build(Predictions, recipe=config, parents=parents, write=write)
 
 
@@ -152,34 +154,23 @@ def take_question(
 
 
 @task
-def propose(asked: Histories, *, config: Ask, store: Store) -> Predictions:
-    """The films that the asker may be told of, as a list whose order means nothing."""
-
-    def write(draft: Path) -> None:
-        from tasks.predict.asking import write_proposals
-
-        write_proposals(draft, asked, config)
-
-    return store.build(Predictions, recipe=config, parents=[asked], write=write)
-
-
-@task
 def answer(
     adapter: Adapter,
     base: Base,
     candidates: Prompts,
-    asked: Histories,
-    calibrated: Predictions,
+    rated: Predictions,
+    ranked: Predictions,
+    ratings: TrustedRatings,
     *,
     config: Ask,
     store: Store,
 ) -> Predictions:
-    """A list for the asker, each film with its expected rating and with reasons (reasons.json)."""
+    """The first films of the asker's list, with their ratings and with reasons (reasons.json)."""
 
     def write(draft: Path) -> None:
         from tasks.predict.answering import write_answer
 
-        write_answer(draft, adapter, base, candidates, asked, calibrated, config)
+        write_answer(draft, adapter, base, candidates, rated, ranked, ratings, config)
 
-    parents = [adapter, base, candidates, asked, calibrated]
+    parents = [adapter, base, candidates, rated, ranked, ratings]
     return store.build(Predictions, recipe=config, parents=parents, write=write)

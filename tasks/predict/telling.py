@@ -37,13 +37,13 @@ class Advice:
         return f"for one who rated {told}"
 
     def rows(self) -> list[dict[str, str]]:
-        """As a table of words."""
+        """As a table of words, in which two genres and a line a reason are enough."""
         return [
             {
                 "film": film.title,
-                "genres": film.genres.replace("|", ", "),
+                "genres": ", ".join(film.genres.split("|")[:2]),
                 "expected": f"{film.rating:.1f} ({film.low:.1f} to {film.high:.1f})",
-                "because of": "; ".join(f"{b['title']} (+{b['stars']:.2f})" for b in film.because),
+                "because of": "\n".join(f"+{b['stars']:.2f} {b['title']}" for b in film.because),
             }
             for film in self.films
         ]

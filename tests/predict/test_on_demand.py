@@ -5,9 +5,11 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from tasks.predict.config import Ask, Predict
-from tasks.predict.task import answer, predict, propose, take_question
-from tasks.predict.telling import advice_of
+from flows.recommend import advise as on_demand
+from tasks.artifacts import Predictions, Prompts
+from tasks.predict.config import Ask, Predict, Rank, Retrieve
+from tasks.predict.ranking import FEATURES
+from tasks.predict.task import predict, rank, retrieve, take_question, weigh
 from tasks.predict.titles import TitleError, understand
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
@@ -69,22 +71,21 @@ def test_somebody_must_ask():
 
 
 @pytest.fixture(scope="module")
-def advise(house, histories, trusted, tokenizer, base, adapter, prompts):
-    night = predict.fn(
-        adapter, base, prompts, histories, config=Predict(list_length=4), store=house
-    )
+def night(house, histories, trusted, tokenizer, base, adapter, prompts):
+    """The lists that a night ranks."""
+    config = Predict(list_length=4)
+    said = predict.fn(adapter, base, prompts, histories, config=config, store=house)
+    films = retrieve.fn(histories, config=Retrieve(candidates=12), store=house)
+    wording = Prompt.model_validate(prompts.manifest["recipe"])
+    asked = write_candidates.fn(histories, trusted, tokenizer, films, config=wording, store=house)
+    rated = predict.fn(adapter, base, asked, histories, config=config, store=house, calibrated=said)
+    weighed = weigh.fn(adapter, base, asked, config=config, store=house)
+    return rank.fn(histories, trusted, films, rated, weighed, config=Rank(), store=house)
 
-    def walk(ask):
-        asked = take_question.fn(histories, trusted, config=ask, store=house)
-        films = propose.fn(asked, config=ask, store=house)
-        wording = Prompt.model_validate(prompts.manifest["recipe"])
-        candidates = write_candidates.fn(
-            asked, trusted, tokenizer, films, config=wording, store=house
-        )
-        found = answer.fn(adapter, base, candidates, asked, night, config=ask, store=house)
-        return advice_of(found, asked, trusted)
 
-    return walk
+@pytest.fixture
+def advise(house, night):
+    return lambda ask: on_demand(ask, night.fingerprint, house)
 
 
 def test_a_user_is_told_of_films_not_yet_rated(advise, histories):
@@ -113,3 +114,52 @@ def test_a_history_told_by_hand_is_an_own_one(advise):
 def test_an_unknown_user_is_named(advise):
     with pytest.raises(ValueError, match="no user 99: there are users from 1 to 24"):
         advise(Ask(user=99, at=NOW))
+
+
+def test_the_mix_is_the_nights_own(house, night, histories, trusted, tokenizer, adapter, base):
+    """One user's scores by hand: standardised among the candidates, weighed as in the night."""
+    asked = take_question.fn(histories, trusted, config=Ask(user=3, at=NOW), store=house)
+    films = retrieve.fn(asked, config=Retrieve(candidates=12), store=house)
+    prompts = house.parents(Prompts, house.parents(Predictions, night)[1])[0]
+    wording = Prompt.model_validate(prompts.manifest["recipe"])
+    candidates = write_candidates.fn(asked, trusted, tokenizer, films, config=wording, store=house)
+    config, said = Predict(), house.parents(Predictions, night)[1]
+    rated = predict.fn(
+        adapter, base, candidates, asked, config=config, store=house, calibrated=said
+    )
+    weighed = weigh.fn(adapter, base, candidates, config=config, store=house)
+    ranked = rank.fn(
+        asked, trusted, films, rated, weighed, config=Rank(list_length=12), store=house, like=night
+    )
+    weights = night.notes["weights"]
+    assert ranked.notes["weights"] == weights
+    score = {
+        name: column(name, films, rated, weighed, night) for name in FEATURES if name != "near"
+    }
+    score = {k: (v - v.mean()) / (v.std() + 1e-9) for k, v in score.items()}
+    lists = ranked.scan("lists").sort("film_id").collect()
+    told = sum(weights[name] * values for name, values in score.items())
+    rest = lists["score"] - told  # what nearness adds, which is standardised as well
+    assert rest.mean() == pytest.approx(0, abs=1e-6)
+    assert rest.std() == pytest.approx(weights["near"], abs=1e-6)
+    assert lists.sort("rank")["score"].is_sorted(descending=True)
+
+
+def column(name, films, rated, weighed, night):
+    """A feature of each candidate, by film."""
+    if name == "retrieved":
+        return films.scan("lists").sort("film_id").collect()["score"]
+    if name == "expected":
+        return rated.scan("ratings").sort("film_id").collect()["mean"]
+    likely = weighed.scan("lists").sort("film_id").collect()
+    if name == "likelihood":
+        return likely["score"]
+    usual = pl.read_parquet(night.path / "usual.parquet").filter(fold="test")
+    found = likely.join(usual, on="film_id", how="left", maintain_order="left")
+    return (found["score"] - found["usual"]).fill_null(0.0)
+
+
+def test_two_films_of_one_title_are_not_both_named(advise):
+    for user in range(1, 25):
+        titles = [film.title for film in advise(Ask(user=user, at=NOW, list_length=12)).films]
+        assert len(set(titles)) == len(titles)
