@@ -84,13 +84,17 @@ def recommend(
 
 
 def show(advice: Advice) -> None:
-    """A table that a person can read, in 80 columns as well."""
-    table = Table(title=advice.heading, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
-    for name in advice.rows()[0] if advice.films else ():
-        table.add_column(name, overflow="fold", no_wrap=name == "expected")
+    """A table that a person can read: in 80 columns two lines a film, reasons being cut short."""
+    console = Console()
+    table = Table(title=advice.heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("film", overflow="fold")
+    table.add_column("genres", width=11)  # as the longest genre
+    table.add_column("expected", no_wrap=True)
+    rest = max(12, (console.width - 36) // 2)  # the other half is the film's
+    table.add_column("because of", no_wrap=True, overflow="ellipsis", max_width=rest)
     for row in advice.rows():
         table.add_row(*row.values())
-    Console().print(table)
+    console.print(table, highlight=False)
 
 
 def main() -> None:
