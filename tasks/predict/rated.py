@@ -52,6 +52,8 @@ def nearness(
     This is item-kNN with all neighbours (Sarwar et al., 2001, WWW) on the end of a history: what
     people watch next is nearest to what they have watched last.
     """
+    if asked.is_empty():
+        return pl.Series(dtype=pl.Float64)
     counts = together(known, films)
     root = np.sqrt(np.diag(counts))
     counts /= root[:, None]
