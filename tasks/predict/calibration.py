@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from tasks.predict.intervals import Widths, fit_widths
@@ -92,6 +91,8 @@ def _nats(log_p: Floats, truth: Ints) -> float:
 
 def _fit(log_p: Floats, truth: Ints, method: str) -> Floats:
     """Sharpness and offsets of least cross-entropy; convex, so there is one answer."""
+    from scipy.optimize import minimize  # 0.2 s that who only reads need not wait
+
     start = np.r_[1.0, np.zeros(log_p.shape[1])]
     free = {"none": 0, "temperature": 1, "temperature and offsets": len(start)}[method]
     if not free:

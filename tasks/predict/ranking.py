@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from tasks.artifacts import Histories, Predictions, TrustedRatings
@@ -138,6 +137,8 @@ def _users(table: pl.DataFrame) -> list[User]:
 
 def _fit(users: Sequence[User], heard: Sequence[str]) -> Floats:
     """The weights under which the targets among the candidates were likeliest."""
+    from scipy.optimize import minimize  # 0.2 s that who only reads need not wait
+
     start = np.array([float(name == "retrieved") for name in FEATURES])
     if len(heard) == 1:
         return start
