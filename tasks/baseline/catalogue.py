@@ -22,7 +22,8 @@ from tasks.baseline.neighbourhood import Neighbourhood
 from tasks.baseline.popularity import popularity
 
 RatesFilms = Callable[[Known, Ints, Ints], Floats]
-ListsFilms = Callable[[Known, Ints, int], tuple[Ints, Ints, Ints, Floats]]
+Entries = tuple[Ints, Ints, Ints, Floats]  # user, rank, film and score of each
+ListsFilms = Callable[[Known, Ints, int], Entries]
 
 
 def rated(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
@@ -47,7 +48,9 @@ def rated(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
         "global_mean": global_mean,
         "item_knn": learnt(lambda: ItemKNNScorer(max_nbrs=of.neighbours)),
         "item_mean": item_mean,
-        "matrix_factorisation": learnt(lambda: BiasedMFScorer(features=of.factors)),
+        "matrix_factorisation": learnt(
+            lambda: BiasedMFScorer(features=of.factors, regularization=of.regularisation)
+        ),
         "neighbourhood": Neighbourhood(**of.neighbourhood.model_dump()),
         "user_mean": user_mean,
     }

@@ -23,6 +23,9 @@ class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which baselines there are, and how they are fitted.
 
+    With `tune` those settings that tasks/baseline/tuning.py lists are chosen on the validation
+    fold, and the values below are where it starts.
+
     Neighbours and factors are LensKit's; what is not said here is its default. `blended` are the
     members of the blend, and `ridge` counts as so many ratings that ask for equal shares.
     """
@@ -31,12 +34,16 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
         "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean",
         "item_knn", "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
     )  # fmt: skip
-    listed: tuple[Listed, ...] = ("ease", "implicit_item_knn", "implicit_mf", "popularity")
+    listed: tuple[Listed, ...] = pydantic.Field(
+        ("ease", "implicit_item_knn", "implicit_mf", "popularity"), min_length=1
+    )
+    tune: bool = True
     item_damping: float = pydantic.Field(2, ge=0)
     user_damping: float = pydantic.Field(20, ge=0)
     sweeps: int = pydantic.Field(20, ge=1)
     context_films: int = pydantic.Field(30, ge=1)
     factors: int = pydantic.Field(50, ge=1)
+    regularisation: float = pydantic.Field(0.1, ge=0)  # of matrix factorisation
     neighbours: int = pydantic.Field(20, ge=1)
     funk_epochs: int = pydantic.Field(250, ge=1)
     funk_regularisation: float = pydantic.Field(0.02, ge=0)

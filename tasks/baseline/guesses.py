@@ -10,10 +10,9 @@ import polars as pl
 from tasks.artifacts import Histories, TrustedRatings
 from tasks.baseline.catalogue import listed, rated
 from tasks.baseline.config import Baseline
-from tasks.baseline.known import Floats, Ints, Known
+from tasks.baseline.known import EARLIER, Codes, Floats, parts
+from tasks.baseline.tuning import tuned
 from tasks.progress import track
-
-EARLIER = {"validation": ["train"], "test": ["train", "validation"]}
 
 
 def write_guesses(
@@ -25,6 +24,8 @@ def write_guesses(
     codes = Codes(table, films)
     scale = histories.notes["scale"]
     ends = min(scale), max(scale)
+    chosen = tuned(config, codes, table, ends) if config.tune else {}
+    config = config.model_copy(update=chosen)
     names = rated(config, ends)
     told = []
     for fold, name in track(
@@ -39,34 +40,8 @@ def write_guesses(
     known, asked = parts(table, "test")
     made = _lists(config, codes, known, asked, films)
     pl.concat(made).sort("predictor", "user_id", "rank").write_parquet(draft / "lists.parquet")
-    return {name: histories.notes[name] for name in ("dataset", "protocol", "scale")}
-
-
-class Codes:
-    """Users and films as numbers from 0."""
-
-    def __init__(self, table: pl.DataFrame, films: pl.DataFrame) -> None:
-        self.users = table["user_id"].unique().sort().to_numpy()
-        self.films = films["film_id"].sort().to_numpy()
-
-    def pairs(self, rows: pl.DataFrame) -> tuple[Ints, Ints]:
-        """User and film of each row."""
-        return (
-            np.searchsorted(self.users, rows["user_id"].to_numpy()),
-            np.searchsorted(self.films, rows["film_id"].to_numpy()),
-        )
-
-    def known(self, rows: pl.DataFrame) -> Known:
-        """The ratings of these rows, which are by user and time."""
-        rating = rows["rating"].to_numpy().astype(np.float64)
-        return Known(*self.pairs(rows), rating, len(self.users), len(self.films))
-
-
-def parts(table: pl.DataFrame, fold: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What may be learnt from for a fold, and what is asked in it."""
-    is_target = (pl.col("fold") == fold) & (pl.col("part") == "target")
-    known = table.filter(pl.col("fold").is_in([*EARLIER[fold], fold]) & ~is_target)
-    return known, table.filter(is_target).sort("user_id", "film_id")
+    about = {name: histories.notes[name] for name in ("dataset", "protocol", "scale")}
+    return about | {"tuned": chosen}
 
 
 def rating_rows(predictor: str, asked: pl.DataFrame, guess: Floats) -> pl.DataFrame:

@@ -1,0 +1,50 @@
+"""Settings are chosen on validation, and by nothing else."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.baseline.config import Baseline
+from tasks.baseline.known import Codes
+from tasks.baseline.task import predict_baselines
+from tasks.baseline.tuning import GRIDS, ndcg, tuned
+
+NEIGHBOURS = Baseline(rated=("item_knn",), listed=("popularity",))
+
+
+def test_ndcg_worked_by_hand():
+    user, rank = np.array([0, 0, 0, 2, 2, 2]), np.array([1, 2, 3, 1, 2, 3])
+    film = np.array([3, 1, 2, 1, 2, 3])
+    asked = np.array([0, 0, 2]), np.array([1, 2, 9])  # user 1 is asked nothing, user 2 missed all
+    first = (1 / np.log2(3) + 1 / 2) / (1 + 1 / np.log2(3))
+    assert ndcg((user, rank, film, rank * 0.0), asked, 3) == pytest.approx((first + 0) / 2)
+
+
+def test_the_setting_with_the_least_validation_error_is_taken(house, small):
+    trusted, histories = small
+
+    def validation_error(config: Baseline) -> float:
+        made = predict_baselines.fn(histories, trusted, config=config, store=house)
+        table = made.scan("ratings").filter(fold="validation").collect()
+        return (table["mean"] - table["rating"].cast(pl.Float64)).pow(2).mean()
+
+    field, values = GRIDS["item_knn"]
+    errors = {
+        value: validation_error(NEIGHBOURS.model_copy(update={field: value, "tune": False}))
+        for value in values
+    }
+    made = predict_baselines.fn(histories, trusted, config=NEIGHBOURS, store=house)
+    assert made.notes["tuned"] == {field: min(errors, key=errors.get)}
+    assert validation_error(NEIGHBOURS) == min(errors.values()) < max(errors.values())
+
+
+def test_the_test_fold_has_no_say(small):
+    trusted, histories = small
+    table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
+    codes = Codes(table, trusted.scan("films").collect())
+    without = table.filter(pl.col("fold") != "test")
+    assert without.height < table.height
+    choices = [tuned(NEIGHBOURS, codes, told, (0.5, 5.0)) for told in (table, without)]
+    assert choices[0] == choices[1]
+    earlier = table.filter(pl.col("fold") == "train")
+    assert tuned(NEIGHBOURS, codes, earlier, (0.5, 5.0)) == {}
