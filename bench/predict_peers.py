@@ -47,7 +47,8 @@ class Night:
     @classmethod
     def of(cls, store: Store, users: int, own: Store) -> "Night":
         """For the first users of the test fold; candidates are kept in the store `own`."""
-        found = newest(store)
+        _, rated, _ = store.parents(Predictions, newest(store))
+        (found,) = store.parents(Predictions, rated)  # what it is calibrated like: the night's
         histories, prompts = store.parent(Histories, found), store.parent(Prompts, found)
         base, adapter = store.parent(Base, found), store.parent(Adapter, found)
         best = retrieve.fn(histories, config=Retrieve(candidates=100), store=own)
