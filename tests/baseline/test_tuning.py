@@ -9,7 +9,7 @@ from tasks.baseline.known import Codes
 from tasks.baseline.task import predict_baselines
 from tasks.baseline.tuning import GRIDS, ndcg, tuned
 
-NEIGHBOURS = Baseline(rated=("item_knn",), listed=("popularity",))
+NEIGHBOURS = Baseline(tune=True, rated=("item_knn",), listed=("popularity",))
 
 
 def test_ndcg_worked_by_hand():
