@@ -56,7 +56,7 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 	@export PREFECT_API_URL=http://127.0.0.1:$(port)/api PATH="$(CURDIR)/.venv/bin:$$PATH"; \
 	prefect server start --host 127.0.0.1 --port $(port) & server=$$!; \
 	trap 'kill $$server' EXIT; \
-	until curl -sf $$PREFECT_API_URL/health >/dev/null; do sleep 1; done; \
+	prefect server status --wait --timeout 60; \
 	prefect --no-prompt work-pool create local --type process --overwrite && \
 	prefect --no-prompt deploy --all </dev/null && \
 	prefect worker start --pool local --type process --limit 1

@@ -21,15 +21,15 @@ from tasks.store import Store
 
 @flow(name="rescore", flow_run_name="rescore-{adapter}")
 def rescore(
-    adapter: str = "", profile: Profile = "laptop", changes: dict[str, Any] | None = None
+    adapter: str = "newest", profile: Profile = "laptop", changes: dict[str, Any] | None = None
 ) -> str:
     """Score an adapter, given by the beginning of its fingerprint, on the data it was trained on.
 
-    Without one, the newest is taken. The settings of predict, baseline and score are the
+    `newest` is the one that was finished last. The settings of predict, baseline and score are the
     profile's, with `changes` on top. Returns the run's id. Raises StoreError where none fits.
     """
     settings, store = load(profile, changes), Store(store_root())
-    found = store.find(Adapter, adapter or newest(store))
+    found = store.find(Adapter, newest(store) if adapter == "newest" else adapter)
     data = Prepared(
         raw=store.parent(RawRatings, found),
         ratings=store.parent(TrustedRatings, found),
