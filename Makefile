@@ -10,7 +10,7 @@ export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow check bench-gpu sql reports serve lock dictionary
+.PHONY: help nightly test test-slow check bench-gpu sql reports serve lock rollback dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +60,10 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 	prefect --no-prompt work-pool create local --type process --overwrite && \
 	prefect --no-prompt deploy --all </dev/null && \
 	prefect worker start --pool local --type process --limit 1
+
+to ?=
+rollback: .venv/installed  ## the champion before this one again; with to=FINGERPRINT any earlier one
+	@$(python) -m flows.rollback --to '$(to)'
 
 # Parameters reach the shell as text as well.
 asked := user film title run_id metric predictor against

@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from flows.recommend import newest
+from flows.recommend import of_the_champion
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
 from tasks.artifacts import TrustedRatings as Ratings
 from tasks.model.examples import Example, Examples
@@ -32,7 +32,7 @@ PADDED = 16  # prompts at once on the plain path
 
 @dataclass(frozen=True)
 class Night:
-    """What the newest predictions below a root were made with, loaded."""
+    """What the lists of the champion below a root were made with, loaded."""
 
     predictions: Predictions
     histories: Histories
@@ -47,7 +47,7 @@ class Night:
     @classmethod
     def of(cls, store: Store, users: int, own: Store) -> "Night":
         """For the first users of the test fold; candidates are kept in the store `own`."""
-        _, rated, _ = store.parents(Predictions, newest(store))
+        _, rated, _ = store.parents(Predictions, of_the_champion(store))
         (found,) = store.parents(Predictions, rated)  # what it is calibrated like: the night's
         histories, prompts = store.parent(Histories, found), store.parent(Prompts, found)
         base, adapter = store.parent(Base, found), store.parent(Adapter, found)

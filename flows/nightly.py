@@ -15,6 +15,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.console import announce, quiet
+from flows.contest import champion_says, contested
 from flows.listing import listed
 from flows.prepare import Prepared, prepared
 from flows.probing import probed
@@ -63,14 +64,16 @@ def finished(
     said = predict(
         adapter, base, data.prompts, data.histories, config=settings.predict, store=store
     )
+    contest = contested(settings, store, data, adapter)
+    rivals = champion_says(settings, store, data, contest)
     lists = listed(settings, store, data, base, adapter, said)
     others = predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
     blend = blend_predictions(data.histories, [said, others], config=settings.baseline, store=store)
-    told = [said, *lists.told, others, blend]
+    told = [said, *rivals, *lists.told, others, blend]
     scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
     probes = probed(settings, store, data, base, adapter, said)
-    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, probes]
-    run_id = publish(scores, night, profile=profile, commit=commit(), store=store)
+    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, *probes]
+    run_id = publish(scores, night, profile=profile, commit=commit(), contest=contest, store=store)
     announce(run_id, write_report(run_id, scores, store=store), data.ratings, store)
     return run_id
 

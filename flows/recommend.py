@@ -27,15 +27,18 @@ from tasks.predict.task import answer, predict, rank, retrieve, take_question, w
 from tasks.predict.telling import Advice, advice_of
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
+from tasks.publish.task import metric_file
 from tasks.store import Store
+from tasks.warehouse import champion
 
 
 def advise(ask: Ask, run: str | None, store: Store) -> Advice:
     """Go the night's way for one person, in a store of its own that is gone afterwards.
 
-    `run` is the fingerprint of ranked lists, or its beginning; without it the newest are taken.
+    `run` is the fingerprint of ranked lists, or its beginning; without it the newest are taken
+    that the champion has ranked.
     """
-    night = store.find(Predictions, run) if run else newest(store)
+    night = store.find(Predictions, run) if run else of_the_champion(store)
     retrieved, rated, _ = store.parents(Predictions, night)
     histories, ratings = store.parent(Histories, night), store.parent(Ratings, night)
     base, tokenizer = store.parent(Base, night), store.parent(Tokenizer, night)
@@ -60,12 +63,13 @@ def advise(ask: Ask, run: str | None, store: Store) -> Advice:
         return advice_of(found, asked, ratings)
 
 
-def newest(store: Store) -> Predictions:
-    """The last lists that a night has ranked. Raises FileNotFoundError where there are none."""
-    found = [lists for lists in store.finished(Predictions) if "heard" in lists.notes]
-    if not found:
-        raise FileNotFoundError("no adapter has predicted yet: run `make nightly` first")
-    return found[-1]
+def of_the_champion(store: Store) -> Predictions:
+    """The last lists that it has ranked. Raises FileNotFoundError where there are none."""
+    ranked_by = champion(metric_file(store))
+    for lists in reversed(store.finished(Predictions)):
+        if "heard" in lists.notes and store.parent(Adapter, lists).fingerprint == ranked_by:
+            return lists
+    raise FileNotFoundError(f"the champion {ranked_by} has ranked no lists: run `make nightly`")
 
 
 @flow(name="recommend", flow_run_name="recommend-{user}")

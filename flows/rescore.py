@@ -16,20 +16,22 @@ from tasks.artifacts import (
     Tokenizer,
     TrustedRatings,
 )
+from tasks.publish.task import metric_file
 from tasks.store import Store
+from tasks.warehouse import champion
 
 
 @flow(name="rescore", flow_run_name="rescore-{adapter}")
 def rescore(
-    adapter: str = "newest", profile: Profile = "laptop", changes: dict[str, Any] | None = None
+    adapter: str = "champion", profile: Profile = "laptop", changes: dict[str, Any] | None = None
 ) -> str:
     """Score an adapter, given by the beginning of its fingerprint, on the data it was trained on.
 
-    `newest` is the one that was finished last. The settings of predict, baseline and score are the
+    `champion` is the one that became it last. The settings of predict, baseline and score are the
     profile's, with `changes` on top. Returns the run's id. Raises StoreError where none fits.
     """
     settings, store = load(profile, changes), Store(store_root())
-    found = store.find(Adapter, newest(store) if adapter == "newest" else adapter)
+    found = store.find(Adapter, champion(metric_file(store)) if adapter == "champion" else adapter)
     data = Prepared(
         raw=store.parent(RawRatings, found),
         ratings=store.parent(TrustedRatings, found),
@@ -38,9 +40,3 @@ def rescore(
         prompts=store.parent(Prompts, found),
     )
     return finished(profile, settings, store, data, store.parent(Base, found), found)
-
-
-def newest(store: Store) -> str:
-    """The fingerprint of the adapter that was finished last; empty where there is none."""
-    finished = store.finished(Adapter)
-    return finished[-1].fingerprint if finished else ""

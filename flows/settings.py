@@ -13,8 +13,9 @@ import pydantic
 from tasks.base.config import BaseChoice
 from tasks.baseline.config import Baseline
 from tasks.ingest.task import Ingest
-from tasks.predict.config import FreeText, Predict, Rank, Retrieve
+from tasks.predict.config import FreeText, Predict, Rank, Recall, Retrieve
 from tasks.prompt.config import Probe, Prompt
+from tasks.publish.config import Margins
 from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
 from tasks.train.config import Train
@@ -41,6 +42,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     baseline: Baseline = Baseline()
     score: Score = Score()
     probe: Probe = Probe()
+    recall: Recall = Recall()
+    margins: Margins = Margins()  # of what a challenger may lose to the champion
     needs_gpu: bool = False
 
 

@@ -346,6 +346,29 @@ class Probes(Artifact):
     }
 
 
+class Recalled(Artifact):
+    """How much of the data a base model knows by heart that it was not trained on here."""
+
+    home = "artifacts"
+    tables = {
+        "recalled": Table(
+            "recalled.parquet",
+            "one row a kind, sorted by it",
+            {
+                "kind": (
+                    "string",
+                    "film: the title behind its id; rating: stars and time behind user and film",
+                ),
+                "n": ("int64", "rows asked for"),
+                "recalled": ("int64", "rows that greedy text ends as they are"),
+                "share": ("double", "recalled of n"),
+                "low": ("double", "2.5 % point by Wilson"),
+                "high": ("double", "97.5 % point"),
+            },
+        )
+    }
+
+
 class Report(Artifact):
     """One self-contained page, report.html, made from the metric file alone."""
 

@@ -69,6 +69,40 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
         db.execute(file.read_text())
 
 
+def champion(path: Path) -> str:
+    """The fingerprint of the adapter that became champion last.
+
+    Raises FileNotFoundError where there is none.
+    """
+    with reading(path) as db:
+        found = db.execute("select adapter from champion limit 1").fetchone()
+    if found is None:
+        raise FileNotFoundError(f"no champion in {path}: run `make nightly` first")
+    return str(found[0])
+
+
+def rival(path: Path, dataset: str, protocol: str, challenger: str) -> str | None:
+    """The fingerprint of the adapter that a challenger competes with; None where there is none.
+
+    The champion, or the one it has competed with already: so a night that is run again is scored
+    again as it was.
+    """
+    if not path.exists():
+        return None
+    with reading(path) as db:
+        found = (
+            db.execute(
+                "select champion from champions where adapter = ? order by decided_at limit 1",
+                [challenger],
+            ).fetchone()
+            or db.execute(
+                "select adapter from champion where dataset = ? and protocol = ?",
+                [dataset, protocol],
+            ).fetchone()
+        )
+    return None if found is None else found[0]
+
+
 def leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
     """(predictor, metric, k, value, low, high) of one run, by metric, k and value.
 

@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.artifacts import Artifact, Histories, Predictions, TrustedRatings
+from tasks.artifacts import Adapter, Artifact, Histories, Predictions, TrustedRatings
+from tasks.publish.config import Contest, Margins
 from tasks.store import Store
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -104,7 +105,7 @@ def ratings(store: Store) -> TrustedRatings:
         typed(TrustedRatings, "films", films).write_parquet(draft / "films.parquet")
         for name in ("ratings", "quarantine"):
             typed(TrustedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
-        return {"dataset": "by-hand", "scale": SCALE}
+        return {"dataset": "by-hand", "scale": SCALE, "rules": []}
 
     return store.build(TrustedRatings, recipe={}, write=write)
 
@@ -152,5 +153,22 @@ def say(store: Store, histories: Histories) -> Callable[..., Predictions]:
 
         recipe = {"name": name, "said": repr(said), "named": repr(named)}
         return store.build(Predictions, recipe=recipe, parents=[histories], write=write)
+
+    return build
+
+
+@pytest.fixture
+def contest(store: Store, histories: Histories) -> Callable[..., Contest]:
+    """`contest(name, against)`: an adapter, and the one that it competes with, if any."""
+
+    def adapter(name):
+        def write(draft):
+            typed(Adapter, "history", {}).write_parquet(draft / "history.parquet")
+
+        return store.build(Adapter, recipe={"name": name}, parents=[histories], write=write)
+
+    def build(name="first", against=None, **changes):
+        margins = Margins(**{"coverage": 0.1} | changes)
+        return Contest(adapter(name), margins, against and adapter(against))
 
     return build

@@ -10,6 +10,7 @@ class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How ratings are read and lists decoded. What changes no byte of the result is not kept."""
 
     predictor: str = "llm"  # the name it has in every table
+    greedy: bool = True  # keep what greedy text would say beside it, as {predictor}_greedy
     list_length: int = pydantic.Field(10, ge=1)
     decoding: Literal["greedy", "beam", "sample"] = "greedy"
     beams: int = pydantic.Field(4, ge=2)
@@ -49,6 +50,14 @@ class FreeText(pydantic.BaseModel, frozen=True, extra="forbid"):
     users: int | None = pydantic.Field(None, ge=1)  # the first of the test fold; None: all
     users_per_part: int = pydantic.Field(256, ge=1)
     rows_at_once: int = pydantic.Field(32, ge=1, exclude=True)
+
+
+class Recall(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """How a pretrained base is asked for rows of the data that it may know by heart."""
+
+    rows: int = pydantic.Field(200, ge=1)  # of films, and of ratings
+    shown: int = pydantic.Field(5, ge=1)  # rows that stand before the one asked for
+    seed: int = 0
 
 
 class Ask(pydantic.BaseModel, frozen=True, extra="forbid"):

@@ -49,7 +49,7 @@ def predict_all(
         readouts = readouts.sort("fold", "user_id", "film_id")
         calibration = calibration_of(readouts, trie.scale, histories, calibrated)
         tables.append(rating_table(readouts, calibration, trie.scale, name))
-        if calibrated is None:
+        if config.greedy and calibrated is None:
             log_p = matrix_of(readouts["log_p"], len(trie.scale))
             tables.append(greedy_table(tables[-1], log_p, trie))
         calibrations[name] = calibration.json()

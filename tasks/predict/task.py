@@ -6,8 +6,16 @@ from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, TrustedRatings
-from tasks.predict.config import Ask, FreeText, Predict, Rank, Retrieve
+from tasks.artifacts import (
+    Adapter,
+    Base,
+    Histories,
+    Predictions,
+    Prompts,
+    Recalled,
+    TrustedRatings,
+)
+from tasks.predict.config import Ask, FreeText, Predict, Rank, Recall, Retrieve
 from tasks.store import Store
 
 
@@ -137,6 +145,18 @@ def rank(
 
     parents = [histories, ratings, retrieved, rated, weighed, *([like] if like else [])]
     return store.build(Predictions, recipe=config, parents=parents, write=write)
+
+
+@task
+def probe_recall(base: Base, ratings: TrustedRatings, *, config: Recall, store: Store) -> Recalled:
+    """How many rows of the data's files a base goes on with as they are."""
+
+    def write(draft: Path) -> None:
+        from tasks.predict.recall import write_recalled
+
+        write_recalled(draft, base, ratings, config)
+
+    return store.build(Recalled, recipe=config, parents=[base, ratings], write=write)
 
 
 @task

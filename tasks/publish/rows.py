@@ -5,7 +5,16 @@ from datetime import datetime
 
 import duckdb
 
-from tasks.artifacts import Adapter, Artifact, Predictions, Probes, Prompts, Scores, TrustedRatings
+from tasks.artifacts import (
+    Adapter,
+    Artifact,
+    Predictions,
+    Probes,
+    Prompts,
+    Recalled,
+    Scores,
+    TrustedRatings,
+)
 
 TABLES = {  # table of the metric file: (kind of artifact, its table)
     "metrics": (Scores, "metrics"),
@@ -16,6 +25,7 @@ TABLES = {  # table of the metric file: (kind of artifact, its table)
     "films": (TrustedRatings, "films"),
     "training": (Adapter, "history"),
     "probes": (Probes, "probes"),
+    "recalled": (Recalled, "recalled"),
 }
 
 

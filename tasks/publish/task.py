@@ -6,7 +6,9 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.artifacts import Artifact, Scores
+from tasks.artifacts import Artifact, Scores, TrustedRatings
+from tasks.publish.config import Contest
+from tasks.publish.deciding import decide, go_back
 from tasks.publish.rows import insert_run
 from tasks.store import Store
 from tasks.warehouse import replacing
@@ -19,19 +21,37 @@ def publish(
     *,
     profile: str,
     commit: str | None,
+    contest: Contest,
     store: Store,
 ) -> str:
-    """Put a night into the metric file, once; return its run_id.
+    """Put a night into the metric file, once, with who is champion after it; return its run_id.
 
     `night` are the handles of its stages in order; what was predicted, trained and set aside is
-    found among them. A run that is there already stays as it is.
+    found among them. A run that is there already stays as it is, and so does a decision.
     """
     path = metric_file(store)
     with replacing(path) as db:
         known = db.execute("select 1 from runs where run_id = ?", [scores.fingerprint]).fetchone()
         if known is None:
-            insert_run(db, scores, night, profile=profile, commit=commit, at=datetime.now(UTC))
+            at = datetime.now(UTC)
+            insert_run(db, scores, night, profile=profile, commit=commit, at=at)
+            ratings = next(handle for handle in night if isinstance(handle, TrustedRatings))
+            decide(db, scores, ratings, contest, at)
     return scores.fingerprint
+
+
+@task
+def roll_back(*, to: str, store: Store) -> str:
+    """Make an earlier champion champion again; return its fingerprint.
+
+    `to` is the beginning of its fingerprint; empty for the one before. Raises FileNotFoundError
+    where nothing was published, LookupError where no one earlier champion is meant.
+    """
+    path = metric_file(store)
+    if not path.exists():
+        raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
+    with replacing(path) as db:
+        return go_back(db, to, datetime.now(UTC))
 
 
 def metric_file(store: Store) -> Path:

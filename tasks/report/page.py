@@ -24,6 +24,7 @@ def page(metrics: Path, run_id: str) -> str:
             run=run,
             boards=[_board(db, run_id, metric, k) for metric, k in LEAD],
             words=in_words(db, run_id),
+            decisions=rows_of(db, "select * from champions where run_id = ?", run_id),
             verdicts=verdicts_of(db, run_id),
             calibration=_calibration(db, run_id),
             guessed=_guessed(db, run_id),
@@ -35,6 +36,7 @@ def page(metrics: Path, run_id: str) -> str:
             probes=rows_of(
                 db, "select * from probes where run_id = ? order by difference, probe", run_id
             ),
+            recalled=rows_of(db, "select * from recalled where run_id = ? order by kind", run_id),
             costs=_costs(db, run_id),
             stages=rows_of(db, "select * from stages where run_id = ? order by stage", run_id),
             asked=_asked(db, run_id),

@@ -26,7 +26,12 @@ class Outcome:
     @property
     def told(self) -> dict[str, Any]:
         """For the manifest."""
-        return {"rule": self.rule.name, "severity": self.rule.severity, "broken": self.broken}
+        return {
+            "rule": self.rule.name,
+            "relation": self.rule.relation,
+            "severity": self.rule.severity,
+            "broken": self.broken,
+        }
 
 
 class SuiteError(Exception):

@@ -31,9 +31,16 @@ def test_an_entrypoint_loads_as_the_flow_it_names(
     assert flow.name == entrypoint.split(":")[1]
 
 
-def test_the_five_deployments_are_there_and_only_the_night_is_scheduled() -> None:
+def test_the_deployments_are_there_and_only_the_night_is_scheduled() -> None:
     named = {d["name"]: d for d in DEPLOYMENTS}
-    assert set(named) == {"nightly", "on-demand", "rescore", "recommend", "backfill"}
+    assert set(named) == {
+        "nightly",
+        "on-demand",
+        "rescore",
+        "recommend",
+        "backfill",
+        "rollback",
+    }
     assert [d["name"] for d in DEPLOYMENTS if "schedules" in d] == ["nightly"]
     assert named["nightly"]["schedules"] == [
         {"cron": "0 3 * * *", "timezone": "UTC", "active": True}

@@ -111,6 +111,12 @@ def test_a_history_told_by_hand_is_an_own_one(advise):
     assert len(advice.rows()) == 5
 
 
+def test_asking_leaves_the_nights_store_as_it_was(advise, house, night):
+    before = {path: path.stat().st_mtime_ns for path in house.root.rglob("*")}
+    advise(Ask(user=5, at=NOW, list_length=3))
+    assert {path: path.stat().st_mtime_ns for path in house.root.rglob("*")} == before
+
+
 def test_an_unknown_user_is_named(advise):
     with pytest.raises(ValueError, match="no user 99: there are users from 1 to 24"):
         advise(Ask(user=99, at=NOW))

@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def night(store, histories, ratings, say):
-    """`night(seed)`: the scores and the other handles of a night of its own."""
+def night(store, histories, ratings, say, contest):
+    """`night(seed)`: the scores and the other handles of a night of its own, and its contest."""
 
     def walked(seed=0):
         predictions = [say("llm"), say("bias")]
         config = Score(ks=(4,), resamples=100, seed=seed)
         scores = score.fn(histories, ratings, predictions, config=config, store=store)
-        return scores, [ratings, histories, *predictions]
+        return scores, [ratings, histories, *predictions], contest()
 
     return walked
 
@@ -37,8 +37,8 @@ def counts(path):
 
 
 def put(night, store, commit="abc"):
-    scores, handles = night
-    return publish.fn(scores, handles, profile="smoke", commit=commit, store=store)
+    scores, handles, contest = night
+    return publish.fn(scores, handles, profile="smoke", commit=commit, contest=contest, store=store)
 
 
 def test_publishing_a_night_twice_changes_nothing(night, store):
@@ -60,8 +60,8 @@ def test_every_row_of_a_night_has_its_run(night, store):
 
 
 def test_the_leaderboard_shows_what_was_scored(night, store):
-    scores, handles = night()
-    run_id = put((scores, handles), store)
+    scores, *rest = night()
+    run_id = put((scores, *rest), store)
     table = scores.scan("metrics").filter(slice="everyone").collect()
     scored = {(r["predictor"], r["metric"], r["k"]): r["value"] for r in table.to_dicts()}
     shown = {row[:3]: row[3] for row in leaderboard(metric_file(store), run_id)}
@@ -91,13 +91,13 @@ def test_a_metric_file_of_the_first_version_is_brought_up(night, store):
     put(night(), store)
     found = counts(path)
     assert found["runs"] == 2
-    assert found["champions"] == 0
+    assert found["champions"] == 1
     assert found["migrations"] == len(list(SQL.glob("migrations/*.sql")))
 
 
 def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
-    scores, handles = night()
-    put((scores, handles), store, commit="c0ffee")
+    scores, handles, contest = night()
+    put((scores, handles, contest), store, commit="c0ffee")
     with reading(metric_file(store)) as db:
         found = db.execute(
             "select distinct trusted_ratings, commit from why_recommended where predictor = 'llm'"
@@ -115,8 +115,10 @@ def test_every_view_and_report_answers(night, store):
         answered = {name: report(db, name, {}).fetchall() for name in reports()}
     assert [name for name, rows in answered.items() if not rows] == [
         "calibration",
+        "checks",
         "film",
         "probes",
+        "recall",
         "set_aside",
     ]
     assert all("?" in question for question in reports().values())
@@ -168,8 +170,8 @@ def test_from_a_recommendation_back_to_the_shard(night, store, histories):
         typed(Prompts, "films", {}).write_parquet(draft / "films.parquet")
 
     prompts = store.build(Prompts, recipe={}, parents=[histories], write=write)
-    scores, handles = night()
-    put((scores, [*handles[:2], prompts, *handles[2:]]), store)
+    scores, handles, contest = night()
+    put((scores, [*handles[:2], prompts, *handles[2:]], contest), store)
     with reading(metric_file(store)) as db:
         found = db.execute(
             "select distinct user_id, prompts, shard from why_recommended"

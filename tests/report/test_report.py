@@ -20,7 +20,7 @@ def renamed(table):
 
 
 @pytest.fixture
-def night(store, histories, ratings, say):
+def night(store, histories, ratings, say, contest):
     """The page of a night whose films have evil titles, and its run."""
 
     def films(draft):
@@ -44,19 +44,21 @@ def night(store, histories, ratings, say):
     config = Score(ks=(5, 10), resamples=100)
     scores = score.fn(histories, trusted, predictions, config=config, store=store)
     handles = [trusted, histories, *predictions]
-    run_id = publish.fn(scores, handles, profile="<i>", commit=None, store=store)
+    run_id = publish.fn(scores, handles, profile="<i>", commit=None, contest=contest(), store=store)
     made = write_report.fn(run_id, scores, store=store)
     return (made.path / "report.html").read_text(), run_id
 
 
-def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say):
+def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say, contest):
     html, first = night
     assert 'class="band"' not in html.split("Night by night")[1]
     parts = [say("llm"), say("bias")]
     config = Score(ks=(5,), resamples=101)
     (ratings, *_) = store.finished(TrustedRatings)
     scores = score.fn(histories, ratings, parts, config=config, store=store)
-    run_id = publish.fn(scores, [ratings, *parts], profile="next", commit=None, store=store)
+    run_id = publish.fn(
+        scores, [ratings, *parts], profile="next", commit=None, contest=contest(), store=store
+    )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     drawn = page.split("Night by night")[1]
     (band,) = re.findall(r'<polygon points="([^"]*)"', drawn)
@@ -65,7 +67,9 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say):
     assert run_id in drawn
 
 
-def test_protocols_of_the_same_data_stand_side_by_side(night, store, histories, ratings, say):
+def test_protocols_of_the_same_data_stand_side_by_side(
+    night, store, histories, ratings, say, contest
+):
     html, _ = night
     assert "By protocol" not in html
 
@@ -76,7 +80,9 @@ def test_protocols_of_the_same_data_stand_side_by_side(night, store, histories, 
     other = store.build(Histories, recipe={"other": 1}, parents=[ratings], write=asked_otherwise)
     parts = [say("llm"), say("bias")]
     scores = score.fn(other, ratings, parts, config=Score(ks=(5,), resamples=100), store=store)
-    run_id = publish.fn(scores, [ratings, *parts], profile="old", commit=None, store=store)
+    run_id = publish.fn(
+        scores, [ratings, *parts], profile="old", commit=None, contest=contest(), store=store
+    )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     shown = page.split("By protocol")[1]
     assert re.findall(r'<th class="number">(.*?)</th>', shown)[:2] == ["leave-last-2", "legacy"]
@@ -93,6 +99,12 @@ def test_titles_are_shown_and_never_run(night, store):
     assert "a &#34;b&#34; &amp; {{ run }} &lt;b&gt;" in html
     with reading(metric_file(store)) as db:
         assert db.execute("select count(*) from runs").fetchall() == [(1,)]
+
+
+def test_the_decision_about_the_adapter_is_told(night, contest):
+    html, _ = night
+    told = f"The adapter {contest().challenger.fingerprint} became champion: the first that was"
+    assert told in html
 
 
 def test_a_page_needs_nothing_from_anywhere(night):

@@ -1,4 +1,7 @@
--- champion: the adapter in use.
+-- champion: the adapter in use for each dataset and protocol, the one that was decided on last first.
 create or replace view champion as
-select adapter, run_id, decided_at, reason from champions
-where promoted order by decided_at desc limit 1;
+select adapter, run_id, decided_at, reason, dataset, protocol
+from champions join runs using (run_id)
+where promoted
+qualify row_number() over (partition by dataset, protocol order by decided_at desc) = 1
+order by decided_at desc;

@@ -1,0 +1,20 @@
+-- checks: what a challenger loses to the champion, and what it may lose: larger is worse.
+-- Variables: run_id, and the margins rmse, ndcg, slice_rmse and coverage.
+with differences as (
+    select * from comparisons
+    where run_id = getvariable('run_id') and predictor = 'llm' and against = 'champion'
+)
+select 'rmse' as checked, 'everyone' as part, high as found, getvariable('rmse') as allowed
+from differences where metric = 'rmse' and slice = 'everyone'
+union all
+select 'ndcg', 'everyone', -low, getvariable('ndcg')
+from differences where metric = 'ndcg' and slice = 'everyone'
+    and k = (select max(k) from differences)
+union all
+select 'coverage', 'everyone', abs(value - 0.8), getvariable('coverage')
+from metrics
+where run_id = getvariable('run_id') and predictor = 'llm' and metric = 'coverage_80'
+    and slice = 'everyone'
+union all
+select 'rmse by ' || slice, part, low, getvariable('slice_rmse')
+from differences where metric = 'rmse' and slice <> 'everyone';

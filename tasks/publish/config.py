@@ -1,0 +1,33 @@
+"""What can be set about publishing, and who competes with whom."""
+
+from dataclasses import dataclass
+
+import pydantic
+
+from tasks.artifacts import Adapter
+
+
+class Margins(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """What a challenger may lose to the champion, and still take its place.
+
+    Over everyone the worse end of the 95 % interval counts, so that a night of few users cannot
+    hide a loss; in a slice the better end, so that a small one cannot claim a loss.
+    """
+
+    rmse: float = pydantic.Field(0.01, ge=0)  # stars, over everyone
+    ndcg: float = pydantic.Field(0.01, ge=0)  # at the length of its lists, over everyone
+    slice_rmse: float = pydantic.Field(0.02, ge=0)  # stars, in every slice
+    coverage: float = pydantic.Field(0.05, ge=0)  # of its 80 % intervals, to either side
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A night's adapter, by which margins it competes, and with whom.
+
+    Where it competes with nobody, `settled` says whether it becomes champion, and why.
+    """
+
+    challenger: Adapter
+    margins: Margins
+    champion: Adapter | None = None
+    settled: tuple[bool, str] = (True, "the first that was held to this split of these data")

@@ -1,0 +1,101 @@
+"""Decides whether a night's adapter becomes champion, from what was published of the night."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import duckdb
+
+from tasks.artifacts import Scores, TrustedRatings
+from tasks.publish.config import Contest
+from tasks.warehouse import SQL
+
+LEADING = ("rmse", "ndcg")  # over everyone
+
+
+class Check(NamedTuple):
+    """One thing that must hold: `found` at most `allowed`, larger being worse."""
+
+    checked: str
+    part: str
+    found: float
+    allowed: float
+
+
+def decide(
+    db: duckdb.DuckDBPyConnection,
+    scores: Scores,
+    ratings: TrustedRatings,
+    contest: Contest,
+    at: datetime,
+) -> None:
+    """Insert the decision with its checks; an adapter that was decided on before is left alone."""
+    run_id, challenger = scores.fingerprint, contest.challenger.fingerprint
+    if db.execute("select 1 from champions where adapter = ?", [challenger]).fetchone():
+        return
+    checks: list[Check] = []
+    if contest.champion is None:
+        promoted, reason = contest.settled
+    else:
+        checks = [*_checks_of_scores(db, run_id, contest), *_checks_of_data(ratings)]
+        broken = [check for check in checks if check.found > check.allowed]
+        promoted, reason = not broken, _in_words(broken or _leading(checks))
+    champion = None if contest.champion is None else contest.champion.fingerprint
+    for check in checks:
+        row = [run_id, *check, check.found <= check.allowed]
+        db.execute("insert into checks values (?, ?, ?, ?, ?, ?)", row)
+    row = [run_id, at, challenger, champion, promoted, reason]
+    db.execute("insert into champions values (?, ?, ?, ?, ?, ?)", row)
+
+
+def _checks_of_scores(db: duckdb.DuckDBPyConnection, run_id: str, contest: Contest) -> list[Check]:
+    """Raises ValueError where the two were not compared."""
+    for name, value in {"run_id": run_id, **contest.margins.model_dump()}.items():
+        db.execute(f"set variable {name} = ?", [value])
+    found = [Check(*row) for row in db.execute((SQL / "checks.sql").read_text()).fetchall()]
+    if len(_leading(found)) < len(LEADING):
+        raise ValueError(f"run {run_id} does not compare llm with the champion: nothing to decide")
+    return found
+
+
+def _leading(checks: Sequence[Check]) -> list[Check]:
+    return [check for check in checks if check.checked in LEADING]
+
+
+def _checks_of_data(ratings: TrustedRatings) -> list[Check]:
+    """What the rules about the whole night have found."""
+    night = [rule for rule in ratings.notes["rules"] if rule["relation"] == "night"]
+    return [Check("data", rule["rule"], rule["broken"], 0) for rule in night]
+
+
+def _in_words(checks: Sequence[Check]) -> str:
+    return "; ".join(
+        f"{check.checked} ({check.part}): a loss of {check.found:.4f}, {check.allowed:g} allowed"
+        for check in checks
+    )
+
+
+def go_back(db: duckdb.DuckDBPyConnection, to: str, at: datetime) -> str:
+    """Insert the decision of a person for an earlier champion of the newest one's kind.
+
+    `to` is the beginning of its fingerprint; empty for the one before. Raises LookupError where
+    there is no such one, or more than one.
+    """
+    now = db.execute("select adapter, dataset, protocol from champion").fetchone()
+    if now is None:
+        raise LookupError("there is no champion yet: run `make nightly` first")
+    current, *kind = now
+    earlier = db.execute(
+        "select adapter, arg_max(run_id, decided_at) from champions join runs using (run_id) "
+        "where promoted and adapter <> ? and dataset = ? and protocol = ? "
+        "group by adapter order by max(decided_at) desc",
+        [current, *kind],
+    ).fetchall()
+    meant = [row for row in earlier if row[0].startswith(to)]
+    if not meant or (to and len(meant) > 1):
+        there = ", ".join(row[0] for row in earlier) or "none"
+        raise LookupError(f'{len(meant)} earlier champions begin with "{to}": there are {there}')
+    adapter, run_id = meant[0]
+    row = [run_id, at, adapter, current, True, "put back by hand"]
+    db.execute("insert into champions values (?, ?, ?, ?, ?, ?)", row)
+    return str(adapter)

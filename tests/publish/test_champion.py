@@ -1,0 +1,155 @@
+"""A challenger takes the champion's place only where it loses nothing that matters."""
+
+import dataclasses
+
+import pytest
+
+from tasks.artifacts import TrustedRatings
+from tasks.publish.task import metric_file, publish, roll_back
+from tasks.score.task import Score, score
+from tasks.warehouse import champion, reading, rival
+from tests.world import NAMED, SAID
+
+WORSE = [(*row[:3], row[3] + 1, *row[4:]) for row in SAID]
+
+
+@pytest.fixture
+def compete(store, histories, ratings, say):
+    """`compete(contest, said, named)`: a night whose adapter says that, published; its run's id."""
+
+    def night(contest, said=SAID, named=NAMED, data=ratings):
+        told = [say("llm", said, named), *([say("champion")] if contest.champion else [])]
+        # Nights differ as their adapters do; here by their seed.
+        config = Score(ks=(4,), resamples=100, seed=int(contest.challenger.fingerprint[:6], 16))
+        scores = score.fn(histories, ratings, told, config=config, store=store)
+        night = [data, histories, *told]
+        return publish.fn(scores, night, profile="smoke", commit=None, contest=contest, store=store)
+
+    return night
+
+
+def decided(store, run_id):
+    with reading(metric_file(store)) as db:
+        rows = db.execute(
+            "select promoted, champion, reason from champions where run_id = ?", [run_id]
+        ).fetchall()
+        failed = db.execute(
+            "select checked, part from checks where run_id = ? and not passed order by all",
+            [run_id],
+        ).fetchall()
+    return *rows[0], failed
+
+
+def test_the_first_becomes_champion(store, compete, contest):
+    first = contest("first")
+    run_id = compete(first)
+    assert decided(store, run_id)[:2] == (True, None)
+    assert champion(metric_file(store)) == first.challenger.fingerprint
+
+
+def test_one_that_loses_nothing_takes_the_champions_place(store, compete, contest):
+    compete(contest("first"))
+    second = contest("second", "first")
+    promoted, against, reason, failed = decided(store, compete(second))
+    assert promoted
+    assert against == second.champion.fingerprint
+    assert failed == []
+    assert "rmse (everyone): a loss of 0.0000, 0.01 allowed" in reason
+    assert champion(metric_file(store)) == second.challenger.fingerprint
+
+
+def test_one_that_is_worse_does_not_and_the_reason_is_told(store, compete, contest):
+    compete(contest("first"))
+    second = contest("second", "first")
+    promoted, _, reason, failed = decided(store, compete(second, WORSE))
+    assert not promoted
+    assert ("rmse", "everyone") in failed
+    assert ("rmse by everyone", "all") not in failed
+    assert reason.startswith("rmse (everyone): a loss of 0.6672, 0.01 allowed;")  # of user 1
+    assert champion(metric_file(store)) == second.champion.fingerprint
+
+
+def test_worse_lists_are_a_loss_as_well(store, compete, contest):
+    compete(contest("first"))
+    nothing = {user: [6, 7, 9, 4] for user in NAMED}
+    promoted, *_, failed = decided(store, compete(contest("second", "first"), named=nothing))
+    assert not promoted
+    assert failed == [("ndcg", "everyone")]
+
+
+def test_a_slice_may_not_fall_where_everyone_does_not(store, compete, contest):
+    """User 1 is guessed worse and user 2 better: over everyone the margin is wide enough."""
+    compete(contest("first"))
+    other = [(*r[:3], r[3] + 0.5 if r[0] == 1 else r[2], *r[4:]) for r in SAID]
+    wide = contest("second", "first", rmse=5, slice_rmse=0.02)
+    promoted, *_, failed = decided(store, compete(wide, other))
+    assert not promoted
+    assert {checked.split(" by ")[0] for checked, _ in failed} == {"rmse"}
+    assert all(" by " in checked for checked, _ in failed)
+
+
+def test_intervals_that_do_not_hold_stop_it(store, compete, contest):
+    compete(contest("first"))
+    strict = contest("second", "first", coverage=0.01)  # 3 of 4 are covered, of 80 %
+    assert decided(store, compete(strict))[3] == [("coverage", "everyone")]
+
+
+def test_data_that_looks_odd_stops_it(store, compete, contest, ratings):
+    def odd(draft):
+        for file in ratings.path.glob("*.parquet"):
+            (draft / file.name).write_bytes(file.read_bytes())
+        night = {"relation": "night", "severity": "warn"}
+        rules = [{"rule": "shift", "broken": 1} | night, {"rule": "fewer", "broken": 0} | night]
+        return ratings.notes | {"rules": rules}
+
+    data = store.build(TrustedRatings, recipe={"odd": 1}, write=odd)
+    compete(contest("first"))
+    assert decided(store, compete(contest("second", "first"), data=data))[3] == [("data", "shift")]
+
+
+def test_what_is_settled_beforehand_is_told(store, compete, contest):
+    compete(contest("first"))
+    late = dataclasses.replace(contest("late"), settled=(False, "it looks back"))
+    assert decided(store, compete(late)) == (False, None, "it looks back", [])
+
+
+def test_an_adapter_is_decided_on_once(store, compete, contest):
+    compete(contest("first"))
+    compete(contest("second", "first"))
+    again = dataclasses.replace(contest("second", "first"), settled=(True, ""))
+    compete(again, WORSE)
+    with reading(metric_file(store)) as db:
+        assert len(db.execute("select * from champions").fetchall()) == 2
+
+
+def test_a_night_run_again_meets_whom_it_met(store, compete, contest):
+    path, kind = metric_file(store), ("by-hand", "leave-last-2")
+    first, second = contest("first"), contest("second", "first")
+    names = [c.challenger.fingerprint for c in (first, second)]
+    assert rival(path, *kind, names[0]) is None
+    compete(first)
+    assert rival(path, *kind, names[1]) == names[0]
+    compete(second)
+    assert rival(path, *kind, names[1]) == names[0]
+    assert rival(path, *kind, names[0]) is None
+    assert rival(path, *kind, "third") == names[1]
+    assert rival(path, "other", "leave-last-2", "third") is None
+
+
+def test_a_person_goes_back_to_an_earlier_champion(store, compete, contest):
+    with pytest.raises(FileNotFoundError, match="make nightly"):
+        roll_back.fn(to="", store=store)
+    names = []
+    for name, against in (("a", None), ("b", "a"), ("c", "b")):
+        one = contest(name, against)
+        names.append(one.challenger.fingerprint)
+        compete(one)
+    assert roll_back.fn(to="", store=store) == names[1]
+    assert champion(metric_file(store)) == names[1]
+    assert roll_back.fn(to=names[0][:8], store=store) == names[0]
+    assert champion(metric_file(store)) == names[0]
+    with pytest.raises(LookupError, match=names[2]):
+        roll_back.fn(to="nobody", store=store)
+    with reading(metric_file(store)) as db:
+        told = db.execute("select reason from champions order by decided_at").fetchall()
+    assert len(told) == 5  # nothing that was decided is forgotten
