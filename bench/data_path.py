@@ -14,10 +14,12 @@ lines. Pandas and the loop get 1 % of the users, and are extrapolated by their r
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.movielens_like import ROWS, write_data_set
@@ -83,22 +85,30 @@ def walk(way: str, data: Path, root: Path) -> None:
     print(spent() - began)
 
 
-def measured(rows: int, folder: Path, peers: bool = True) -> dict[str, float]:
-    """CPU seconds and peak of ours and, with `peers`, of the others; ratios to them."""
+def measured(rows: int, folder: Path, runs: int, peers: bool = True) -> dict[str, float]:
+    """Medians of CPU seconds, ours and with `peers` the others', with ratios; our highest peak."""
     from bench.data_path_peers import learn_tokenizer, sampled
 
     data, root = folder / f"like-{rows}", folder / f"store-{rows}"
     if not (data / "ratings.csv").exists():
         write_data_set(data, rows=rows)
-    learn_tokenizer(data, Store(root))
-    cpu, peak = cost_of("ours", data, root)
+
+    def from_nothing() -> tuple[float, float]:
+        shutil.rmtree(root, ignore_errors=True)
+        learn_tokenizer(data, Store(root))
+        return cost_of("ours", data, root)
+
+    def typical(way: str, data: Path, root: Path) -> float:
+        return median(cost_of(way, data, root)[0] for _ in range(runs))
+
+    ours = [from_nothing() for _ in range(runs)]
+    cpu, peak = median(cpu for cpu, _ in ours), max(peak for _, peak in ours)
     figures = {"rows": rows, "cpu_seconds": cpu, "peak_gb": peak}
     if not peers:
         return figures
-    floor, _ = cost_of("floor", data, folder)
+    floor = typical("floor", data, folder)
     sample, share = sampled(data, folder / f"sample-{rows}")
-    pandas, _ = cost_of("pandas", sample, root)
-    loop, _ = cost_of("loop", sample, root)
+    pandas, loop = (typical(way, sample, root) for way in ("pandas", "loop"))
     return figures | {
         "floor_cpu_seconds": floor,
         "cpu_ratio_to_floor": cpu / floor,
@@ -113,6 +123,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--runs", type=int, default=3, help="medians of so many")
     parser.add_argument("--grow", action="store_true", help="5 and 60 million ratings, too")
     parser.add_argument("--folder", type=Path, help="where data sets lie, and stay")
     parser.add_argument("--json", type=Path, help="write all figures there")
@@ -123,9 +134,11 @@ def main() -> None:
         return
     with TemporaryDirectory() as temporary:
         folder = told.folder or Path(temporary)
-        figures = measured(told.rows, folder)
+        figures = measured(told.rows, folder, told.runs)
         if told.grow:
-            small, large = (measured(rows, folder, peers=False) for rows in (SMALL, LARGE))
+            small, large = (
+                measured(rows, folder, told.runs, peers=False) for rows in (SMALL, LARGE)
+            )
             per_row = {n: f["cpu_seconds"] / f["rows"] for n, f in (("5", small), ("60", large))}
             figures["growth_5m_60m"] = per_row["60"] / per_row["5"]
             figures["memory_growth_20m_60m"] = large["peak_gb"] / figures["peak_gb"]

@@ -1,5 +1,7 @@
 """What a pretrained base makes of the ratings before a few steps of LoRA, and after them.
 
+And how many rows of the data it knows by heart before it has seen any here.
+
     python -m bench.pretrained --json pretrained.json          smollm2-135m: half an hour, two cores
     python -m bench.pretrained --steps 2 --examples 4          a try
 
@@ -17,6 +19,8 @@ from tasks.artifacts import Histories, TrustedRatings
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
 from tasks.model.recipes import Fit
+from tasks.predict.config import Recall
+from tasks.predict.task import probe_recall
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.store import Store
@@ -56,6 +60,10 @@ def before_and_after(
         "tokens": history["tokens"][-1],
         "rmse_before": validated[0],
         "rmse_after": validated[-1],
+        "by_heart": probe_recall.fn(base, ratings, config=Recall(), store=own)
+        .scan("recalled")
+        .collect()
+        .to_dicts(),
     }
 
 

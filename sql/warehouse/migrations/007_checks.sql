@@ -5,5 +5,5 @@ create table checks (
     part varchar not null,     -- everyone, a part of the slice, or the rule of the data
     found double not null,     -- what is lost; larger is worse
     allowed double not null,   -- the margin
-    passed boolean not null
+    passed boolean not null    -- found is at most allowed
 );
