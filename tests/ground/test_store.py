@@ -131,7 +131,7 @@ def _build_slowly(root: Path, counter: Path) -> None:
 
 def test_two_nights_at_once_build_an_artifact_once(tmp_path):
     counter = tmp_path / "counter"
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     nights = [context.Process(target=_build_slowly, args=(tmp_path, counter)) for _ in range(4)]
     for night in nights:
         night.start()
