@@ -10,7 +10,7 @@ export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow check bench-gpu sql reports serve lock rollback dictionary
+.PHONY: help nightly test test-slow check bench-gpu sql reports serve lock rollback gc dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -64,6 +64,10 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 to ?=
 rollback: .venv/installed  ## the champion before this one again; with to=FINGERPRINT any earlier one
 	@$(python) -m flows.rollback --to '$(to)'
+
+nights ?= 7
+gc: .venv/installed  ## what neither champions nor the last 7 nights stand on; with apply=yes it goes
+	@$(python) -m flows.gc --nights $(nights) $(if $(apply),--apply)
 
 # Parameters reach the shell as text as well.
 asked := user film title run_id metric predictor against

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
-from prefect import flow
+from prefect import State, flow
 from prefect.runtime import flow_run
+from prefect.states import Cancelled
 
 from flows.console import announce, quiet
 from flows.contest import champion_says, contested
@@ -27,7 +28,7 @@ from tasks.predict.task import predict
 from tasks.publish.task import publish
 from tasks.report.task import write_report
 from tasks.score.task import score
-from tasks.store import Store
+from tasks.store import Store, StoreBusyError
 from tasks.train.task import train_adapter
 
 
@@ -39,21 +40,29 @@ def name_run() -> str:
 @flow(name="nightly", flow_run_name=name_run)
 def nightly(
     profile: Profile = "laptop", data: str | None = None, changes: dict[str, Any] | None = None
-) -> str:
+) -> str | State[str]:
     """Turn what people have rated into an adapter, predictions and published metrics.
 
     `data` is a name of the catalogue or a local path; `changes` are settings in nested form that
-    go over the profile's. Returns the run's id in the metric file.
+    go over the profile's. Returns the run's id in the metric file. Where another night is running
+    and `wait` is set to false, this one is cancelled.
     """
-    return one_night(profile, load(profile, with_data(changes, data)), Store(store_root()))
+    try:
+        return one_night(profile, load(profile, with_data(changes, data)), Store(store_root()))
+    except StoreBusyError as busy:
+        return Cancelled(message=str(busy))
 
 
 def one_night(profile: str, settings: Settings, store: Store) -> str:
-    """Walk through all rooms; return the run's id."""
-    data = prepared(settings, store)
-    base = build_base(data.tokenizer, data.prompts, config=settings.base, store=store)
-    adapter = train_adapter(base, data.prompts, config=settings.train, store=store)
-    return finished(profile, settings, store, data, base, adapter)
+    """Walk through all rooms; return the run's id.
+
+    Raises StoreBusyError where another night does so, and this one is not to wait for its end.
+    """
+    with store.held(f"a night of profile {profile}", wait=settings.wait):
+        data = prepared(settings, store)
+        base = build_base(data.tokenizer, data.prompts, config=settings.base, store=store)
+        adapter = train_adapter(base, data.prompts, config=settings.train, store=store)
+        return finished(profile, settings, store, data, base, adapter)
 
 
 def finished(

@@ -32,11 +32,12 @@ def rescore(
     """
     settings, store = load(profile, changes), Store(store_root())
     found = store.find(Adapter, champion(metric_file(store)) if adapter == "champion" else adapter)
-    data = Prepared(
-        raw=store.parent(RawRatings, found),
-        ratings=store.parent(TrustedRatings, found),
-        histories=store.parent(Histories, found),
-        tokenizer=store.parent(Tokenizer, found),
-        prompts=store.parent(Prompts, found),
-    )
-    return finished(profile, settings, store, data, store.parent(Base, found), found)
+    with store.held(f"rescoring {adapter}", wait=settings.wait):
+        data = Prepared(
+            raw=store.parent(RawRatings, found),
+            ratings=store.parent(TrustedRatings, found),
+            histories=store.parent(Histories, found),
+            tokenizer=store.parent(Tokenizer, found),
+            prompts=store.parent(Prompts, found),
+        )
+        return finished(profile, settings, store, data, store.parent(Base, found), found)

@@ -45,6 +45,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     recall: Recall = Recall()
     margins: Margins = Margins()  # of what a challenger may lose to the champion
     needs_gpu: bool = False
+    wait: bool = True  # for the end of another night on the same store; false: leave it to that
 
 
 class SettingsError(ValueError):

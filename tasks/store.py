@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,10 @@ MEASURED = ("manifest.json", "cost.json", "measured-*", "measured-*/*")
 
 class StoreError(Exception):
     """A draft does not hold what its kind promises, or an artifact is not there."""
+
+
+class StoreBusyError(Exception):
+    """Somebody else works on the whole store."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,31 @@ class Store:
         """The artifacts of that kind which `of` was made from directly, in the order they came."""
         made_from = [parent for parent in of.manifest["parents"] if parent["kind"] == kind.kind()]
         return [self.find(kind, parent["fingerprint"]) for parent in made_from]
+
+    @contextmanager
+    def held(self, by: str, *, wait: bool) -> Iterator[None]:
+        """Work on the whole store: one night, or one sweep, at a time.
+
+        Who comes second waits, or with `wait` false gets a StoreBusyError that names the first.
+        The kernel lets go of what a killed process held.
+        """
+        (self.root / "artifacts").mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.root / "artifacts" / ".held", "a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                busy = f"{lock.read()} works on this store"
+                if not wait:
+                    raise StoreBusyError(busy) from None
+                log.info("%s: waiting for its end", busy)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.truncate(0)
+            lock.write(
+                f"{by} (process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC)"
+            )
+            lock.flush()
+            yield
 
     def _folder(self, kind: type[Artifact]) -> Path:
         folder = self.root / kind.home / kind.kind()

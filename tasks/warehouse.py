@@ -103,6 +103,13 @@ def rival(path: Path, dataset: str, protocol: str, challenger: str) -> str | Non
     return None if found is None else found[0]
 
 
+def needed(path: Path, nights: int) -> set[tuple[str, str]]:
+    """Kind and fingerprint of what the newest nights and the champions cannot do without."""
+    with reading(path) as db:
+        db.execute("set variable nights = ?", [nights])
+        return set(db.execute((SQL / "needed.sql").read_text()).fetchall())
+
+
 def leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
     """(predictor, metric, k, value, low, high) of one run, by metric, k and value.
 

@@ -4,6 +4,7 @@ import pytest
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.contest import contested
+from flows.gc import swept
 from flows.nightly import nightly
 from flows.prepare import prepared
 from flows.recommend import of_the_champion
@@ -102,3 +103,18 @@ def test_a_champion_that_is_gone_is_missed_and_followed(store, challenger):
     contest = contested(settings, store, data, challenger)
     aside.rename(known.path)
     assert contest.settled == (True, f"the champion {known.fingerprint} is no longer in the store")
+
+
+def test_after_a_sweep_the_newest_night_is_still_whole(store):
+    before = rows(store, "select run_id from runs order by run_at")
+    assert swept(1, apply=True, store=store)
+    assert night(1) == before[1][0]
+    assert rows(store, "select run_id from runs order by run_at") == before
+    assert store.parent(Adapter, of_the_champion(store)).fingerprint == champion(metric_file(store))
+
+
+def test_a_night_that_is_not_to_wait_leaves_it_to_the_other(store):
+    with store.held("another night", wait=True):
+        left = nightly("smoke", changes=FEW | {"wait": False}, return_state=True)
+    assert left.is_cancelled()
+    assert "another night" in left.message

@@ -31,7 +31,7 @@ def test_an_entrypoint_loads_as_the_flow_it_names(
     assert flow.name == entrypoint.split(":")[1]
 
 
-def test_the_deployments_are_there_and_only_the_night_is_scheduled() -> None:
+def test_the_deployments_are_there_and_the_night_and_the_sweep_are_scheduled() -> None:
     named = {d["name"]: d for d in DEPLOYMENTS}
     assert set(named) == {
         "nightly",
@@ -40,8 +40,9 @@ def test_the_deployments_are_there_and_only_the_night_is_scheduled() -> None:
         "recommend",
         "backfill",
         "rollback",
+        "gc",
     }
-    assert [d["name"] for d in DEPLOYMENTS if "schedules" in d] == ["nightly"]
+    assert [d["name"] for d in DEPLOYMENTS if "schedules" in d] == ["nightly", "gc"]
     assert named["nightly"]["schedules"] == [
         {"cron": "0 3 * * *", "timezone": "UTC", "active": True}
     ]

@@ -1,0 +1,76 @@
+"""Disk in hand: shows what no kept night stands on, and takes it away where that is asked for.
+
+python -m flows.gc [--nights 7] [--apply]
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from rich.console import Console
+from rich.table import Table
+
+from flows.console import quiet
+from flows.settings import store_root
+from tasks.publish.task import metric_file
+from tasks.store import Store, StoreBusyError
+from tasks.sweep import clear, leftovers
+from tasks.warehouse import needed
+
+DRAFT_DAYS = 7  # a night that died may be gone on with that long
+
+
+@flow(name="gc", flow_run_name="gc-keep-{nights}-nights")
+def gc(nights: int = 7, apply: bool = False) -> list[dict[str, str]]:
+    """Clear away what neither champions nor the newest `nights` stand on; return what, by kind.
+
+    Without `apply` nothing is taken away. Raises StoreBusyError where a night is running, and
+    FileNotFoundError where none was published.
+    """
+    rows = swept(nights, apply=apply, store=Store(store_root()))
+    create_table_artifact(key="gc", table=rows, description="gone" if apply else "would go")
+    return rows
+
+
+def swept(nights: int, *, apply: bool, store: Store) -> list[dict[str, str]]:
+    """The same without Prefect."""
+    path = metric_file(store)
+    with store.held("gc", wait=False):
+        found = leftovers(store, needed(path, nights), draft_days=DRAFT_DAYS)
+        if apply:
+            clear(found)
+    sizes = defaultdict(list)
+    for leftover in found:
+        sizes[leftover.kind].append(leftover.bytes)
+    return [
+        {"kind": kind, "folders": str(len(of)), "megabytes": f"{sum(of) / 1e6:.1f}"}
+        for kind, of in sorted(sizes.items())
+    ]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Clear away what no kept night stands on.")
+    parser.add_argument("--nights", type=int, default=7, help="newest nights to keep")
+    parser.add_argument("--apply", action="store_true", help="take it away, not only show it")
+    asked = parser.parse_args()
+    quiet()
+    try:
+        rows = swept(asked.nights, apply=asked.apply, store=Store(store_root()))
+    except (StoreBusyError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+    table = Table(box=None, pad_edge=False)
+    for name in ("kind", "folders", "megabytes"):
+        table.add_column(name, justify="left" if name == "kind" else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console = Console()
+    console.print(table if rows else "nothing: every folder is stood on")
+    if rows:
+        console.print("gone" if asked.apply else "would go: make gc apply=yes", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

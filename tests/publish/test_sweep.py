@@ -1,0 +1,145 @@
+"""What goes is what nobody stands on, and never while a night is at work."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.gc import swept
+from tasks.artifacts import Adapter, Histories, Predictions, Scores, TrustedRatings
+from tasks.publish.task import metric_file, publish
+from tasks.score.task import Score, score
+from tasks.store import Store, StoreBusyError
+from tasks.sweep import clear, leftovers
+from tasks.warehouse import needed
+from tests.world import SAID
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHER = [(*row[:3], row[3] + 0.5, *row[4:]) for row in SAID]
+
+
+@pytest.fixture
+def nights(store, histories, ratings, say, contest):
+    """Two nights that differ in what was said; `promoted` says which adapters became champion."""
+
+    def walk(promoted):
+        for number, said in enumerate((OTHER, SAID)):
+            told = [say("llm", said), say("bias")]
+            config = Score(ks=(4,), resamples=100)
+            scores = score.fn(histories, ratings, told, config=config, store=store)
+            settled = (promoted[number], "by hand")
+            one = dataclasses.replace(contest(f"adapter {number}"), settled=settled)
+            publish.fn(
+                scores, [ratings, histories, *told],
+                profile="smoke", commit=None, contest=one, store=store,
+            )  # fmt: skip
+
+    return walk
+
+
+def going(store, keep):
+    found = leftovers(store, needed(metric_file(store), keep), draft_days=7)
+    return [leftover.kind for leftover in found]
+
+
+def test_what_the_newest_night_stands_on_stays(store, nights):
+    nights(promoted=[False, False])
+    assert going(store, keep=2) == ["adapter", "adapter"]  # neither is a champion, nor of a stage
+    assert going(store, keep=1) == ["adapter", "adapter", "predictions", "scores"]
+    clear(leftovers(store, needed(metric_file(store), 1), draft_days=7))
+    assert going(store, keep=1) == []
+    left = [len(store.finished(kind)) for kind in (TrustedRatings, Histories, Predictions, Scores)]
+    assert left == [1, 1, 2, 1]
+    assert store.finished(Adapter) == []
+    assert not list(store.root.glob("*/*/.gone-*"))
+
+
+def test_champions_stay_and_the_night_of_the_one_in_use(store, nights):
+    nights(promoted=[True, False])
+    assert going(store, keep=1) == ["adapter"]
+
+
+def test_an_earlier_champion_stays_without_its_night(store, nights):
+    nights(promoted=[True, True])
+    assert going(store, keep=1) == ["predictions", "scores"]
+
+
+def test_a_draft_stays_while_a_night_may_go_on_with_it(store, nights):
+    nights(promoted=[True, True])
+    draft = store.root / "artifacts" / "adapter" / ".draft-0123"
+    (draft / "checkpoint").mkdir(parents=True)
+    (draft / "checkpoint" / "state").write_text("half")
+    assert going(store, keep=2) == []
+    old = time.time() - 8 * 24 * 3600
+    for path in (draft / "checkpoint" / "state", draft / "checkpoint", draft):
+        os.utime(path, (old, old))
+    assert going(store, keep=2) == ["adapter"]
+
+
+def test_what_a_killed_sweep_has_hidden_goes_with_the_next(store, nights):
+    nights(promoted=[True, True])
+    hidden = store.root / "data" / "histories" / ".gone-0123"
+    hidden.mkdir(parents=True)
+    assert going(store, keep=2) == ["histories"]
+
+
+def test_it_is_shown_before_it_goes(store, nights):
+    nights(promoted=[True, True])
+    shown = swept(1, apply=False, store=store)
+    assert [(row["kind"], row["folders"]) for row in shown] == [
+        ("predictions", "1"),
+        ("scores", "1"),
+    ]
+    assert swept(1, apply=True, store=store) == shown
+    assert swept(1, apply=False, store=store) == []
+
+
+def test_nothing_goes_while_a_night_is_at_work(store, nights):
+    nights(promoted=[True, True])
+    with (
+        store.held("a night of profile smoke", wait=False),
+        pytest.raises(StoreBusyError, match=r"a night of profile smoke \(process \d+, since 20"),
+    ):
+        swept(1, apply=True, store=store)
+    assert len(going(store, keep=1)) == 2
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tasks.store import Store
+with Store(Path(sys.argv[1])).held("a killed night", wait=True):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def holder(store: Store, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLDER, str(store.root), str(seconds)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_who_comes_second_waits_for_the_end(store, caplog):
+    first = holder(store, 1)
+    with caplog.at_level("INFO"), store.held("the second", wait=True):
+        assert first.wait(10) == 0
+    assert "a killed night" in caplog.text
+    assert "waiting for its end" in caplog.text
+
+
+def test_a_killed_night_holds_nothing(store):
+    first = holder(store, 60)
+    with pytest.raises(StoreBusyError, match="a killed night"), store.held("x", wait=False):
+        pass
+    first.send_signal(signal.SIGKILL)
+    first.wait(10)
+    with store.held("the next", wait=False):
+        pass
