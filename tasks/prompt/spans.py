@@ -69,17 +69,20 @@ def list_spans(
     plan: Plan, asked: Lines, ratings: NDArray[np.float64], branch_lengths: Ints
 ) -> Spans:
     """The whole of each branch: text and ratings in turn, text at both ends."""
-    rows: list[tuple[int, int, float]] = []
+    counts = 2 * plan.asked.lengths + 1
+    place = ranges(np.zeros(len(plan), np.int64), counts)
+    is_rating, is_first = place % 2 == 1, place == 0
+    is_last = place + 1 == np.repeat(counts, counts)
     offsets = asked.pieces.tokens.offsets
-    for example, (first, last) in enumerate(itertools.pairwise(plan.asked.offsets)):
-        end = 0
-        for line in range(first, last):
-            at = offsets[line] - offsets[first]
-            start, stop = at + asked.rating_start[line], at + asked.rating_end[line]
-            rows += [(end, start, np.nan), (start, stop, ratings[line])]
-            end = stop
-        rows.append((end, int(branch_lengths[example]), np.nan))
-    return _of_rows(rows, np.zeros(len(rows), np.int64), 2 * plan.asked.lengths + 1)
+    at = offsets[:-1] - np.repeat(offsets[plan.asked.offsets[:-1]], plan.asked.lengths)
+    begin, stop = at + asked.rating_start, at + asked.rating_end
+    start, end = np.zeros_like(place), np.empty_like(place)
+    start[is_rating], start[~is_rating & ~is_first] = begin, stop
+    end[is_rating], end[~is_rating & ~is_last] = stop, begin
+    end[is_last] = branch_lengths
+    rating = np.full(len(place), np.nan)
+    rating[is_rating] = ratings
+    return Spans(np.zeros_like(place), start, end, rating, counts)
 
 
 def spans_of_texts(
