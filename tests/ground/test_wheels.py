@@ -36,6 +36,13 @@ def test_the_pinned_package_comes_once_and_without_what_it_requires(index, tmp_p
     assert list((tmp_path / "raw").iterdir()) == [file]
 
 
+def test_a_package_that_has_changed_since_is_fetched_again(index, tmp_path):
+    digest = hashlib.sha256(index.read_bytes()).hexdigest()
+    file = wheel("data-set", "1.0", digest, tmp_path / "raw")
+    file.write_bytes(b"another")
+    assert wheel("data-set", "1.0", digest, tmp_path / "raw").read_bytes() == index.read_bytes()
+
+
 def test_another_package_than_the_pinned_one_is_refused_and_removed(index, tmp_path):
     with pytest.raises(WrongWheelError, match=r"data-set 1.0 has sha256 .*, not 0+: removed"):
         wheel("data-set", "1.0", "0" * 64, tmp_path / "raw")
