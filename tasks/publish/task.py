@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 from prefect import task
 
 from tasks.artifacts import Artifact, Scores, TrustedRatings
@@ -33,7 +34,7 @@ def publish(
     with replacing(path) as db:
         known = db.execute("select 1 from runs where run_id = ?", [scores.fingerprint]).fetchone()
         if known is None:
-            at = datetime.now(UTC)
+            at = _moment(db)
             insert_run(db, scores, night, profile=profile, commit=commit, at=at)
             ratings = next(handle for handle in night if isinstance(handle, TrustedRatings))
             decide(db, scores, ratings, contest, at)
@@ -51,7 +52,16 @@ def roll_back(*, to: str, store: Store) -> str:
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
     with replacing(path) as db:
-        return go_back(db, to, datetime.now(UTC))
+        return go_back(db, to, _moment(db))
+
+
+def _moment(db: duckdb.DuckDBPyConnection) -> datetime:
+    """Now, but after all that is told already: a clock that was set back must not change order."""
+    told = "select run_at as moment from runs union all select decided_at from champions"
+    query = f"select max(moment) + interval 1 microsecond from ({told})"
+    ((after,),) = db.execute(query).fetchall()
+    now = datetime.now(UTC)
+    return now if after is None else max(now, after)
 
 
 def metric_file(store: Store) -> Path:

@@ -82,6 +82,26 @@ def test_a_crash_while_publishing_leaves_the_old_file(night, store):
     assert counts(metric_file(store))["runs"] == 2
 
 
+def test_a_clock_that_was_set_back_puts_no_night_before_an_earlier_one(night, store):
+    first = put(night(0), store)
+    with replacing(metric_file(store)) as db:
+        db.execute("update runs set run_at = run_at + interval 1 day")
+        db.execute("update champions set decided_at = decided_at + interval 1 day")
+    second = put(night(1), store)
+    with reading(metric_file(store)) as db:
+        told = db.execute("select run_id from runs order by run_at").fetchall()
+        assert told == [(first,), (second,)]
+        assert {row[0] for row in db.execute("select run_id from latest").fetchall()} == {second}
+
+
+def test_who_only_asks_changes_nothing_and_others_cannot_even_ask(night, store):
+    put(night(), store)
+    path = metric_file(store)
+    with reading(path) as db, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        db.execute("delete from runs")
+    assert path.stat().st_mode & 0o077 == 0
+
+
 def test_a_metric_file_of_the_first_version_is_brought_up(night, store):
     path = metric_file(store)
     path.parent.mkdir(exist_ok=True)
