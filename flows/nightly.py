@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
+import httpx
 from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
+from flows.alarm import ended_badly, findings
 from flows.console import announce, quiet
 from flows.contest import champion_says, contested
 from flows.listing import listed
@@ -25,11 +27,12 @@ from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines
 from tasks.predict.task import predict
-from tasks.publish.task import publish
+from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
 from tasks.score.task import score
 from tasks.store import Store, StoreBusyError
 from tasks.train.task import train_adapter
+from tasks.warehouse import is_published
 
 
 def name_run() -> str:
@@ -37,7 +40,12 @@ def name_run() -> str:
     return f"{date.today()}-{flow_run.parameters.get('profile', 'laptop')}"
 
 
-@flow(name="nightly", flow_run_name=name_run)
+@flow(
+    name="nightly",
+    flow_run_name=name_run,
+    on_failure=[ended_badly],
+    on_crashed=[ended_badly],
+)
 def nightly(
     profile: Profile = "laptop", data: str | None = None, changes: dict[str, Any] | None = None
 ) -> str | State[str]:
@@ -82,7 +90,11 @@ def finished(
     scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
     probes = probed(settings, store, data, base, adapter, said)
     night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, *probes]
+    is_new = not is_published(metric_file(store), scores.fingerprint)
     run_id = publish(scores, night, profile=profile, commit=commit(), contest=contest, store=store)
+    if is_new:
+        for alarm in findings(run_id, data.ratings, store):
+            alarm.ring()
     announce(run_id, write_report(run_id, scores, store=store), data.ratings, store)
     return run_id
 
@@ -129,6 +141,10 @@ def told(profile: str, changes: dict[str, Any]) -> str | None:
         nightly(profile=cast(Profile, profile), changes=changes)  # load has checked it
     except SettingsError as error:
         return str(error)
+    except httpx.ConnectError as error:
+        return (
+            f"the Prefect server is gone ({error}): start it again, then the night, which goes on"
+        )
     except Exception as error:
         trace = ROOT / ".prefect" / "last-error.txt"
         trace.write_text(traceback.format_exc())

@@ -23,6 +23,7 @@ from tasks.validate.task import Validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
+WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
 Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
@@ -100,6 +101,11 @@ def _refuse_without_means(profile: str, settings: Settings) -> None:
 def store_root() -> Path:
     """Where data/ and artifacts/ are: CONTENT_ADVISOR_STORE, or the project itself."""
     return Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
+
+
+def webhook() -> str | None:
+    """Where alarms go: CONTENT_ADVISOR_WEBHOOK. It may hold a secret, and is written nowhere."""
+    return os.environ.get(WEBHOOK)
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,14 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
         db.execute(file.read_text())
 
 
+def is_published(path: Path, run_id: str) -> bool:
+    """Whether the metric file has a run."""
+    if not path.exists():
+        return False
+    with reading(path) as db:
+        return bool(db.execute("select 1 from runs where run_id = ?", [run_id]).fetchall())
+
+
 def champion(path: Path) -> str:
     """The fingerprint of the adapter that became champion last.
 

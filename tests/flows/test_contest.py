@@ -1,16 +1,22 @@
 """Nights one after the other: the second competes with the first, and a person may go back."""
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.alarm import Alarm
 from flows.contest import contested
 from flows.gc import swept
 from flows.nightly import nightly
 from flows.prepare import prepared
 from flows.recommend import of_the_champion
 from flows.rollback import rollback
-from flows.settings import load
+from flows.settings import WEBHOOK, load
 from tasks.artifacts import Adapter
+from tasks.ingest.download import SourceError
 from tasks.publish.task import metric_file
 from tasks.store import Store
 from tasks.warehouse import champion, reading
@@ -118,3 +124,54 @@ def test_a_night_that_is_not_to_wait_leaves_it_to_the_other(store):
         left = nightly("smoke", changes=FEW | {"wait": False}, return_state=True)
     assert left.is_cancelled()
     assert "another night" in left.message
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    """What a local server is told, whose address holds a secret."""
+    told = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv(WEBHOOK, f"http://127.0.0.1:{server.server_port}/?token=hush")
+        yield told
+        server.shutdown()
+
+
+def test_a_challenger_that_is_turned_down_is_told_of(store, webhook, caplog):
+    strict = dict.fromkeys(("rmse", "ndcg", "slice_rmse", "coverage"), 0)
+    run_id = night(2, margins=strict)
+    query = f"select reason from champions where run_id = '{run_id}' and not promoted"
+    ((reason,),) = rows(store, query)
+    told = next(alarm for alarm in webhook if "champion" in alarm["what"])
+    assert told["what"] == f"the night's adapter did not become champion: {reason}"
+    assert told["look"] == f"make reports name=checks run_id={run_id}"
+    assert all(alarm["text"] in caplog.text for alarm in webhook)
+    assert "hush" not in caplog.text
+    before = len(webhook)
+    assert night(2, margins=strict) == run_id
+    assert len(webhook) == before  # nothing new
+
+
+def test_a_night_that_fails_is_told_of(store, webhook, caplog):
+    with pytest.raises(SourceError):
+        night(3, ingest={"data": "no-such-data"})
+    (told,) = webhook
+    assert told["what"].startswith("nightly failed: ")
+    assert "no-such-data" in told["what"]
+    assert told["look"].startswith("prefect flow-run logs ")
+    assert "hush" not in caplog.text
+
+
+def test_a_webhook_that_is_not_there_stops_nothing(monkeypatch, caplog):
+    monkeypatch.setenv(WEBHOOK, "http://127.0.0.1:9/?token=hush")
+    Alarm("it happened", "a run", "make reports").ring()
+    assert "it happened" in caplog.text
+    assert f"the webhook of {WEBHOOK} did not take this: ConnectError" in caplog.text
+    assert "hush" not in caplog.text

@@ -1,0 +1,69 @@
+"""Tells a person what should not wait, in the log and to a webhook where one is set."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import httpx
+from prefect.client.schemas.objects import FlowRun, State
+
+from flows.settings import WEBHOOK, webhook
+from tasks.artifacts import TrustedRatings
+from tasks.publish.task import metric_file
+from tasks.store import Store
+from tasks.warehouse import reading
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What happened, in which run, and the command that shows more."""
+
+    what: str
+    where: str
+    look: str
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.what}\nin {self.where}; to look further: {self.look}"
+
+    def ring(self) -> None:
+        """Log and post it."""
+        log.warning(self.text)
+        self.post()
+
+    def post(self) -> None:
+        """As JSON to the webhook; one that does not take it is told of, and stops nothing."""
+        if not (address := webhook()):
+            return
+        told = {"text": self.text} | asdict(self)
+        try:
+            httpx.post(address, json=told, timeout=10).raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # their texts have the address
+            log.error("the webhook of %s did not take this: %s", WEBHOOK, type(error).__name__)
+
+
+def ended_badly(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa: ANN401
+    """For Prefect's hooks on_failure and on_crashed; Prefect has it in its log already."""
+    what = f"{flow.name} {state.type.value.lower()}: {state.message}"
+    Alarm(what, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}").post()
+
+
+def findings(run_id: str, ratings: TrustedRatings, store: Store) -> Iterator[Alarm]:
+    """A challenger that was turned down, and rules about the whole night that it breaks."""
+    with reading(metric_file(store)) as db:
+        query = (
+            "select reason from champions "
+            "where run_id = ? and champion is not null and not promoted"
+        )
+        for (reason,) in db.execute(query, [run_id]).fetchall():
+            what = f"the night's adapter did not become champion: {reason}"
+            yield Alarm(what, f"run {run_id}", f"make reports name=checks run_id={run_id}")
+    for rule in ratings.notes["rules"]:
+        if rule["relation"] == "night" and rule["broken"]:
+            what = f'the data as a whole break the rule "{rule["rule"]}"'
+            docs = ratings.path.relative_to(store.root) / "measured-docs" / "index.html"
+            yield Alarm(what, f"run {run_id}", f"open {docs}")
