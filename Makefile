@@ -10,7 +10,7 @@ export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow check bench-gpu sql reports serve lock rollback gc dictionary
+.PHONY: help nightly test test-slow chaos check bench-gpu sql reports serve lock rollback gc dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,10 +27,13 @@ nightly: .venv/installed  ## one night: data, training, prediction, metrics, rep
 		$(if $(changes),--changes '$(changes)')
 
 test: .venv/installed  ## the tests
-	@$(python) -m pytest -m "not slow"
+	@$(python) -m pytest -m "not slow and not chaos"
 
 test-slow: .venv/installed  ## the tests that take minutes
 	@$(python) -m pytest -m slow
+
+chaos: .venv/installed  ## nights that are killed, starved, damaged: each loses nothing
+	@$(python) -m pytest -v tests/chaos
 
 check: .venv/installed  ## lint, format, types, import contracts
 	@.venv/bin/ruff check

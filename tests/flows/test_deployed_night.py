@@ -1,24 +1,15 @@
 """What prefect.yaml deploys, walked with a real server and a real worker on loopback."""
 
-import os
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from tasks.warehouse import reading
+from tests.servers import PREFECT, ROOT, beside_server, finished, server, worker
 
-ROOT = Path(__file__).resolve().parents[2]
-PREFECT = str(Path(sys.executable).with_name("prefect"))
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 
@@ -52,29 +43,17 @@ def test_the_deployments_are_there_and_the_night_and_the_sweep_are_scheduled() -
 def test_a_worker_finishes_a_deployed_night_with_new_rows_in_the_metric_file(
     tmp_path: Path,
 ) -> None:
-    port = free_port()
-    (home := tmp_path / "prefect").mkdir()
-    environment = os.environ | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "CONTENT_ADVISOR_STORE": str(tmp_path / "store"),
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = beside_server(tmp_path, tmp_path / "store")
     metrics = tmp_path / "store" / "artifacts" / "metrics.duckdb"
 
     def prefect(*arguments: str) -> str:
         return finished([PREFECT, "--no-prompt", *arguments], environment)
 
-    server = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with running([PREFECT, *server], environment, tmp_path / "server.log"):
-        wait_until(lambda: healthy(port), seconds=180)
+    with server(environment):
         prefect("work-pool", "create", "local", "--type", "process", "--overwrite")
         deployed = prefect("deploy", "--all")
         assert deployed.count("successfully created") == len(DEPLOYMENTS), deployed
-        worker = ["worker", "start", "--pool", "local", "--type", "process", "--limit", "1"]
-        with running([PREFECT, *worker], environment, tmp_path / "worker.log"):
+        with worker(environment):
             assert not metrics.exists()
             prefect("deployment", "run", "nightly/on-demand", "-p", "profile=smoke", "--watch")
             rows = count(metrics)
@@ -90,61 +69,3 @@ def count(metrics: Path) -> int:
         found = db.execute("select count(*) from leaderboard").fetchone()
     assert found is not None
     return int(found[0])
-
-
-def finished(command: list[str], environment: dict[str, str]) -> str:
-    """What a command printed; raises CalledProcessError where it failed."""
-    ran = subprocess.run(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if ran.returncode:
-        print(ran.stdout, ran.stderr)
-    ran.check_returncode()
-    return ran.stdout + ran.stderr
-
-
-@contextmanager
-def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
-    """A process that is there while the block runs, and told to end after it."""
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-        )
-        try:
-            yield
-        except BaseException:
-            print(log.name, log.read_text()[-4000:])
-            raise
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def healthy(port: int) -> bool:
-    """Whether the server answers."""
-    with (
-        suppress(URLError, OSError),
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=2) as answer,
-    ):
-        return bool(answer.status == 200)
-    return False
-
-
-def wait_until(true: Callable[[], bool], seconds: float) -> None:
-    """Raises TimeoutError where it does not become true."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not true after {seconds} s")
-        time.sleep(0.5)

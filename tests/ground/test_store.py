@@ -141,6 +141,10 @@ def test_two_nights_at_once_build_an_artifact_once(tmp_path):
     assert counter.read_text() == "x"
 
 
+def test_artifacts_are_private_to_their_user(store):
+    assert build(store).path.parent.stat().st_mode & 0o077 == 0
+
+
 def test_an_unknown_fingerprint_is_answered_with_the_known_ones(store):
     artifact = build(store)
     assert store.find(Adapter, artifact.fingerprint[:6]) == artifact

@@ -1,0 +1,376 @@
+"""What may befall a night. Afterwards nothing is half there, and a plain rerun ends with the bytes
+of a night that nobody disturbed. `make chaos` goes through all of it, `make test` through some.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bench.movielens_like import write_data_set
+from tasks.warehouse import champion, reading, replacing
+from tests.servers import PREFECT, ROOT, beside_server, finished, server, wait_until, worker
+
+CHANGES = {  # fewer rivals and probes: all stages are there, and soon done
+    "baseline": {"rated": ["bias"], "listed": ["popularity"], "blended": ["llm", "bias"]},
+    "probe": {"spoilings": ["empty"]},
+    "retrieve": {"candidates": 20},
+}
+MARGINS = ("rmse", "ndcg", "slice_rmse", "coverage")
+TOLD = ("metrics", "comparisons", "rating_predictions", "lists", "quarantine", "training", "probes")
+all_of_it = pytest.mark.chaos
+
+
+@dataclass(frozen=True)
+class Nights:
+    """Nights of one kind, beside a server; an undisturbed one lies in `whole`."""
+
+    environment: dict[str, str]
+    whole: Path
+    seconds: float
+
+    def start(
+        self,
+        root: Path,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        limit: int | None = None,
+    ) -> subprocess.Popen[str]:
+        """A night on a store, with the processes that it starts in a group of their own.
+
+        `limit` is the most memory, in bytes, that it may address.
+        """
+        told = json.dumps(CHANGES | (changes or {}))
+        night = [sys.executable, "-m", "flows.nightly", "--profile", "smoke", "--changes", told]
+        if limit:
+            night = ["prlimit", f"--as={limit}", *night]
+        return subprocess.Popen(
+            night,
+            cwd=ROOT,
+            env=self.environment | {"CONTENT_ADVISOR_STORE": str(root)} | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def goes_wrong(self, root: Path, **how: Any) -> str:
+        """What a night says that cannot end well."""
+        night = self.start(root, **how)
+        said, _ = night.communicate()
+        assert night.returncode == 1, said
+        assert "Traceback" not in said
+        assert nothing_half_there(root)
+        return said
+
+    def ends_well(self, root: Path) -> str:
+        """What a plain rerun says, which ends with what an undisturbed night ends with."""
+        night = self.start(root)
+        said, _ = night.communicate()
+        assert night.returncode == 0, said
+        assert without_pages(root) == without_pages(self.whole)
+        assert published(root) == published(self.whole)
+        assert not list(root.glob("*/*/.draft-*"))
+        return said
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
+    """A server, and one night that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("nights")
+    environment = beside_server(folder, folder / "whole")
+    with server(environment):
+        began = time.monotonic()
+        night = Nights(environment, folder / "whole", 0).start(folder / "whole")
+        said, _ = night.communicate()
+        assert night.returncode == 0, said
+        yield Nights(environment, folder / "whole", time.monotonic() - began)
+
+
+@pytest.fixture
+def root(nights: Nights, tmp_path: Path) -> Path:
+    """A copy of the undisturbed night's store."""
+    shutil.copytree(nights.whole, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def artifacts(root: Path) -> dict[str, str]:
+    """The manifest of each finished artifact, which has the hashes of its files."""
+    return {
+        str(manifest.parent.relative_to(root)): manifest.read_text()
+        for manifest in root.glob("*/*/[!.]*/manifest.json")
+    }
+
+
+def without_pages(root: Path) -> dict[str, str]:
+    """The same, but for the pages of runs: these tell how long each stage took."""
+    return {name: told for name, told in artifacts(root).items() if "/report/" not in name}
+
+
+def nothing_half_there(root: Path) -> bool:
+    """Whether each finished artifact is as its manifest says, and each published run is whole."""
+    for folder, manifest in artifacts(root).items():
+        for name, file in json.loads(manifest)["files"].items():
+            content = (root / folder / name).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == file["sha256"], (folder, name)
+    if not (root / "artifacts" / "metrics.duckdb").exists():
+        return True
+    with reading(root / "artifacts" / "metrics.duckdb") as db:
+        runs = db.execute("select count(*) from runs").fetchone()
+        decided = db.execute("select count(distinct run_id) from champions").fetchone()
+        scored = db.execute("select count(distinct run_id) from metrics").fetchone()
+    return runs == decided == scored
+
+
+def published(root: Path) -> list[tuple[object, ...]]:
+    """A hash of each table of the metric file that no clock has a part in, and the decisions."""
+    with reading(root / "artifacts" / "metrics.duckdb") as db:
+        tables = [
+            (name, *db.execute(f"select count(*), bit_xor(hash(t)) from {name} t").fetchall())
+            for name in TOLD
+        ]
+        decisions = "select adapter, champion, promoted, reason from champions order by all"
+        return [*tables, *db.execute(decisions).fetchall()]
+
+
+def kill(night: subprocess.Popen[str]) -> None:
+    """The whole group, without a word."""
+    os.killpg(night.pid, signal.SIGKILL)
+    night.communicate()
+
+
+@pytest.mark.parametrize(
+    "kills", [2, pytest.param(30, marks=[all_of_it, pytest.mark.timeout(1800)])]
+)
+def test_a_night_killed_at_any_moment(nights: Nights, tmp_path: Path, kills: int) -> None:
+    number = 0
+    for moment in np.random.default_rng(kills).uniform(0.25, 0.9, kills):
+        root = tmp_path / str(number)
+        night = nights.start(root)
+        try:
+            night.communicate(timeout=moment * nights.seconds)
+        except subprocess.TimeoutExpired:
+            kill(night)
+            assert nothing_half_there(root)
+        else:  # earlier ones had come so far: begin anew
+            nights.ends_well(root)
+            number += 1
+    nights.ends_well(tmp_path / str(number))
+
+
+def flip(file: Path, random: np.random.Generator) -> None:
+    content = bytearray(file.read_bytes())
+    content[random.integers(len(content))] ^= 1
+    file.write_bytes(content)
+
+
+def truncate(file: Path, random: np.random.Generator) -> None:
+    os.truncate(file, random.integers(file.stat().st_size))
+
+
+def hide(file: Path, random: np.random.Generator) -> None:
+    file.unlink()
+    file.mkdir()  # not even root can read it
+
+
+@pytest.mark.parametrize(
+    "harm", [flip, pytest.param(truncate, marks=all_of_it), pytest.param(hide, marks=all_of_it)]
+)
+def test_a_file_of_each_artifact_is_damaged(nights: Nights, root: Path, harm) -> None:
+    random = np.random.default_rng(0)
+    built = {name: json.loads(manifest)["files"] for name, manifest in artifacts(root).items()}
+    for folder, files in built.items():
+        harm(root / folder / random.choice(sorted(n for n in files if files[n]["bytes"])), random)
+    said = nights.ends_well(root)
+    for folder in built:
+        kind, fingerprint = folder.split("/")[1:]
+        assert f"{kind} {fingerprint} is damaged" in said
+
+
+@all_of_it
+def test_the_downloaded_package_is_damaged(nights: Nights, tmp_path: Path) -> None:
+    (wheel,) = nights.whole.glob("data/raw/**/*.whl")
+    copy = tmp_path / wheel.relative_to(nights.whole)
+    copy.parent.mkdir(parents=True)
+    shutil.copy(wheel, copy)
+    flip(copy, np.random.default_rng(0))
+    assert "has changed since: fetching it again" in nights.ends_well(tmp_path)
+
+
+@all_of_it
+def test_the_network_is_away(nights: Nights, tmp_path: Path) -> None:
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_CACHE_DIR": "1"}
+    said = nights.goes_wrong(tmp_path, environment=nowhere | {"PIP_RETRIES": "0"})
+    assert "error: pip cannot fetch recbole 1.2.1" in said
+    nights.ends_well(tmp_path)
+
+
+@all_of_it
+def test_hostile_titles_go_through_the_whole_night(nights: Nights, tmp_path: Path) -> None:
+    evil = ["<script>alert(1)</script> (1995)", "'); drop table runs; -- (1996)", "../../x (1997)"]
+    write_data_set(tmp_path / "data", rows=20_000)
+    ratings = pl.read_csv(tmp_path / "data" / "ratings.csv")
+    most = ratings["movieId"].value_counts(sort=True)["movieId"].head(len(evil)).to_list()
+    films = pl.read_csv(tmp_path / "data" / "movies.csv")
+    title = pl.col("movieId").replace_strict(most, evil, default=pl.col("title"))
+    films.with_columns(title.alias("title")).write_csv(tmp_path / "data" / "movies.csv")
+    root = tmp_path / "store"
+    night = nights.start(root, changes={"ingest": {"data": str(tmp_path / "data")}})
+    said, _ = night.communicate()
+    assert night.returncode == 0, said
+    with reading(root / "artifacts" / "metrics.duckdb") as db:
+        titles = {row[0] for row in db.execute("select title from films").fetchall()}
+        assert db.execute("select count(*) from runs").fetchall() == [(1,)]
+    assert titles >= {title.rsplit(" (", 1)[0] for title in evil} or titles >= set(evil)
+    (page,) = root.glob("artifacts/report/*/report.html")
+    assert "<script" not in page.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "store"}
+
+
+@all_of_it
+def test_the_clock_is_set_back(nights: Nights, root: Path) -> None:
+    tomorrow = time.time() + timedelta(days=1).total_seconds()
+    for path in root.rglob("*"):
+        os.utime(path, (tomorrow, tomorrow))
+    metrics = root / "artifacts" / "metrics.duckdb"
+    with replacing(metrics) as db:
+        db.execute("update runs set run_at = now() + interval 1 day")
+        db.execute("update champions set decided_at = now() + interval 1 day")
+    nights.ends_well(root)
+    night = nights.start(
+        root, changes={"train": {"fit": {"seed": 1}}, "margins": dict.fromkeys(MARGINS, 9)}
+    )
+    said, _ = night.communicate()
+    assert night.returncode == 0, said
+    with reading(metrics) as db:
+        told = db.execute("select adapter, champion from champions order by decided_at").fetchall()
+    assert told[1][1] == told[0][0]
+    assert champion(metrics) == told[1][0]
+
+
+@all_of_it
+def test_two_nights_at_once(nights: Nights, tmp_path: Path) -> None:
+    both = [nights.start(tmp_path) for _ in range(2)]
+    said = [night.communicate()[0] for night in both]
+    assert [night.returncode for night in both] == [0, 0]
+    assert sum("works on this store: waiting for its end" in text for text in said) == 1
+    nights.ends_well(tmp_path)
+
+
+@all_of_it
+def test_memory_runs_out(nights: Nights, tmp_path: Path) -> None:
+    ended = []
+    for tenths in (26, 28, 29, 30, 31, 32):  # of a GB: less than imports need, and more and more
+        night = nights.start(tmp_path, limit=tenths * 10**8)
+        said, _ = night.communicate()
+        ended.append(night.returncode)
+        assert "Traceback" not in said
+        assert nothing_half_there(tmp_path)
+    assert any(ended)
+    nights.ends_well(tmp_path)
+
+
+@all_of_it
+def test_the_server_is_killed(nights: Nights, tmp_path: Path) -> None:
+    environment = beside_server(tmp_path, tmp_path / "store")
+    there = Nights(environment, nights.whole, nights.seconds)
+    with server(environment) as process:
+        night = there.start(tmp_path / "store")
+        wait_until(lambda: (tmp_path / "store" / "artifacts" / "base").exists(), seconds=300)
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = night.communicate()
+    assert night.returncode == 1
+    assert "error: the Prefect server is gone" in said
+    assert nothing_half_there(tmp_path / "store")
+    nights.ends_well(tmp_path / "store")
+
+
+@all_of_it
+def test_the_worker_is_killed_with_its_night(nights: Nights, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    environment = beside_server(tmp_path, root)
+    run = ["deployment", "run", "nightly/on-demand", "-p", "profile=smoke"]
+    run += ["-p", f"changes={json.dumps(CHANGES)}"]
+
+    def prefect(*arguments: str) -> str:
+        return finished([PREFECT, "--no-prompt", *arguments], environment)
+
+    with server(environment):
+        prefect("work-pool", "create", "local", "--type", "process", "--overwrite")
+        prefect("deploy", "--all")
+        with worker(environment) as process:
+            prefect(*run)
+            wait_until(lambda: (root / "artifacts" / "base").exists(), seconds=300)
+            os.killpg(process.pid, signal.SIGKILL)
+        assert nothing_half_there(root)
+        with worker(environment):
+            prefect(*run, "--watch")
+    nights.ends_well(root)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here: only root may")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(ballast: Path) -> None:
+    """To the last page."""
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def drafts(root: Path) -> set[str]:
+    """Kinds that are being written."""
+    kinds = {path.parent.name for path in root.glob("*/*/.draft-*")}
+    return kinds | {path.name for path in root.glob("artifacts/.draft-metrics.duckdb")}
+
+
+@all_of_it
+@pytest.mark.timeout(1800)
+def test_the_disk_is_full_in_each_stage(nights: Nights, tmp_path: Path) -> None:
+    filled: set[str] = set()
+    with small_disk(tmp_path / "disk") as disk:
+        ballast = disk / "ballast"
+        while True:
+            night = nights.start(disk / "store")
+            while night.poll() is None and not (new := drafts(disk / "store") - filled):
+                time.sleep(0.001)
+            if night.returncode == 0:
+                night.communicate()
+                break
+            os.killpg(night.pid, signal.SIGSTOP)
+            fill(ballast)
+            os.killpg(night.pid, signal.SIGCONT)
+            said, _ = night.communicate()
+            filled |= new
+            if night.returncode:
+                assert "Traceback" not in said
+                assert "No space left" in said or "full" in said, said
+            ballast.unlink()
+            assert nothing_half_there(disk / "store")
+        nights.ends_well(disk / "store")
+    kinds = {json.loads(m)["kind"] for m in artifacts(nights.whole).values()}
+    assert len(filled) > len(kinds) / 2  # some are written faster than one can look

@@ -1,0 +1,65 @@
+"""What comes from outside is data, and never code; what is installed is what was locked."""
+
+import ast
+import re
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [
+    file for folder in ("flows", "tasks", "bench") for file in ROOT.glob(f"{folder}/**/*.py")
+]
+UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+OWN = {"pip", "setuptools", "wheel"}  # come with the environment, not with the project
+
+
+def unsafe(node: ast.AST) -> bool:
+    """Whether code may come in here: by an unpickler, or with weights."""
+    if isinstance(node, ast.Import):
+        return not UNPICKLERS.isdisjoint(alias.name.split(".")[0] for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").split(".")[0] in UNPICKLERS
+    if not isinstance(node, ast.Call):
+        return False
+    told = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
+    loads = ast.unparse(node.func) == "torch.load" and told.get("weights_only") is not True
+    return loads or True in (told.get("trust_remote_code"), told.get("allow_pickle"))
+
+
+def test_nothing_is_unpickled_and_no_code_comes_with_weights() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in SOURCES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if unsafe(node)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from joblib import load",
+        "torch.load(file)",
+        "torch.load(file, weights_only=False)",
+        "AutoModel.from_pretrained(name, trust_remote_code=True)",
+        "np.load(file, allow_pickle=True)",
+    ],
+)
+def test_it_would_be_found(line: str) -> None:
+    assert any(unsafe(node) for node in ast.walk(ast.parse(line)))
+
+
+def test_the_lock_names_all_that_is_installed_and_no_range() -> None:
+    locked = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().split())
+    installed = {d.metadata["Name"]: d.version.split("+")[0] for d in distributions()}
+
+    def plain(name: str) -> str:
+        return re.sub("[-_.]+", "-", name).lower()
+
+    wanted = {plain(name): version for name, version in locked.items()}
+    found = {plain(name): version for name, version in installed.items()}
+    assert {name: v for name, v in found.items() if name not in OWN} == wanted

@@ -1,0 +1,111 @@
+"""Real servers, workers and nights for tests: processes that end when their block does."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.error import URLError
+
+ROOT = Path(__file__).resolve().parents[1]
+PREFECT = str(Path(sys.executable).with_name("prefect"))
+
+
+def beside_server(folder: Path, store: Path) -> dict[str, str]:
+    """The environment of a Prefect server with its state in `folder`, and of who talks to it."""
+    (home := folder / "prefect").mkdir(parents=True)
+    return os.environ | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "CONTENT_ADVISOR_STORE": str(store),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextmanager
+def server(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A Prefect server that answers."""
+    api = environment["PREFECT_API_URL"]
+    host, port = api.removeprefix("http://").removesuffix("/api").split(":")
+    command = [PREFECT, "server", "start", "--host", host, "--port", port]
+    log = Path(environment["PREFECT_HOME"]) / "server.log"
+    with running(command, environment, log) as process:
+        wait_until(lambda: healthy(api), seconds=180)
+        yield process
+
+
+@contextmanager
+def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process worker of the pool `local`."""
+    command = [PREFECT, "worker", "start", "--pool", "local", "--type", "process", "--limit", "1"]
+    with running(command, environment, Path(environment["PREFECT_HOME"]) / "worker.log") as process:
+        yield process
+
+
+@contextmanager
+def running(
+    command: list[str], environment: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, with those that it starts in a group of their own, told to end after the block."""
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        except BaseException:
+            print(log.name, log.read_text()[-4000:])
+            raise
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def finished(command: list[str], environment: dict[str, str]) -> str:
+    """What a command printed; raises CalledProcessError where it failed."""
+    ran = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if ran.returncode:
+        print(ran.stdout, ran.stderr)
+    ran.check_returncode()
+    return ran.stdout + ran.stderr
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def healthy(api: str) -> bool:
+    """Whether the server answers."""
+    with suppress(URLError, OSError), urllib.request.urlopen(f"{api}/health", timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> None:
+    """Raises TimeoutError where it does not become true."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not true after {seconds} s")
+        time.sleep(0.5)
