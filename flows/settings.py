@@ -24,6 +24,7 @@ from tasks.validate.task import Validate
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
+SHARED = ("prompt", "train", "predict", "score")  # rooms whose work a cluster may share
 Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
@@ -46,7 +47,18 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     recall: Recall = Recall()
     margins: Margins = Margins()  # of what a challenger may lose to the champion
     needs_gpu: bool = False
+    # Address of a Dask scheduler whose workers share the shards of all rooms that have some; null:
+    # this machine.
+    cluster: str | None = None
     wait: bool = True  # for the end of another night on the same store; false: leave it to that
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _rooms_know_the_cluster(cls, told: dict[str, Any]) -> dict[str, Any]:
+        """Say it once, and each room that has shards is told."""
+        if "cluster" not in told:
+            return told
+        return told | {name: {**told.get(name, {}), "cluster": told["cluster"]} for name in SHARED}
 
 
 class SettingsError(ValueError):

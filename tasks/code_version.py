@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What a finished folder does not depend on: how it is stored, named and shown.
-BYSTANDERS = {"artifacts", "code_version", "meter", "progress", "store"}
+# What a finished folder does not depend on: how it is stored, named and shown, and who made it.
+BYSTANDERS = {"artifacts", "code_version", "crew", "meter", "progress", "store"}
 
 
 def code_version(function: Callable[..., object]) -> str:

@@ -1,8 +1,10 @@
-"""What tests of several rooms share: an empty store, and the real data where it lies beside."""
+"""What tests of several rooms share: an empty store, the real data, a cluster of two workers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from tasks.store import Store
 
@@ -24,3 +26,10 @@ def ml_latest_small() -> Path:
             f"no real data at {folder.name}: put GroupLens' ml-latest-small beside the project"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """A Dask scheduler on loopback, with two workers that are processes."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+        yield started

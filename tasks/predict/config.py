@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 import pydantic
 
+from tasks.crew import Address
+
 
 class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How ratings are read and lists decoded. What changes no byte of the result is not kept."""
@@ -20,6 +22,7 @@ class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     users_per_part: int = pydantic.Field(256, ge=1)  # a part is finished or done again
     rows_at_once: int = pydantic.Field(32, ge=1, exclude=True)  # halved when memory runs out
     workers: int = pydantic.Field(1, ge=1, exclude=True)  # processes that share the parts
+    cluster: Address = None  # whose workers share them instead
 
 
 class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):

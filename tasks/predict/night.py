@@ -2,14 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts
+from tasks.crew import Crew
 from tasks.model.load import load_tokenizer
 from tasks.model.ratings import RatingTrie
 from tasks.predict.config import Predict
@@ -37,11 +37,13 @@ def predict_all(
     histories: Histories,
     config: Predict,
     calibrated: Predictions | None,
+    crew: Crew,
 ) -> dict[str, Any]:
     """Write both tables and a calibration for each adapter by its name; return the notes."""
     notes, parts = prompts.notes, draft / "parts"
-    load = partial(load_makers, adapters, base, prompts, histories, config)
-    finish_all(parts, Work("predict", prompts, config.users_per_part, load), config.workers)
+    of = (tuple(adapters.items()), base, prompts, histories, config)
+    work = Work("predict", prompts, config.users_per_part, load_makers, of)
+    finish_all(parts, work, config.workers, crew)
     trie = RatingTrie.of(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
     tables, calibrations = [], {}
     for name in sorted(adapters):
@@ -69,7 +71,7 @@ def predict_all(
 
 
 def load_makers(
-    adapters: Mapping[str, Adapter],
+    adapters: Sequence[tuple[str, Adapter]],
     base: Base,
     prompts: Prompts,
     histories: Histories,
@@ -78,9 +80,9 @@ def load_makers(
     """What makes a part's table: the rows of one adapter behind those of the other."""
     notes, tokenizer = prompts.notes, load_tokenizer(base)
     trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
-    voices = Voices(base, adapters)
+    voices = Voices(base, dict(adapters))
     writers = {}
-    for name in adapters:
+    for name, _ in adapters:
         reader = Reader(voices.speak(name), trie, config.row_tokens, config.rows_at_once)
         writers[name] = ListWriter.of(reader, tokenizer, prompts, histories, config)
 

@@ -1,12 +1,14 @@
-"""Cuts a night's work into parts, each finished or done again, by one process or several."""
+"""Cuts a night's work into parts, each finished or done again, by whoever is there for it."""
 
 import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from tasks.artifacts import Prompts
+from tasks.crew import Crew
 from tasks.progress import progress
 
 COLUMNS = [
@@ -41,12 +44,13 @@ Make = Callable[[Part], pl.DataFrame]
 
 
 class Work(NamedTuple):
-    """What is to be made of prompts: `load` binds a model and the like once in each process."""
+    """What is to be made of prompts: `load(*of)` binds a model and the like in each process."""
 
     stage: str
     prompts: Prompts
     users_per_part: int
-    load: Callable[[], Make]
+    load: Callable[..., Make]
+    of: tuple[Any, ...]  # hashable
     more: Sequence[str] = ()  # columns that are wanted beside those of tokens
 
     def parts(self) -> Iterator[Part]:
@@ -68,16 +72,20 @@ def parts_of(prompts: Prompts, users: int, more: Sequence[str] = ()) -> Iterator
                 yield Part(name, kind, table.slice(first, users))
 
 
-def finish_all(folder: Path, work: Work, workers: int) -> None:
+def finish_all(folder: Path, work: Work, workers: int, crew: Crew) -> None:
     """Leave every part in the folder; those that are there already are left alone.
 
-    Workers are processes that take turns, each with as many threads as this one has, so that no
-    sum depends on how many they are; with several GPUs they take one each.
+    They are made by the crew of a cluster, or here by so many processes that take turns. Each has
+    as many threads as this one, so that no sum depends on who makes it; several GPUs are shared
+    out among the processes.
     Raises RuntimeError where a worker ends before its work does.
     """
     folder.mkdir(exist_ok=True)
     sizes = {part.name: len(part.examples) for part in work.parts()}
     with progress(work.stage, sum(sizes.values()), "users") as bar:
+        if crew.elsewhere:
+            _finish_elsewhere(folder, work, bar.update, crew)
+            return
         if workers == 1:
             _finish(folder, work, bar.update)
             return
@@ -117,15 +125,43 @@ def _finish(
     make, parent = None, os.getppid()
     for place, part in enumerate(work.parts()):
         if place % workers == worker and not (folder / part.name).exists():
-            make = make or work.load()
+            make = make or work.load(*work.of)
             finish_part(folder, part, make)
         if os.getppid() != parent:
             return
         done(len(part.examples))
 
 
+def _finish_elsewhere(folder: Path, work: Work, done: Callable[[int], object], crew: Crew) -> None:
+    """Parts travel there, without the rest of the shard that they are views of, and come made."""
+    make = partial(_made_elsewhere, work.load, work.of, torch.get_num_threads())
+    missing = (part for part in work.parts() if not (folder / part.name).exists())
+    alone = (p._replace(examples=p.examples.take(np.arange(len(p.examples)))) for p in missing)
+    for name, table in crew.each(make, alone):
+        _put(folder, name, table)
+        done(table["user_id"].n_unique())
+
+
+def _made_elsewhere(
+    load: Callable[..., Make], of: tuple[Any, ...], threads: int, part: Part
+) -> tuple[str, pl.DataFrame]:
+    torch.set_num_threads(threads)
+    return part.name, _loaded(load, of)(part)
+
+
+@lru_cache(1)
+def _loaded(load: Callable[..., Make], of: tuple[Any, ...]) -> Make:
+    """A worker has the model of the last part at hand."""
+    return load(*of)
+
+
 def finish_part(folder: Path, part: Part, make: Make) -> None:
-    """Make the part's table and put it in the folder whole."""
-    unfinished = folder / f".{part.name}.{os.getpid()}"
-    make(part).write_parquet(unfinished)
-    unfinished.rename(folder / part.name)
+    """Make the part's table and put it in the folder."""
+    _put(folder, part.name, make(part))
+
+
+def _put(folder: Path, name: str, table: pl.DataFrame) -> None:
+    """Whole or not at all."""
+    unfinished = folder / f".{name}.{os.getpid()}"
+    table.write_parquet(unfinished)
+    unfinished.rename(folder / name)

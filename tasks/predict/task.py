@@ -15,6 +15,7 @@ from tasks.artifacts import (
     Recalled,
     TrustedRatings,
 )
+from tasks.crew import crew
 from tasks.predict.config import Ask, FreeText, Predict, Rank, Recall, Retrieve
 from tasks.store import Store
 
@@ -40,9 +41,13 @@ def predict(
         from tasks.predict.night import predict_all
 
         adapters = {config.predictor: adapter}
-        return predict_all(draft, adapters, base, prompts, histories, config, calibrated)
+        with crew(1, config.cluster, store, needs) as workers:
+            return predict_all(
+                draft, adapters, base, prompts, histories, config, calibrated, workers
+            )
 
-    parents = [adapter, base, prompts, histories, *([calibrated] if calibrated else [])]
+    needs = [adapter, base, prompts, histories]
+    parents = [*needs, *([calibrated] if calibrated else [])]
     return store.build(Predictions, recipe=config, parents=parents, write=write, resumable=True)
 
 
@@ -64,7 +69,8 @@ def predict_together(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.predict.night import predict_all
 
-        return predict_all(draft, adapters, base, prompts, histories, config, None)
+        with crew(1, config.cluster, store, parents) as workers:
+            return predict_all(draft, adapters, base, prompts, histories, config, None, workers)
 
     recipe = config.model_dump(mode="json") | {"names": list(adapters)}
     parents = [*adapters.values(), base, prompts, histories]
@@ -113,7 +119,8 @@ def weigh(
     def write(draft: Path) -> None:
         from tasks.predict.weighing import weigh_all
 
-        weigh_all(draft, adapter, base, candidates, config)
+        with crew(1, config.cluster, store, parents) as workers:
+            weigh_all(draft, adapter, base, candidates, config, workers)
 
     parents = [adapter, base, candidates]
     return store.build(Predictions, recipe=config, parents=parents, write=write, resumable=True)

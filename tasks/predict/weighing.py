@@ -1,7 +1,6 @@
 """Tells how likely the model finds each candidate as the first film of a list."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from tasks.artifacts import Adapter, Base, Prompts
+from tasks.crew import Crew
 from tasks.model.examples import Example, Spans
 from tasks.model.load import load_tokenizer
 from tasks.model.ratings import RatingTrie
@@ -26,12 +26,12 @@ NO_SPANS = Spans(NOWHERE, NOWHERE, NOWHERE, np.empty(0, np.float32))
 
 
 def weigh_all(
-    draft: Path, adapter: Adapter, base: Base, candidates: Prompts, config: Predict
+    draft: Path, adapter: Adapter, base: Base, candidates: Prompts, config: Predict, crew: Crew
 ) -> None:
     """Leave each user's candidates in the draft as a list, the likeliest first."""
-    parts, load = draft / "parts", partial(load_weigher, adapter, base, candidates, config)
-    work = Work("weigh", candidates, config.users_per_part, load, more=("context",))
-    finish_all(parts, work, config.workers)
+    parts, of = draft / "parts", (adapter, base, candidates, config)
+    work = Work("weigh", candidates, config.users_per_part, load_weigher, of, more=("context",))
+    finish_all(parts, work, config.workers, crew)
     list_table(joined(parts, "rate", LIST), config.predictor).write_parquet(draft / "lists.parquet")
     no_ratings(candidates.notes["scale"]).write_parquet(draft / "ratings.parquet")
     shutil.rmtree(parts)

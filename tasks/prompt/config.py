@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 import pydantic
 
+from tasks.crew import Address
 from tasks.wording import Compact, Template
 
 
@@ -49,6 +50,7 @@ class Prompt(pydantic.BaseModel, frozen=True, extra="forbid"):
     neighbours: Neighbours = Neighbours()
     users_per_shard: int = pydantic.Field(8192, ge=1)
     workers: int = pydantic.Field(1, ge=1, exclude=True)  # threads that share the shards
+    cluster: Address = None  # whose workers share them instead
 
     @pydantic.model_validator(mode="after")
     def _history_needs_lines(self) -> Self:

@@ -1,59 +1,44 @@
 """Writes the examples of all users, a shard of users at a time, and the table of films."""
 
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
-from transformers import AutoTokenizer
 
 from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.by_user import regrouped, whole_users
+from tasks.crew import Crew
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
 from tasks.prompt.database import NAME, write_database
-from tasks.prompt.examples import lay_out
-from tasks.prompt.facts import Facts
 from tasks.prompt.groups import Groups
-from tasks.prompt.lines import Wording
-from tasks.prompt.plan import FOLDS, Plan, Rows, plan_examples, plan_targets, within_tokens
-from tasks.prompt.telling import Teller, teller
+from tasks.prompt.plan import FOLDS, Plan, Rows, plan_examples, plan_targets
+from tasks.prompt.shard import Material, bound, make_shard
+from tasks.prompt.telling import teller
 
-Ints = NDArray[np.int64]
 Planner = Callable[[Rows], Iterable[Plan]]
 Tables = Iterable[pl.DataFrame]
 
 
-class Shard(NamedTuple):
-    """The examples of some users, not yet numbered, and how many ratings these have."""
-
-    examples: pa.Table | None
-    counts: dict[str, int]  # by fold and kind
-    ratings: int
-
-
 class Writer:
-    """Everything that is bound once: films, wording and settings; shards are numbered on."""
+    """Lays the ratings down, has a crew make shards of them, and numbers these on."""
 
     def __init__(
-        self, draft: Path, ratings: TrustedRatings, tokenizer: Tokenizer, config: Prompt
+        self,
+        draft: Path,
+        ratings: TrustedRatings,
+        tokenizer: Tokenizer,
+        config: Prompt,
+        crew: Crew,
     ) -> None:
-        self.draft = draft
-        self.config = config
-        self.films = ratings.scan("films").collect()
-        self.film_ids = self.films["film_id"].to_numpy()
-        self.scale = ratings.notes["scale"]
-        loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
-        self.wording = Wording(config.template, loaded, self.films, self.scale)
+        self.draft, self.config, self.crew = draft, config, crew
+        self.make = partial(make_shard, ratings, tokenizer, config)
+        self.bound = bound(ratings, tokenizer, config)
         self.shards = 0
         self.counts: dict[str, int] = {}
         self.tokens = 0
@@ -65,17 +50,31 @@ class Writer:
         """
         waiting = self.draft / "waiting"
         tables = regrouped(tables, self.config.users_per_shard)
-        groups = Groups.write(waiting, tables, self.film_ids)
-        tell = None
-        if self.config.template.facts and groups.number:
-            middle = float(np.mean(self.scale))
-            tell = teller(groups, len(self.films), middle, users, self.config)
-        make = partial(self._shard, groups, tell, planner)
+        groups = Groups.write(waiting, tables, self.bound.film_ids)
+        material = self._material(groups, planner, users)
         with progress("prompt", None, "ratings") as bar:
-            for shard in _in_order(make, groups.number, self.config.workers):
-                self._write(shard)
+            for shard in self.crew.each(self.make, material):
+                (self.draft / f"shard-{self.shards:05}.parquet").write_bytes(shard.file)
+                self.shards += 1
+                self.tokens += shard.tokens
                 bar.update(shard.ratings)
         shutil.rmtree(waiting)
+
+    def _material(
+        self, groups: Groups, planner: Planner, users: Sequence[int] | None
+    ) -> Iterator[Material]:
+        """What each shard is made from; groups without examples make none."""
+        tell = None
+        if self.config.template.facts and groups.number:
+            middle = float(np.mean(self.bound.scale))
+            tell = teller(groups, len(self.bound.films), middle, users, self.config)
+        for group, rows in enumerate(groups):
+            plans, first = list(planner(rows)), sum(self.counts.values())
+            for plan in plans:
+                name = f"{plan.fold} {plan.kind}"
+                self.counts[name] = self.counts.get(name, 0) + len(plan)
+            if any(map(len, plans)):
+                yield Material(rows, tell and tell(group), plans, first)
 
     def write_films(self, tables: Tables) -> None:
         """Each film's answer line, and when it was first rated outside the test fold's targets."""
@@ -83,8 +82,8 @@ class Writer:
         first = pl.col("rated_at").min().alias("known_from")
         found = [t.filter(~hidden).group_by("film_id").agg(first) for t in tables]
         known = pl.concat(found).group_by("film_id").agg(pl.col("known_from").min())
-        lines = self.wording.open_lines()
-        films = self.films.select("film_id").join(
+        lines = self.bound.wording.open_lines()
+        films = self.bound.films.select("film_id").join(
             known, on="film_id", how="left", maintain_order="left"
         )
         columns = films.to_arrow()
@@ -101,31 +100,6 @@ class Writer:
             "tokens": self.tokens,
         }
 
-    def _shard(self, groups: Groups, tell: Teller | None, planner: Planner, group: int) -> Shard:
-        rows, facts = groups.rows(group), None if tell is None else tell(group)
-        plans = [self._bounded(plan, rows, facts) for plan in planner(rows)]
-        laid = [lay_out(p, rows, facts, self.film_ids, self.wording) for p in plans if len(p)]
-        counts = {f"{plan.fold} {plan.kind}": len(plan) for plan in plans}
-        return Shard(pa.concat_tables(laid) if laid else None, counts, len(rows.user))
-
-    def _write(self, shard: Shard) -> None:
-        if (table := shard.examples) is not None:
-            first = sum(self.counts.values())
-            number = pa.array(np.arange(first, first + len(table)), pa.int64())
-            table = table.add_column(0, "example", number)
-            path = self.draft / f"shard-{self.shards:05}.parquet"
-            pq.write_table(table, path, compression="zstd")
-            self.shards += 1
-            self.tokens += sum(_tokens(table[name]) for name in ("prefix_tokens", "branch_tokens"))
-        for name, examples in shard.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + examples
-
-    def _bounded(self, plan: Plan, rows: Rows, facts: Facts | None) -> Plan:
-        if self.config.context_tokens is None:
-            return plan
-        lines = self.wording.shown(rows, facts)
-        return within_tokens(plan, lines.pieces.tokens.lengths, self.config.context_tokens)
-
 
 def write_shards(
     draft: Path,
@@ -133,9 +107,10 @@ def write_shards(
     ratings: TrustedRatings,
     tokenizer: Tokenizer,
     config: Prompt,
+    crew: Crew,
 ) -> dict[str, Any]:
     """Write every example of every fold; return the notes for the manifest."""
-    writer = Writer(draft, ratings, tokenizer, config)
+    writer = Writer(draft, ratings, tokenizer, config, crew)
     writer.write(_used(histories), lambda rows: plan_examples(rows, config))
     writer.write_films(_used(histories))
     if config.template.wording == "original":
@@ -151,9 +126,10 @@ def write_candidate_shards(
     tokenizer: Tokenizer,
     candidates: Predictions,
     config: Prompt,
+    crew: Crew,
 ) -> dict[str, Any]:
     """Write one `rate` example a user and fold, asking for each film of the user's list there."""
-    writer = Writer(draft, ratings, tokenizer, config)
+    writer = Writer(draft, ratings, tokenizer, config, crew)
     lists = candidates.scan("lists").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
@@ -168,21 +144,6 @@ def _used(histories: Histories) -> Iterator[pl.DataFrame]:
     """Whole users at a time, without the ratings that take no part."""
     for table in whole_users(histories.files("histories")):
         yield table.filter(pl.col("fold") != "unused")
-
-
-def _in_order(make: Callable[[int], Shard], number: int, workers: int) -> Iterator[Shard]:
-    """All shards by number, made by so many threads, which are never far ahead."""
-    if workers == 1:
-        yield from map(make, range(number))
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[Shard]] = deque()
-        for group in range(number):
-            ahead.append(pool.submit(make, group))
-            if len(ahead) > workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
 
 
 def _candidates_of(rows: Rows, fold: str, config: Prompt) -> list[Plan]:
@@ -206,9 +167,3 @@ def _with_candidates(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.
         pl.lit(False).alias("cold"),
     )
     return pl.concat([shown, asked]).sort("user_id", "position")
-
-
-def _tokens(column: pa.ChunkedArray) -> int:
-    """How many token ids a column of lists, or of lists of lists, holds."""
-    flat = pc.list_flatten(column)
-    return len(pc.list_flatten(flat) if pa.types.is_large_list(flat.type) else flat)

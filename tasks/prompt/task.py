@@ -6,6 +6,7 @@ from typing import Any
 from prefect import task
 
 from tasks.artifacts import Histories, Predictions, Prompts, Tokenizer, TrustedRatings
+from tasks.crew import crew
 from tasks.prompt.config import Probe, Prompt, Spoiling
 from tasks.store import Store
 
@@ -24,7 +25,8 @@ def write_prompts(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_shards
 
-        return write_shards(draft, histories, ratings, tokenizer, config)
+        with crew(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
+            return write_shards(draft, histories, ratings, tokenizer, config, workers)
 
     return store.build(Prompts, recipe=config, parents=[histories, ratings, tokenizer], write=write)
 
@@ -47,7 +49,10 @@ def write_candidates(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_candidate_shards
 
-        return write_candidate_shards(draft, histories, ratings, tokenizer, candidates, config)
+        with crew(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
+            return write_candidate_shards(
+                draft, histories, ratings, tokenizer, candidates, config, workers
+            )
 
     return store.build(
         Prompts, recipe=config, parents=[histories, ratings, tokenizer, candidates], write=write

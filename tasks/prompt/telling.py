@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -17,8 +18,10 @@ from tasks.prompt.plan import Rows
 from tasks.prompt.replay import Known, Replay
 
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Teller = Callable[[int], Facts]
+Tell = Callable[[Rows], Facts]  # of one group's ratings; it can be worked out elsewhere
+Teller = Callable[[int], Tell]
 
 
 class Dampings(TypedDict):
@@ -31,7 +34,7 @@ class Dampings(TypedDict):
 def teller(
     groups: Groups, films: int, middle: float, users: Sequence[int] | None, config: Prompt
 ) -> Teller:
-    """What says the facts of a group: worked out in bounded memory where biases are all it takes.
+    """What tells the facts of a group: worked out in bounded memory where biases are all it takes.
 
     `middle` stands in for the mean of all ratings before the first. `users` are those whose facts
     will be told, all where it is None: guesses by neighbours are not made for others.
@@ -40,24 +43,27 @@ def teller(
         return _at_once(groups, middle, users, config)
     replay = Replay(groups, Known.nothing(films, middle))
     replay.run(targets=config.facts_as_of == "rating")
-    if config.facts_as_of == "rating":
-        return lambda group: _told(groups.rows(group), replay, group, [], config)
-    folds = sorted({int(fold) for rows in groups for fold in np.unique(rows.fold[rows.target])})
-    biases = fitted(groups, replay.known, folds, **_dampings(config))
-    return lambda group: _told(groups.rows(group), replay, group, biases, config)
+    biases: list[Biases] = []
+    if config.facts_as_of == "fold":
+        folds = sorted({int(fold) for rows in groups for fold in np.unique(rows.fold[rows.target])})
+        biases = fitted(groups, replay.known, folds, **_dampings(config))
+    told = partial(_told, known=replay.known, biases=biases, config=config)
+    return lambda group: partial(told, found=replay.found(group))
 
 
-def _told(rows: Rows, replay: Replay, group: int, biases: list[Biases], config: Prompt) -> Facts:
+def _told(
+    rows: Rows, *, found: Floats, known: Known, biases: list[Biases], config: Prompt
+) -> Facts:
     """Facts of their own time, but for targets of folds that have biases: of the fold's beginning.
 
     A user's ratings weigh in the user's bias with what was known when they were given themselves.
     """
-    overall, film_sum, film_count = replay.found(group).T
+    overall, film_sum, film_count = found.T
     for of in biases:
         own = rows.target & (rows.fold == of.fold)
         overall[own] = of.middle
-        film_sum[own] = replay.known.sums[of.fold][rows.film[own]]
-        film_count[own] = replay.known.counts[of.fold][rows.film[own]]
+        film_sum[own] = known.sums[of.fold][rows.film[own]]
+        film_count[own] = known.counts[of.fold][rows.film[own]]
     dampings = _dampings(config)
     columns = (overall, film_sum, film_count)
     told = {
@@ -83,7 +89,16 @@ def _at_once(groups: Groups, middle: float, users: Sequence[int] | None, config:
     folds = (int(fold) for fold in np.unique(rows.fold[asked]))
     told = {f: _fold_at_once(rows, time, f, middle, asked, config) for f in folds}
     facts = _of_folds(rows, told)
-    return lambda group: part(facts, np.arange(ends[group] - len(each[group].user), ends[group]))
+
+    def tell(group: int) -> Tell:
+        own = part(facts, np.arange(ends[group] - len(each[group].user), ends[group]))
+        return partial(_as_they_are, facts=own)
+
+    return tell
+
+
+def _as_they_are(_: Rows, *, facts: Facts) -> Facts:
+    return facts
 
 
 def _fold_at_once(

@@ -2,6 +2,8 @@
 
 import pydantic
 
+from tasks.crew import Address
+
 
 class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
     """List lengths, who is compared with all others, and how the intervals are drawn."""
@@ -10,3 +12,4 @@ class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
     compared: tuple[str, ...] = ("llm", "ranked", "blend")
     resamples: int = pydantic.Field(2000, ge=100)
     seed: int = 0
+    cluster: Address = None  # whose workers share the ratings

@@ -2,6 +2,7 @@
 
 import pydantic
 
+from tasks.crew import Address
 from tasks.model.recipes import Fit, Lora, Objective
 
 
@@ -12,4 +13,5 @@ class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
     objective: Objective = Objective(rating=0.0, scale=1.0, squared=1.0, answer=0.2)
     fit: Fit = Fit(epochs=0.5, step_tokens=2048, learning_rate=5e-4, validate_steps=100)
     warm_start: bool = False  # go on from the last adapter of this base, learnt from other prompts
-    processes: int = pydantic.Field(1, ge=1)  # on one machine, each with its share of every step
+    processes: int = pydantic.Field(1, ge=1)  # each with its share of every step
+    cluster: Address = None  # whose workers they are, one each; null: of this machine

@@ -1,48 +1,56 @@
-"""Starts several processes that train one adapter, and waits for them."""
+"""Starts several processes that train one adapter, here or on a cluster, and waits for them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tasks.artifacts import Adapter, Base, Prompts
+from tasks.crew import cluster
 from tasks.model.gradients import TrainingError
 from tasks.model.stopping import termination
+from tasks.store import Store
 from tasks.train.config import Train
-
-ROOT = Path(__file__).resolve().parents[2]
+from tasks.train.elsewhere import train_elsewhere
+from tasks.train.torchrun import torchrun, waited
+from tasks.train.worker import NOTES
 
 
 def train_in_processes(
-    draft: Path, base: Base, prompts: Prompts, config: Train, before: Adapter | None = None
+    draft: Path, base: Base, prompts: Prompts, config: Train, before: Adapter | None, store: Store
 ) -> dict[str, Any]:
-    """The same as `train_lora`, by `config.processes` of them; they meet on the loopback address.
+    """The same as `train_lora`, by `config.processes` of them.
 
-    Raises TrainingError where one of them fails; each has told why by then.
+    Raises TrainingError where one of them fails, each having told why by then, and ClusterError
+    where there are too few workers, or they do not see the draft.
     """
-    with TemporaryDirectory() as folder:
-        order, notes = Path(folder) / "order.json", Path(folder) / "notes.json"
-        told = {"draft": draft, "base": base.path, "prompts": prompts.path, "notes": notes}
-        if before:
-            told["before"] = before.path
-        absolute = {name: str(path.resolve()) for name, path in told.items()}
-        order.write_text(json.dumps(absolute | {"config": config.model_dump(mode="json")}))
-        command = [sys.executable, "-m", "torch.distributed.run"]
-        command += ["--nproc-per-node", str(config.processes), "--rdzv-backend", "c10d"]
-        command += ["--rdzv-endpoint", "127.0.0.1:0", "-m", "tasks.train.worker", str(order)]
-        with termination() as asked, subprocess.Popen(command, cwd=ROOT) as workers:
-            while workers.poll() is None:
-                if asked():
-                    workers.terminate()
-                try:
-                    workers.wait(1)
-                except subprocess.TimeoutExpired:
-                    continue
-        if workers.returncode:
-            raise TrainingError(
-                f"one of {config.processes} training processes ended with code "
-                f"{workers.returncode}: see above; a rerun goes on from the last checkpoint"
-            )
-        return dict(json.loads(notes.read_text()))
+    told = {"draft": draft, "base": base.path, "prompts": prompts.path}
+    if before:
+        told["before"] = before.path
+    paths = {name: str(path.resolve()) for name, path in told.items()}
+    order = json.dumps(paths | {"config": config.model_dump(mode="json")})
+    if config.cluster is None:
+        failed = _train_here(order, config.processes)
+    else:
+        needs = [base, prompts, *([before] if before else [])]
+        with cluster(config.cluster, store, needs) as workers:
+            failed = train_elsewhere(order, draft.resolve(), config.processes, workers)
+    if failed:
+        raise TrainingError(
+            f"one of {config.processes} training processes ended with code {failed}: see above; "
+            "a rerun goes on from the last checkpoint"
+        )
+    notes = draft / NOTES
+    found: dict[str, Any] = json.loads(notes.read_text())
+    notes.unlink()
+    return found
+
+
+def _train_here(order: str, processes: int) -> int:
+    """All of them on this machine; they meet on the loopback address. Returns the exit code."""
+    where = ["--nproc-per-node", str(processes), "--rdzv-backend", "c10d"]
+    where += ["--rdzv-endpoint", "127.0.0.1:0"]
+    with termination() as asked, torchrun(order, *where) as launcher:
+        while not waited(launcher, 1):
+            if asked():
+                launcher.terminate()
+    return launcher.returncode

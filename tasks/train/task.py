@@ -22,7 +22,7 @@ def train_adapter(base: Base, prompts: Prompts, *, config: Train, store: Store) 
         if config.processes > 1:
             from tasks.train.launch import train_in_processes
 
-            return train_in_processes(draft, base, prompts, config, before)
+            return train_in_processes(draft, base, prompts, config, before, store)
         from tasks.train.lora import train_lora
 
         return train_lora(draft, base, prompts, config, before)

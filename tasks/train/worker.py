@@ -13,10 +13,12 @@ from tasks.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
 
+NOTES = "notes.json"
 
-def main(order: Path) -> None:
-    """Join the others, train as the order says, and leave the notes where it says."""
-    told: dict[str, Any] = json.loads(order.read_text())
+
+def main(order: str) -> None:
+    """Join the others, train as the order says in JSON, and leave the notes in the draft."""
+    told: dict[str, Any] = json.loads(order)
     base, prompts = Path(told["base"]), Path(told["prompts"])
     before = Path(told["before"]) if "before" in told else None
     if torch.cuda.is_available():
@@ -30,9 +32,9 @@ def main(order: Path) -> None:
         Adapter(before, before.name) if before else None,
     )
     if dist.get_rank() == 0:
-        Path(told["notes"]).write_text(json.dumps(notes))
+        (Path(told["draft"]) / NOTES).write_text(json.dumps(notes))
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

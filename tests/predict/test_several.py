@@ -14,7 +14,7 @@ import torch
 
 from tasks.model.load import load_adapted
 from tasks.predict.config import Predict
-from tasks.predict.task import predict, predict_together
+from tasks.predict.task import predict, predict_together, weigh
 from tasks.predict.voices import Voices
 from tasks.store import Store
 
@@ -50,6 +50,30 @@ def test_adapters_that_share_a_base_in_memory_are_heard_apart(make_adapter, base
         alone = load_adapted(base, adapters[name])(input_ids=tokens).logits
         assert torch.equal(voices.speak(name)(input_ids=tokens).logits, alone)
     assert voices.speak("one") is voices.speak("other")
+
+
+@pytest.fixture
+def one_thread():
+    """For each worker, too: two of them would wait for each other's on two cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_workers_of_a_cluster_say_what_one_process_says(
+    tmp_path, cluster, adapter, base, prompts, histories
+):
+    alone, together = Store(tmp_path / "alone"), Store(tmp_path / "together")
+    config = CONFIG.model_copy(update={"cluster": cluster.scheduler_address})
+    for store, how in ((alone, CONFIG), (together, config)):
+        predict.fn(adapter, base, prompts, histories, config=how, store=store)
+        weigh.fn(adapter, base, prompts, config=how, store=store)
+    files = sorted(file.relative_to(alone.root) for file in alone.root.glob("**/*.parquet"))
+    assert len(files) == 4
+    for file in files:
+        assert (alone.root / file).read_bytes() == (together.root / file).read_bytes()
 
 
 PROGRAM = """

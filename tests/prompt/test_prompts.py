@@ -335,7 +335,7 @@ def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch,
         fitted = bias_guess(*told, known, **dampings)
         own = rows.fold == fold
         for name, values in vars(expected).items():
-            found = np.concatenate([vars(tell(n))[name] for n in range(groups.number)])
+            found = np.concatenate([vars(tell(n)(rows))[name] for n, rows in enumerate(groups)])
             if name == "guess" and fold:
                 if as_of == "rating":  # weighs a user's ratings by what each of them knew
                     continue
@@ -348,12 +348,13 @@ def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("config", [COMPACT, ORIGINAL])
-def test_the_bytes_are_the_same_at_any_number_of_workers(night, store, tmp_path, config):
-    few = config.model_copy(update={"users_per_shard": 2, "guess": "bias"})
+@pytest.mark.parametrize("guess", ["bias", "neighbours"])
+def test_the_bytes_are_the_same_whoever_makes_the_shards(night, tmp_path, cluster, config, guess):
+    few = config.model_copy(update={"users_per_shard": 2, "guess": guess})
     held = []
-    for workers in (1, 2, 5):
-        asked = few.model_copy(update={"workers": workers})
-        found = write_prompts.fn(*night, config=asked, store=Store(tmp_path / str(workers)))
+    for crew in ({"workers": 1}, {"workers": 5}, {"cluster": cluster.scheduler_address}):
+        store, asked = Store(tmp_path / str(len(held))), few.model_copy(update=crew)
+        found = write_prompts.fn(*night, config=asked, store=store)
         held.append({file.name: file.read_bytes() for file in found.path.glob("*.parquet")})
     assert len(held[0]) == 4
     assert held[0] == held[1] == held[2]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import polars as pl
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,6 +15,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tasks.artifacts import Adapter
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
+from tasks.crew import ClusterError
+from tasks.crew import cluster as connected
 from tasks.model.adapter import attach, parameter_share
 from tasks.model.learn import some_of_validation
 from tasks.model.load import load_adapted, load_base, load_tokenizer
@@ -21,7 +24,9 @@ from tasks.model.recipes import Lora
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.store import Store
+from tasks.train.elsewhere import train_elsewhere
 from tasks.train.task import train_adapter
+from tests.servers import wait_until
 
 
 def hashes(folder):
@@ -223,6 +228,68 @@ def test_two_processes_learn_what_one_learns(house, base, prompts, recipe):
         assert torch.allclose(weight, weights[name], atol=1e-3), name
 
 
+def test_the_workers_of_a_cluster_learn_what_two_processes_learn(
+    tmp_path, house, cluster, base, prompts, recipe
+):
+    """Bit for bit: each sum is one of two numbers, wherever these come from."""
+    two = recipe.model_copy(update={"processes": 2, "lora": Lora(dropout=0)})
+    there = two.model_copy(update={"cluster": cluster.scheduler_address})
+    alone = train_adapter.fn(base, prompts, config=two, store=house)
+    together = train_adapter.fn(base, prompts, config=there, store=Store(tmp_path))
+    assert hashes(together.path) == hashes(alone.path)
+
+
+def test_a_cluster_of_too_few_or_without_the_draft_is_told_of(
+    tmp_path, store, cluster, base, prompts, recipe
+):
+    three = {"processes": 3, "cluster": cluster.scheduler_address}
+    with pytest.raises(ClusterError, match=r"processes is 3, and the cluster has 2 workers"):
+        train_adapter.fn(base, prompts, config=recipe.model_copy(update=three), store=store)
+    with (
+        connected(cluster.scheduler_address, store, [base]) as workers,
+        pytest.raises(ClusterError, match=r"does not see .*nowhere: .* on a mount that they share"),
+    ):
+        train_elsewhere("{}", tmp_path / "nowhere", 2, workers)
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from tasks.artifacts import Base, Prompts
+from tasks.store import Store
+from tasks.train.config import Train
+from tasks.train.task import train_adapter
+
+house, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
+base, prompts = house.find(Base, sys.argv[3]), house.find(Prompts, sys.argv[4])
+config = Train.model_validate_json(sys.argv[5]).model_copy(update={"cluster": sys.argv[6] or None})
+train_adapter.fn(base, prompts, config=config, store=here)
+"""
+
+
+def trainers(root):
+    """The training processes that write to a store."""
+    told = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [words for words in told if "tasks.train.worker" in words and str(root) in str(words)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["here", "on a cluster"])
+def test_nobody_goes_on_training_for_a_night_that_was_killed(
+    tmp_path, house, cluster, base, prompts, recipe, where
+):
+    fit = recipe.fit.model_copy(update={"epochs": 1000.0, "max_steps": None})
+    endless = recipe.model_copy(update={"processes": 2, "fit": fit})
+    names = map(str, (house.root, tmp_path, base.fingerprint, prompts.fingerprint))
+    address = cluster.scheduler_address if where == "on a cluster" else ""
+    command = [sys.executable, "-c", ENDLESS, *names, endless.model_dump_json(), address]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."}) as night:
+        wait_until(lambda: list(tmp_path.glob("*/adapter/.draft-*/checkpoint.pt")), seconds=180)
+        assert trainers(tmp_path)
+        night.kill()
+    wait_until(lambda: not trainers(tmp_path), seconds=60)
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -230,6 +297,7 @@ from tasks.artifacts import Base, Prompts
 from tasks.model.fit import Trainer
 from tasks.store import Store
 from tasks.train.config import Train
+from tasks.train.elsewhere import train_elsewhere
 from tasks.train.task import train_adapter
 import os, signal
 

@@ -1,0 +1,99 @@
+"""A crew makes what one would make alone, in the same order, whoever dies meanwhile."""
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import dask
+import pytest
+from distributed import LocalCluster
+
+from tasks.artifacts import Histories
+from tasks.crew import ClusterError, crew
+from tasks.store import StoreError
+
+
+def told_by(number):
+    return number, os.getpid()
+
+
+def dies_once(folder, number):
+    """Who is given the 3 first is killed in the middle of it."""
+    mark = Path(folder) / "killed"
+    if number == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * 2
+
+
+def taken(given):
+    for number in range(100):
+        given.append(number)
+        yield number
+
+
+@pytest.fixture(params=["threads", "cluster"])
+def address(request):
+    if request.param == "threads":
+        return None
+    return request.getfixturevalue("cluster").scheduler_address
+
+
+def test_results_come_in_the_order_of_the_items(store, address):
+    with crew(3, address, store, []) as workers:
+        told = list(workers.each(told_by, range(20)))
+    assert [number for number, _ in told] == list(range(20))
+    here = {process for _, process in told} == {os.getpid()}
+    assert here == (address is None)
+
+
+def test_no_more_items_are_held_than_are_worked_on_and_one(store, address):
+    given = []
+    with crew(3, address, store, []) as workers:
+        for done, _ in enumerate(workers.each(told_by, taken(given))):
+            assert len(given) <= done + 1 + workers.size
+    assert len(given) == 100
+
+
+def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster, tmp_path):
+    with crew(1, cluster.scheduler_address, store, []) as workers:
+        made = list(workers.each(partial(dies_once, str(tmp_path)), range(9)))
+    assert (tmp_path / "killed").exists()
+    assert made == [number * 2 for number in range(9)]
+
+
+def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_path):
+    gone = Histories(tmp_path / "gone", "gone")
+    with (
+        crew(1, cluster.scheduler_address, store, [gone]) as workers,
+        pytest.raises(StoreError, match="histories gone"),
+    ):
+        list(workers.each(told_by, range(3)))
+
+
+def test_workers_with_other_code_are_refused(store, cluster, monkeypatch):
+    monkeypatch.setattr("tasks.crew.code_version", lambda _: "other")
+    with (
+        crew(1, cluster.scheduler_address, store, []) as workers,
+        pytest.raises(ClusterError, match=r"where this night has code other, duckdb .*: make them"),
+    ):
+        list(workers.each(told_by, range(3)))
+
+
+def test_a_scheduler_that_is_not_there_is_told_in_one_line(store):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ClusterError, match=r"answers at tcp://127\.0\.0\.1:9 .*docs/scale\.md"),
+        crew(1, "tcp://127.0.0.1:9", store, []),
+    ):
+        pass
+
+
+def test_workers_of_several_threads_are_refused(store):
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as started,
+        pytest.raises(ClusterError, match=r"one thread each.*--nthreads 1"),
+        crew(1, started.scheduler_address, store, []),
+    ):
+        pass
