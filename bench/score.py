@@ -4,8 +4,8 @@
     python -m bench.score --rows 1000000         a try
 
 `seconds` and `peak_gb` are of all metrics and slices over `rows` predictions, from Parquet files
-to sums by user, 144 a user; `bootstrap_seconds` of all figures, intervals and differences between
-two predictors over `bootstrap_rows` predictions, 10 a user, from such sums on. What is predicted
+to sums, 144 a user; `bootstrap_seconds` of the same with all resamples, figures, intervals and
+differences between two predictors over `bootstrap_rows` predictions, 10 a user. What is predicted
 is noise.
 """
 
@@ -23,12 +23,11 @@ import numpy as np
 import polars as pl
 
 from tasks.artifacts import Artifact, Histories, Predictions, TrustedRatings
+from tasks.crew import crew
 from tasks.meter import metered
-from tasks.score.bootstrap import Resamples
 from tasks.score.config import Score
-from tasks.score.measure import drawn_together, scored
-from tasks.score.relations import describe
-from tasks.score.sums import Part, rating_parts
+from tasks.score.measure import scored
+from tasks.score.sums import Asked, Scene, Table, rating_sums
 from tasks.store import Store
 
 KNOWN, FILMS = 10, 27_278  # ratings of a user that are known, films
@@ -135,33 +134,31 @@ def _said(name: str, asked: pl.DataFrame, random: np.random.Generator) -> pl.Dat
 
 
 def sums(root: Path) -> dict[str, float]:
-    """What it costs to take all sums by user."""
+    """What it costs to take all sums, without a resample."""
     with metered() as cost:
-        _, _, rows = _parts(Store(root))
+        _, rows = _sums(Store(root), Score().model_copy(update={"resamples": 0}))
     gigabytes = round(cost["peak_bytes"] / 1e9, 2)
     return {"rows": rows, "peak_gb": gigabytes} | {k: cost[k] for k in ("seconds", "cpu_seconds")}
 
 
 def intervals(root: Path) -> dict[str, float]:
-    """What it costs to make figures, intervals and differences of the sums."""
-    users, parts, rows = _parts(Store(root))
+    """What it costs with all resamples, and with figures and differences made of the sums."""
     config = Score(compared=("first",))
     with metered() as cost:
-        resamples = Resamples(users, config.resamples, config.seed)
-        for part, drawn in drawn_together(parts, resamples):
-            scored(part, drawn, config.compared)
+        table, rows = _sums(Store(root), config)
+        for part, of in table.items():
+            scored(part, of, config.compared)
     return {f"bootstrap_{k}": v for k, v in [("rows", rows), *cost.items()] if k != "peak_bytes"}
 
 
-def _parts(store: Store) -> tuple[int, list[Part], int]:
-    """How many users there are, their sums, and how many predictions these are of."""
-    histories, ratings = store.finished(Histories)[-1], store.finished(TrustedRatings)[-1]
+def _sums(store: Store, config: Score) -> tuple[Table, int]:
+    """The sums of ratings, and how many predictions they are of."""
     predictions = store.finished(Predictions)[-1]
-    with duckdb.connect(config={"threads": 2}) as db:
-        describe(db, histories, ratings, [predictions], Score().ks)
-        users = db.execute("select user_id from users").fetchnumpy()["user_id"]
-        parts = rating_parts(db, users)
-    return len(users), parts, predictions.manifest["rows"]["ratings"]
+    histories, ratings = store.finished(Histories)[-1], store.finished(TrustedRatings)[-1]
+    asked = Asked(histories, ratings, (predictions,), config)
+    with duckdb.connect(config={"threads": 2}) as db, crew(2, None, store, []) as threads:
+        table = rating_sums(Scene.of(db, asked), asked, threads)
+    return table, predictions.manifest["rows"]["ratings"]
 
 
 def main() -> None:

@@ -13,19 +13,24 @@ AT_ONCE = 100  # resamples in memory as floats: 110 MB for 138,493 users
 
 
 class Resamples:
-    """`draws` [resamples, users]: how often each user is drawn; the same for equal seeds."""
+    """`draws` [1 + resamples, users]: how often each user counts; the same for equal seeds.
+
+    Once in the first row, and in each other as often as the user was drawn.
+    """
 
     def __init__(self, users: int, resamples: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self.draws = np.empty((resamples, users), np.uint8)  # more than 255 times: never
-        for draw in self.draws:
+        self.draws = np.empty((1 + resamples, users), np.uint8)  # more than 255 times: never
+        self.draws[0] = 1
+        for draw in self.draws[1:]:
             draw[:] = np.bincount(rng.integers(users, size=users), minlength=users)
 
-    def sums(self, columns: Floats) -> Floats:
-        """[resamples, columns] from [users, columns]: what each sum is over the drawn users."""
-        groups = range(0, len(self.draws), AT_ONCE)
+    def sums(self, columns: Floats, first: int = 0) -> Floats:
+        """[1 + resamples, columns] from [some users, columns], those from place `first` on."""
+        of_them = self.draws[:, first : first + len(columns)]
+        groups = range(0, len(of_them), AT_ONCE)
         return np.concatenate(
-            [self.draws[at : at + AT_ONCE].astype(np.float64) @ columns for at in groups]
+            [of_them[at : at + AT_ONCE].astype(np.float64) @ columns for at in groups]
         )
 
 

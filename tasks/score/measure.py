@@ -1,6 +1,6 @@
 """Takes every metric of every predictor in every slice, with intervals and differences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,46 +9,37 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.artifacts import Histories, Predictions, Scores, TrustedRatings
-from tasks.progress import track
-from tasks.score.bootstrap import Resamples, middle
-from tasks.score.config import Score
-from tasks.score.relations import check_lists, describe
+from tasks.artifacts import Scores
+from tasks.crew import Crew
+from tasks.score.bootstrap import middle
+from tasks.score.relations import describe_lists
 from tasks.score.statements import statements
-from tasks.score.sums import Part, list_parts, rating_parts
+from tasks.score.sums import Asked, Part, Scene, Sums, list_sums, rating_sums
 from tasks.score.values import MILLION, Metric
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
-AT_ONCE = 256  # columns that are drawn together: the draws are read once for all of them
 
 
-def measure(
-    draft: Path,
-    histories: Histories,
-    ratings: TrustedRatings,
-    predictions: Sequence[Predictions],
-    config: Score,
-) -> dict[str, Any]:
+def measure(draft: Path, asked: Asked, crew: Crew) -> dict[str, Any]:
     """Write metrics.parquet and comparisons.parquet; return the notes for the manifest.
 
     Raises MissingPredictionError where a predictor left out a target, or a user.
     """
-    with duckdb.connect(config={"threads": 2}) as db:
-        describe(db, histories, ratings, predictions, config.ks)
-        check_lists(db)
-        users = db.execute("select user_id from users").fetchnumpy()["user_id"]
-        parts = rating_parts(db, users) + list_parts(db, users)
-        metrics = list(_of_catalogue(db))
-    resamples = Resamples(len(users), config.resamples, config.seed)
     comparisons: list[Row] = []
-    for part, drawn in track(drawn_together(parts, resamples), "score", len(parts), "slices"):
-        found, differences = scored(part, drawn, config.compared)
-        metrics += found
-        comparisons += differences
+    with duckdb.connect(config={"threads": 2}) as db:
+        scene = Scene.of(db, asked)
+        describe_lists(db, asked.predictions, asked.config.ks)
+        metrics = list(_of_catalogue(db))
+        tables = rating_sums(scene, asked, crew), list_sums(scene)
+    for table in tables:
+        for part, of in table.items():
+            found, differences = scored(part, of, asked.config.compared)
+            metrics += found
+            comparisons += differences
     _write(metrics, "metrics", draft, ["predictor"])
     _write(comparisons, "comparisons", draft, ["predictor", "against"])
-    return {name: histories.notes[name] for name in ("dataset", "protocol")}
+    return {name: asked.histories.notes[name] for name in ("dataset", "protocol")}
 
 
 def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
@@ -61,67 +52,50 @@ def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
             }  # fmt: skip
 
 
-def drawn_together(parts: Sequence[Part], resamples: Resamples) -> Iterator[tuple[Part, Floats]]:
-    """Each part with its sums over each resample; small parts are drawn with one another."""
-    waiting: list[Part] = []
-    for i, part in enumerate(parts):
-        waiting.append(part)
-        if sum(of.width for of in waiting) >= AT_ONCE or i + 1 == len(parts):
-            drawn = resamples.sums(np.concatenate([of.columns() for of in waiting], axis=1))
-            ends = np.cumsum([of.width for of in waiting])
-            yield from zip(waiting, np.split(drawn, ends[:-1], axis=1), strict=True)
-            waiting = []
-
-
-def scored(part: Part, drawn: Floats, compared: Sequence[str]) -> tuple[list[Row], list[Row]]:
-    """Each metric of each predictor in a part; and how the compared ones differ from the rest.
-
-    `drawn` [resamples, part.width] are the sums of the part's columns over each resample.
-    """
-    keys = list(part.totals)
-    whole = [part.count.sum(), *(s for total in part.totals.values() for s in total.sum(axis=0))]
-    value = dict(zip(keys, _figures(keys, np.array([whole])).T, strict=True))
-    spread = dict(zip(keys, _figures(keys, drawn).T, strict=True))
-    n = int(part.count.sum())
+def scored(
+    part: Part, of: Mapping[str, Sums], compared: Sequence[str]
+) -> tuple[list[Row], list[Row]]:
+    """Each metric of each predictor in a part; and how the compared ones differ from the rest."""
+    figures = {
+        (name, metric): column
+        for name, sums in of.items()
+        for metric, column in zip(sums.metrics, _figures(sums).T, strict=True)
+    }
+    n = int(next(iter(of.values())).drawn[0, 0])
 
     def row(metric: Metric, **told: Any) -> Row:  # noqa: ANN401
-        place = {"slice": part.slice, "part": part.part, "n": n}
+        place = {"slice": part[0], "part": part[1], "n": n}
         return place | {"metric": metric.name, "k": metric.k} | told
 
-    low, high = middle(np.stack([spread[key] for key in keys], 1))
+    low, high = middle(np.stack([column[1:] for column in figures.values()], 1))
     scored = [
-        row(
-            metric, predictor=name, value=float(value[name, metric][0]), low=float(a), high=float(b)
-        )
-        for (name, metric), a, b in zip(keys, low, high, strict=True)
+        row(metric, predictor=name, value=float(column[0]), low=float(a), high=float(b))
+        for ((name, metric), column), a, b in zip(figures.items(), low, high, strict=True)
     ]
     pairs = [
         (name, other, metric)
-        for name, metric in keys if name in compared
-        for other, same in keys if same == metric and other != name
+        for name, metric in figures if name in compared
+        for other, same in figures if same == metric and other != name
     ]  # fmt: skip
     if not pairs:
         return scored, []
-    low, high = middle(np.stack([spread[a, m] - spread[b, m] for a, b, m in pairs], 1))
+    apart = np.stack([figures[a, m] - figures[b, m] for a, b, m in pairs], 1)
+    low, high = middle(apart[1:])
     against = [
-        row(m, predictor=a, against=b, low=float(x), high=float(y),
-            difference=float(value[a, m][0] - value[b, m][0]))
-        for (a, b, m), x, y in zip(pairs, low, high, strict=True)
-    ]  # fmt: skip
+        row(m, predictor=a, against=b, low=float(x), high=float(y), difference=float(d))
+        for (a, b, m), x, y, d in zip(pairs, low, high, apart[0], strict=True)
+    ]
     return scored, against
 
 
-def _figures(keys: Sequence[tuple[str, Metric]], sums: Floats) -> Floats:
-    """[rows, keys] from [rows, 1 + widths]: the count first, then each metric's sums.
-
-    NaN in a row where nobody with a count was drawn.
-    """
+def _figures(sums: Sums) -> Floats:
+    """[1 + resamples, metrics]; NaN in a row where nobody with a count was drawn."""
     figures, at = [], 1
     with np.errstate(invalid="ignore", divide="ignore"):
-        for _, metric in keys:
-            total = sums[:, at : at + metric.width]
+        for metric in sums.metrics:
+            total = sums.drawn[:, at : at + metric.width]
             total = np.abs(total).sum(axis=1) if metric.binned else total[:, 0]
-            figures.append((total / MILLION / sums[:, 0]) ** metric.power)
+            figures.append((total / MILLION / sums.drawn[:, 0]) ** metric.power)
             at += metric.width
     return np.stack(figures, axis=1)
 

@@ -31,7 +31,8 @@ def write_probes(
     n = whole["n"].to_numpy().astype(np.float64)
     columns = np.stack([n, *(table["squared"].to_numpy() for table in tables.values())], axis=1)
     drawn = Resamples(len(n), config.resamples, config.seed).sums(columns)
-    figures, spread = (np.sqrt(of[:, 1:] / of[:, :1]) for of in (columns.sum(0)[None], drawn))
+    rmse = np.sqrt(drawn[:, 1:] / drawn[:, :1])
+    figures, spread = rmse[:1], rmse[1:]
     low, high = middle(spread - spread[:, :1])
     table = pl.DataFrame(
         {

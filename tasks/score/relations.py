@@ -25,23 +25,38 @@ def describe(
     histories: Histories,
     ratings: TrustedRatings,
     predictions: Sequence[Predictions],
-    ks: Sequence[int],
 ) -> None:
-    """Make all relations but `targets` and `predicted_ratings`."""
+    """Make the relations of users and films; those of single ratings come block by block."""
     db.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     for name, files in {
         "histories": histories.files("histories"),
         "films": ratings.files("films"),
         "all_ratings": [file for made in predictions for file in made.files("ratings")],
-        "all_lists": [file for made in predictions for file in made.files("lists")],
     }.items():
         db.from_parquet([str(file) for file in files]).create_view(name)
-    db.execute(
-        "create table ratings_scale as select ?::float[] as scale", [histories.notes["scale"]]
-    )
-    db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
-    for statement in PREPARE:
+    scale = histories.notes["scale"]
+    db.execute("create table ratings_scale as select ?::float[] as scale", [scale])
+    for statement in DESCRIBED:
         db.execute(statement)
+
+
+def describe_lists(
+    db: duckdb.DuckDBPyConnection, predictions: Sequence[Predictions], ks: Sequence[int]
+) -> None:
+    """Make `listed`, where users and films are described.
+
+    Raises MissingPredictionError where a predictor that makes lists left out a user.
+    """
+    files = [str(file) for made in predictions for file in made.files("lists")]
+    db.from_parquet(files).create_view("all_lists")
+    db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
+    for statement in LISTED:
+        db.execute(statement)
+    gaps = db.execute("""
+        select predictor, count(*) from (select distinct predictor from listed) cross join users
+        anti join listed using (predictor, user_id) group by predictor order by predictor""")
+    if told := ", ".join(f"{name} for {count} users" for name, count in gaps.fetchall()):
+        raise MissingPredictionError(f"lists are missing: {told}; none may be left out")
 
 
 def blocks(db: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
@@ -76,18 +91,9 @@ def hear(
     db.register("predicted_ratings", said)
 
 
-def check_lists(db: duckdb.DuckDBPyConnection) -> None:
-    """Raise MissingPredictionError where a predictor that makes lists left out a user."""
-    gaps = db.execute("""
-        select predictor, count(*) from (select distinct predictor from listed) cross join users
-        anti join listed using (predictor, user_id) group by predictor order by predictor""")
-    if told := ", ".join(f"{name} for {count} users" for name, count in gaps.fetchall()):
-        raise MissingPredictionError(f"lists are missing: {told}; none may be left out")
-
-
 KNOWN = "fold <> 'unused' and not (fold = 'test' and part = 'target')"
 # Spread by whole half-stars: sums of integers are the same in every order.
-PREPARE = (
+DESCRIBED = (
     f"""
     create table film_facts as
     select f.film_id, f.year, f.genres, coalesce(h.known, 0) as film_known,
@@ -107,6 +113,8 @@ PREPARE = (
             - (sum((rating * 2)::bigint) filter ({KNOWN})) ** 2)) / known / 2, 0) as spread
     from histories where fold <> 'unused'
     group by user_id having asked > 0 order by user_id""",
+)
+LISTED = (
     # A film that is named twice is a hit once.
     f"""
     create table entries as

@@ -1,104 +1,169 @@
-"""Sums of every metric by user, for each predictor and each part of each slice.
+"""Sums of every metric over all users and over each resample, for each predictor and part.
 
-Whatever is a mean over ratings, or over lists, is known from these sums; so are its intervals.
-Values are whole millionths: sums of integers, which the order that threads give them cannot change.
+Whatever is a mean over ratings, or over lists, is known from these sums, and so are its intervals.
+They add up from blocks of users, whoever takes them: values are whole millionths, and the sums of
+integers below 2^53 are the same in every order.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from tasks.score.relations import blocks
-from tasks.score.slices import film_slices
+from tasks.artifacts import Histories, Predictions, TrustedRatings
+from tasks.crew import Crew
+from tasks.progress import track
+from tasks.score.bootstrap import Resamples
+from tasks.score.config import Score
+from tasks.score.relations import blocks, describe
+from tasks.score.slices import Slice, film_slices
 from tasks.score.statements import bare, statements
-from tasks.score.values import MILLION, Metric, Summed, block_sums
+from tasks.score.values import MILLION, Metric, block_sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Part = tuple[str, str]  # slice and part
+Masks = dict[Part, NDArray[np.bool_]]
+
+
+class Sums(NamedTuple):
+    """`drawn` [1 + resamples, 1 + widths] in millionths: the count, then each metric's sums.
+
+    The first row is over all users, each other one over a resample of them.
+    """
+
+    metrics: tuple[Metric, ...]
+    drawn: Floats
+
+
+Table = dict[Part, dict[str, Sums]]  # of each part, by predictor
+
+
+class Asked(NamedTuple):
+    """What is scored, and how."""
+
+    histories: Histories
+    ratings: TrustedRatings
+    predictions: tuple[Predictions, ...]
+    config: Score
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a slice: `count` [users], and `totals` [users, width], in millionths.
+class Scene:
+    """The relations of DuckDB, and what all blocks of users have in common."""
 
-    All are whole numbers, far below 2^53: their sums, also over resamples, are exact.
-    """
+    db: duckdb.DuckDBPyConnection
+    users: Ints
+    predictors: list[str]
+    films: Ints
+    film_slices: list[Slice]
+    user_slices: Masks
+    resamples: Resamples
 
-    slice: str
-    part: str
-    count: Floats
-    totals: dict[tuple[str, Metric], Floats] = field(default_factory=dict)
-
-    @property
-    def width(self) -> int:
-        """How many columns there are."""
-        return 1 + sum(metric.width for _, metric in self.totals)
-
-    def columns(self) -> Floats:
-        """[users, width]: the count, then the totals in their order."""
-        return np.concatenate([self.count[:, None], *self.totals.values()], axis=1)
-
-    def put(self, predictor: str, metrics: list[Metric], sums: Ints, first: int) -> None:
-        """Take in [users, 1 + widths] of the users from `first` on: the count, then the sums."""
-        at = np.s_[first : first + len(sums)]
-        self.count[at] = sums[:, 0]
-        column = 1
-        for metric in metrics:
-            key = predictor, metric
-            if key not in self.totals:
-                self.totals[key] = np.zeros((len(self.count), metric.width))
-            self.totals[key][at] = sums[:, column : column + metric.width]
-            column += metric.width
+    @classmethod
+    def of(cls, db: duckdb.DuckDBPyConnection, asked: Asked) -> "Scene":
+        """Describe users and films in an empty database."""
+        describe(db, asked.histories, asked.ratings, asked.predictions)
+        users = db.execute("select user_id from users").fetchnumpy()["user_id"]
+        named = db.execute("select distinct predictor from all_ratings order by 1").fetchall()
+        return cls(
+            db,
+            users,
+            [str(name) for (name,) in named],
+            db.sql("select film_id from film_facts").pl()["film_id"].to_numpy(),
+            film_slices(db),
+            _user_slices(db, users),
+            Resamples(len(users), asked.config.resamples, asked.config.seed),
+        )
 
 
-def rating_parts(db: duckdb.DuckDBPyConnection, users: Ints) -> list[Part]:
-    """The sums of what is told of single ratings; blocks are worked off by two threads."""
-    parts: dict[tuple[str, str], Part] = {}
-    predictors = db.execute("select distinct predictor from all_ratings order by 1").fetchall()
-    names = [str(name) for (name,) in predictors]
-    films, slices = db.sql("select film_id from film_facts").pl()["film_id"], film_slices(db)
-
-    def work(block: tuple[int, int]) -> list[Summed]:
-        with db.cursor() as own:
-            return list(block_sums(own, block, names, films.to_numpy(), slices))
-
-    with ThreadPoolExecutor(2) as threads:
-        for made in threads.map(work, blocks(db)):
-            for told in made:
-                first = int(np.searchsorted(users, told.users[0]))
-                for label, sums in zip(told.slice.labels, told.sums, strict=True):
-                    if sums[:, 0].any():
-                        key = told.slice.name, label
-                        part = parts.setdefault(key, Part(*key, np.zeros(len(users))))
-                        part.put(told.predictor, told.metrics, sums, first)
-    return _by_user(db, parts.pop(("everyone", "all")), users) + list(parts.values())
+def rating_sums(scene: Scene, asked: Asked, crew: Crew) -> Table:
+    """The sums of what is told of single ratings; a crew takes those of a block of users each."""
+    here = partial(sums_of_block, scene)
+    work = partial(_sums_elsewhere, asked) if crew.elsewhere else here
+    asked_of, table = blocks(scene.db), Table()
+    for made in track(crew.each(work, asked_of), "score", len(asked_of), "blocks"):
+        for part, of in made.items():
+            known = table.setdefault(part, {})
+            for name, sums in of.items():
+                known[name] = _added(known[name], sums) if name in known else sums
+    return table
 
 
-def list_parts(db: duckdb.DuckDBPyConnection, users: Ints) -> list[Part]:
-    """The sums of what is told of whole lists."""
-    whole = Part("everyone", "all", np.ones(len(users)))
+def sums_of_block(scene: Scene, block: tuple[int, int]) -> Table:
+    """Those of the users between a first and a last one, in parts that any of them is in."""
+    table: Table = {}
+    # The crew shares out the cores already: more threads for each product took 7 times the CPU.
+    with scene.db.cursor() as own, threadpool_limits(1, "blas"):
+        for told in block_sums(own, block, scene.predictors, scene.films, scene.film_slices):
+            first = int(np.searchsorted(scene.users, told.users[0]))
+            sums = told.sums.astype(np.float64)
+            named = {(told.slice.name, label): sums[i] for i, label in enumerate(told.slice.labels)}
+            if told.slice.name == "everyone":
+                named = _by_user(sums[0], scene.user_slices, first)
+            drawn = scene.resamples.sums(np.concatenate([*named.values()], axis=1), first)
+            for part, of in zip(named, np.split(drawn, len(named), axis=1), strict=True):
+                if of[0, 0]:
+                    table.setdefault(part, {})[told.predictor] = Sums(told.metrics, of)
+    return table
+
+
+def list_sums(scene: Scene) -> Table:
+    """The sums of what is told of whole lists, where lists are described."""
+    told: dict[str, list[tuple[Metric, Floats]]] = {}
     for file, text in statements("metrics/lists"):
-        table = db.sql(f"select * from ({bare(text)}) order by predictor, k, user_id").pl()
+        table = scene.db.sql(f"select * from ({bare(text)}) order by predictor, k, user_id").pl()
         for (predictor, k), rows in table.group_by("predictor", "k", maintain_order=True):
-            total = np.zeros((len(users), 1))
+            total = np.zeros(len(scene.users))
             value = rows["value"].cast(pl.Float64).to_numpy()
-            total[np.searchsorted(users, rows["user_id"]), 0] = np.rint(value * MILLION)
+            total[np.searchsorted(scene.users, rows["user_id"])] = np.rint(value * MILLION)
             metric = Metric(file.stem, int(str(k)))
-            whole.totals[str(predictor), metric] = total
-    return _by_user(db, whole, users) if whole.totals else []
-
-
-def _by_user(db: duckdb.DuckDBPyConnection, whole: Part, users: Ints) -> list[Part]:
-    """The parts of the slices of users: the whole, with the other users left out."""
-    made = []
-    for file, text in statements("slices/users"):
-        table = db.sql(f"select * from ({bare(text)}) order by part, user_id").pl()
-        for (name,), rows in table.group_by("part", maintain_order=True):
-            inside = np.isin(users, rows["user_id"]).astype(np.float64)
-            totals = {key: total * inside[:, None] for key, total in whole.totals.items()}
-            made.append(Part(file.stem, str(name), whole.count * inside, totals))
+            told.setdefault(str(predictor), []).append((metric, total))
+    made: Table = {}
+    for predictor, metrics in told.items():
+        columns = np.stack([np.ones(len(scene.users)), *(total for _, total in metrics)], axis=1)
+        for part, some in _by_user(columns, scene.user_slices, 0).items():
+            sums = Sums(tuple(metric for metric, _ in metrics), scene.resamples.sums(some))
+            made.setdefault(part, {})[predictor] = sums
     return made
+
+
+def _by_user(columns: Floats, slices: Masks, first: int) -> dict[Part, Floats]:
+    """For each part of the users its columns: those of the other users are 0."""
+    at = np.s_[first : first + len(columns)]
+    return {part: columns * inside[at, None] for part, inside in slices.items()}
+
+
+def _user_slices(db: duckdb.DuckDBPyConnection, users: Ints) -> Masks:
+    return {
+        (file.stem, str(name)): np.isin(users, rows["user_id"])
+        for file, text in statements("slices/users")
+        for (name,), rows in _parts(db.sql(bare(text)).pl())
+    }
+
+
+def _parts(table: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
+    yield from table.sort("part", "user_id").group_by("part", maintain_order=True)
+
+
+@lru_cache(1)
+def _scene_of(asked: Asked) -> Scene:
+    """A worker has the scene of the last block at hand."""
+    return Scene.of(duckdb.connect(config={"threads": 1}), asked)
+
+
+def _sums_elsewhere(asked: Asked, block: tuple[int, int]) -> Table:
+    return sums_of_block(_scene_of(asked), block)
+
+
+def _added(one: Sums, other: Sums) -> Sums:
+    if one.metrics != other.metrics:
+        names = sorted({m.name for m in one.metrics} ^ {m.name for m in other.metrics})
+        raise ValueError(f"some blocks of users have metrics that others lack: {names}")
+    return Sums(one.metrics, one.drawn + other.drawn)

@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect import task
 
 from tasks.artifacts import Histories, Predictions, Probes, Scores, TrustedRatings
+from tasks.crew import crew
 from tasks.score.config import Score
 from tasks.score.statements import SQL, statements
 from tasks.store import Store
@@ -24,14 +25,18 @@ def score(
 
     def write(draft: Path) -> dict[str, object]:
         from tasks.score.measure import measure
+        from tasks.score.sums import Asked
 
-        return measure(draft, histories, ratings, predictions, config)
+        asked = Asked(histories, ratings, tuple(predictions), config)
+        with crew(2, config.cluster, store, parents) as workers:
+            return measure(draft, asked, workers)
 
+    parents = [histories, ratings, *predictions]
     texts = {str(file.relative_to(SQL)): text for file, text in statements("metrics/*", "slices/*")}
     return store.build(
         Scores,
         recipe=config.model_dump(mode="json") | {"statements": texts},
-        parents=[histories, ratings, *predictions],
+        parents=parents,
         write=write,
     )
 

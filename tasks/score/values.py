@@ -44,7 +44,7 @@ class Summed:
 
     slice: Slice
     predictor: str
-    metrics: list[Metric]
+    metrics: tuple[Metric, ...]
     users: Ints
     sums: Ints
 
@@ -53,7 +53,7 @@ class Summed:
 class Values:
     """Of each rating: 1 and the metrics that are plain sums, and the others with their bins."""
 
-    metrics: list[Metric]
+    metrics: tuple[Metric, ...]
     plain: Ints  # [ratings, 1 + plain metrics]
     binned: list[tuple[Ints, Ints]]
 
@@ -102,7 +102,7 @@ def _values(db: duckdb.DuckDBPyConnection, predictor: str) -> Values:
         for metric, table in told if metric.binned
     ]  # fmt: skip
     columns = np.stack([np.ones_like(plain[0]), *plain], axis=1)
-    return Values([metric for metric, _ in told], columns, binned)
+    return Values(tuple(metric for metric, _ in told), columns, binned)
 
 
 def _sums(values: Values, of: Slice, user: Ints, users: int) -> Ints:

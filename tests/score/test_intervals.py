@@ -4,25 +4,30 @@ import numpy as np
 import pytest
 
 from tasks.score.bootstrap import Resamples, middle
-from tasks.score.sums import Part
+from tasks.score.measure import scored
+from tasks.score.sums import Sums
 from tasks.score.task import Score, score
 from tasks.score.values import Metric
+from tasks.store import Store
 
 USERS = 400
 
 
-def part(shift=0.0):
+def sums(shift=0.0, resamples=1000):
+    """Of a predictor, and of another that is off by so much."""
     draw = np.random.default_rng(3)
     total = np.rint(draw.normal(1.0, 0.5, (USERS, 1)) * 1e6)
     other = total + np.rint((shift + draw.normal(0, 0.01, (USERS, 1))) * 1e6)
-    totals = {("llm", Metric("mae")): total, ("bias", Metric("mae")): other}
-    return Part("everyone", "all", np.ones(USERS), totals)
+    drawn, once = Resamples(USERS, resamples, seed=0), np.ones((USERS, 1))
+    return {
+        name: Sums((Metric("mae"),), drawn.sums(np.concatenate([once, of], axis=1)))
+        for name, of in {"llm": total, "bias": other}.items()
+    }
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_theory():
-    values = part().totals["llm", Metric("mae")] / 1e6
-    resamples = Resamples(USERS, 4000, seed=0)
-    low, high = middle(resamples.sums(values) / USERS)
+    values = np.random.default_rng(3).normal(1.0, 0.5, (USERS, 1))
+    low, high = middle(Resamples(USERS, 4000, seed=0).sums(values)[1:] / USERS)
     half = 1.96 * values.std() / np.sqrt(USERS)
     assert low[0] == pytest.approx(values.mean() - half, abs=0.1 * half)
     assert high[0] == pytest.approx(values.mean() + half, abs=0.1 * half)
@@ -38,27 +43,34 @@ def test_equal_seeds_draw_alike_and_others_do_not():
 
 
 def test_pairing_tells_apart_what_two_intervals_cannot():
-    from tasks.score.measure import scored
-
-    both = part(shift=0.005)
-    drawn = Resamples(USERS, 1000, seed=0).sums(both.columns())
-    single, paired = scored(both, drawn, ["llm"])
+    single, paired = scored(("everyone", "all"), sums(shift=0.005), ["llm"])
     llm, bias = single
     assert bias["low"] < llm["value"] < bias["high"]
     assert paired[0]["low"] < paired[0]["difference"] < paired[0]["high"] < 0
 
 
-def test_parts_drawn_together_are_as_drawn_alone():
-    from tasks.score.measure import drawn_together
+def test_sums_over_blocks_of_users_add_up_to_those_over_all():
+    whole = np.rint(np.random.default_rng(0).normal(0, 1e6, (USERS, 3)))
+    drawn = Resamples(USERS, 100, seed=0)
+    blocks = [drawn.sums(whole[first : first + 150], first) for first in (0, 150, 300)]
+    assert (sum(blocks) == drawn.sums(whole)).all()
 
-    parts, resamples = [part(), part(0.1), part(0.2)], Resamples(USERS, 100, seed=0)
-    for one, drawn in drawn_together(parts, resamples):
-        assert (drawn == resamples.sums(one.columns())).all()
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_a_score_has_the_same_bytes_however_many_blocks_and_whoever_takes_them(
+    histories, ratings, say, store, tmp_path, cluster, monkeypatch, block
+):
+    config, predictions = Score(ks=(2, 4), compared=("hand",), resamples=200), [say(), say("other")]
+    whole = score.fn(histories, ratings, predictions, config=config, store=store)
+    monkeypatch.setattr("tasks.score.relations.BLOCK", block)
+    there = config.model_copy(update={"cluster": cluster.scheduler_address})
+    for name, how in {"here": config, "there": there}.items():
+        made = score.fn(histories, ratings, predictions, config=how, store=Store(tmp_path / name))
+        for table in ("metrics", "comparisons"):
+            assert made.files(table)[0].read_bytes() == whole.files(table)[0].read_bytes()
 
 
 def test_scoring_twice_gives_the_same_bytes(histories, ratings, say, store, tmp_path):
-    from tasks.store import Store
-
     config = Score(ks=(2, 4), compared=("hand",), resamples=200)
     predictions = [say(), say("other")]
     made = [

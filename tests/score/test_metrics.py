@@ -89,7 +89,7 @@ def test_every_metric_gives_what_was_worked_by_hand(histories, ratings, say, sto
 
 def test_every_slice_parts_as_was_worked_by_hand(histories, ratings, say):
     with duckdb.connect() as db:
-        describe(db, histories, ratings, [say()], [4])
+        describe(db, histories, ratings, [say()])
         ask(db, blocks(db)[0])
         found = {
             file.stem: [row[-1] for row in db.execute(text).fetchall()]
