@@ -34,11 +34,16 @@ from tasks.validate.task import validate_ratings
 SMALL, LARGE = 5_000_000, 60_000_000
 
 
-def prompts_of(data: Path, root: Path) -> None:
-    """Walk through the rooms."""
+def settings_of(data: Path) -> Settings:
+    """The profile `nightly`, as far as the prompts, on local data."""
     night = tomllib.loads((PROFILES / "nightly.toml").read_text())
     wanted = {"ingest": {"data": str(data)}, "split": night["split"], "prompt": night["prompt"]}
-    settings, store = Settings.model_validate(wanted), Store(root)
+    return Settings.model_validate(wanted)
+
+
+def prompts_of(data: Path, root: Path) -> None:
+    """Walk through the rooms."""
+    settings, store = settings_of(data), Store(root)
     tokenizer = store.finished(Tokenizer)[-1]
     raw = ingest_ratings.fn(config=settings.ingest, store=store)
     ratings = validate_ratings.fn(raw, config=settings.validation, store=store)

@@ -1,0 +1,131 @@
+"""Measures what a night asks of its own machine and of a cluster's workers, shard by shard.
+
+    python -m bench.scale --json scale.json         5 and 20 million ratings
+    python -m bench.scale --rows 500000 2000000     a try
+
+A Dask cluster of two workers on this machine makes the prompts of generated ratings, and takes the
+sums of as many predictions by ten. `here` is what the night's own process costs, and its peak;
+`there` what the workers do, of which more can be had. Each is compared with what one machine makes:
+`same_bytes`. docs/scale.md reckons with these figures.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from distributed import Client, LocalCluster
+
+from bench.data_path import settings_of
+from bench.data_path_peers import learn_tokenizer
+from bench.movielens_like import write_data_set
+from bench.score import write_world
+from tasks.artifacts import Artifact, Histories, Predictions, Tokenizer, TrustedRatings
+from tasks.ingest.task import ingest_ratings
+from tasks.prompt.task import write_prompts
+from tasks.score.config import Score
+from tasks.score.relations import BLOCK
+from tasks.score.task import score
+from tasks.split.task import split_histories
+from tasks.store import Store
+from tasks.validate.task import validate_ratings
+
+PREDICTED = 10  # times fewer ratings are asked for than there are
+
+
+def prepare(rows: int, root: Path) -> None:
+    """Generate and split ratings, and predictions of two predictors, each in a store of its own."""
+    write_data_set(root / "csv", rows=rows)
+    store = Store(root / "prompt")
+    learn_tokenizer(root / "csv", store)
+    settings = settings_of(root / "csv")
+    raw = ingest_ratings.fn(config=settings.ingest, store=store)
+    ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
+    split_histories.fn(ratings, config=settings.split, store=store)
+    write_world(root / "score", rows // PREDICTED // 2, 10, ["first", "second"])
+
+
+def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
+    """Have a room do its work, by this machine or by a cluster; what it cost, and its files."""
+    store = Store(root / room)
+    histories, ratings = store.finished(Histories)[-1], store.finished(TrustedRatings)[-1]
+    made: Artifact
+    if room == "prompt":
+        prompt = settings_of(root / "csv").prompt.model_copy(update={"cluster": address})
+        tokenizer = store.finished(Tokenizer)[-1]
+        made = write_prompts.fn(histories, ratings, tokenizer, config=prompt, store=store)
+        shards = len(made.files("examples"))
+    else:
+        said, config = store.finished(Predictions)[-1:], Score(cluster=address)
+        made = score.fn(histories, ratings, said, config=config, store=store)
+        shards = -(-sum(p.manifest["rows"]["ratings"] for p in said) // 2 // BLOCK)
+    told = {"shards": shards, "files": made.manifest["files"], **made.cost}
+    shutil.rmtree(made.path)  # the next way makes it anew
+    return told
+
+
+def alone(room: str, root: Path, address: str | None) -> dict[str, Any]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "bench.scale", "--work", room, str(root), address or ""]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SystemExit(f"{room} ended with {ran.returncode}:\n{ran.stderr}")
+    told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return told
+
+
+def compared(room: str, root: Path, cluster: LocalCluster) -> dict[str, Any]:
+    """What a room costs here and there, and whether it makes what one machine makes."""
+    with Client(cluster) as client:
+        before = sum(client.run(spent).values())
+        shared = alone(room, root, cluster.scheduler_address)
+        there = sum(client.run(spent).values()) - before
+    whole = alone(room, root, None)
+    return {
+        "shards": shared["shards"],
+        "here_cpu_seconds": shared["cpu_seconds"],
+        "here_peak_gb": round(shared["peak_bytes"] / 1e9, 2),
+        "there_cpu_seconds_a_shard": round(there / shared["shards"], 2),
+        "one_machine_cpu_seconds": whole["cpu_seconds"],
+        "same_bytes": shared["files"] == whole["files"],
+    }
+
+
+def spent() -> float:
+    """CPU seconds of a process until now."""
+    return sum(os.times()[:2])
+
+
+def main() -> None:
+    """Measure, print, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[5_000_000, 20_000_000])
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # what the processes are told
+    told = parser.parse_args()
+    if told.work:
+        room, root, address = told.work
+        print(json.dumps(work(room, Path(root), address or None)))
+        return
+    figures: dict[str, Any] = {}
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        for rows in told.rows:
+            with TemporaryDirectory() as folder:
+                prepare(rows, Path(folder))
+                figures[str(rows)] = {
+                    room: compared(room, Path(folder), cluster) for room in ("prompt", "score")
+                }
+            print(json.dumps({rows: figures[str(rows)]}, indent=1), flush=True)
+    if told.json:
+        told.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
