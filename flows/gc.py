@@ -7,12 +7,14 @@ import argparse
 import sys
 from collections import defaultdict
 
-from prefect import flow
+from prefect import State, flow
 from prefect.artifacts import create_table_artifact
+from prefect.states import Cancelled
 from rich.console import Console
 from rich.table import Table
 
 from flows.console import quiet
+from flows.downtime import superseded
 from flows.settings import store_root
 from tasks.publish.task import metric_file
 from tasks.store import Store, StoreBusyError
@@ -23,12 +25,15 @@ DRAFT_DAYS = 7  # a night that died may be gone on with that long
 
 
 @flow(name="gc", flow_run_name="gc-keep-{nights}-nights")
-def gc(nights: int = 7, apply: bool = False) -> list[dict[str, str]]:
+def gc(nights: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
     """Clear away what neither champions nor the newest `nights` stand on; return what, by kind.
 
-    Without `apply` nothing is taken away. Raises StoreBusyError where a night is running, and
-    FileNotFoundError where none was published.
+    Without `apply` nothing is taken away. Where a newer scheduled run is due, this one is
+    cancelled. Raises StoreBusyError where a night is running, and FileNotFoundError where none was
+    published.
     """
+    if why := superseded():
+        return Cancelled(message=why)
     rows = swept(nights, apply=apply, store=Store(store_root()))
     create_table_artifact(key="gc", table=rows, description="gone" if apply else "would go")
     return rows

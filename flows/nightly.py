@@ -19,6 +19,7 @@ from prefect.states import Cancelled
 from flows.alarm import ended_badly, findings
 from flows.console import announce, quiet
 from flows.contest import champion_says, contested
+from flows.downtime import superseded
 from flows.listing import listed
 from flows.prepare import Prepared, prepared
 from flows.probing import probed
@@ -52,9 +53,11 @@ def nightly(
     """Turn what people have rated into an adapter, predictions and published metrics.
 
     `data` is a name of the catalogue or a local path; `changes` are settings in nested form that
-    go over the profile's. Returns the run's id in the metric file. Where another night is running
-    and `wait` is set to false, this one is cancelled.
+    go over the profile's. Returns the run's id in the metric file. Where a newer scheduled night is
+    due, or another is running and `wait` is set to false, this one is cancelled.
     """
+    if why := superseded():
+        return Cancelled(message=why)
     try:
         return one_night(profile, load(profile, with_data(changes, data)), Store(store_root()))
     except StoreBusyError as busy:

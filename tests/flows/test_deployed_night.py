@@ -8,7 +8,7 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from tasks.warehouse import reading
-from tests.servers import PREFECT, ROOT, beside_server, finished, server, worker
+from tests.servers import PREFECT, ROOT, finished, worker
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
@@ -40,27 +40,30 @@ def test_the_deployments_are_there_and_the_night_and_the_sweep_are_scheduled() -
     assert named["nightly"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
+def test_all_of_them_are_deployed(deployed: dict[str, str]) -> None:
+    listed = finished([PREFECT, "deployment", "ls"], deployed | {"COLUMNS": "200"})
+    for deployment in DEPLOYMENTS:
+        assert f"{deployment['entrypoint'].split(':')[1]}/{deployment['name']} " in listed, listed
+
+
 def test_a_worker_finishes_a_deployed_night_with_new_rows_in_the_metric_file(
-    tmp_path: Path,
+    tmp_path: Path, deployed: dict[str, str]
 ) -> None:
-    environment = beside_server(tmp_path, tmp_path / "store")
-    metrics = tmp_path / "store" / "artifacts" / "metrics.duckdb"
+    environment = deployed | {"CONTENT_ADVISOR_STORE": str(tmp_path)}
+    metrics = tmp_path / "artifacts" / "metrics.duckdb"
 
-    def prefect(*arguments: str) -> str:
-        return finished([PREFECT, "--no-prompt", *arguments], environment)
+    def night(profile: str) -> None:
+        run = ["deployment", "run", "nightly/on-demand", "-p", f"profile={profile}", "--watch"]
+        finished([PREFECT, *run], environment)
 
-    with server(environment):
-        prefect("work-pool", "create", "local", "--type", "process", "--overwrite")
-        deployed = prefect("deploy", "--all")
-        assert deployed.count("successfully created") == len(DEPLOYMENTS), deployed
-        with worker(environment):
-            assert not metrics.exists()
-            prefect("deployment", "run", "nightly/on-demand", "-p", "profile=smoke", "--watch")
-            rows = count(metrics)
-            assert rows > 0
-            with pytest.raises(subprocess.CalledProcessError):
-                prefect("deployment", "run", "nightly/on-demand", "-p", "profile=none", "--watch")
-            assert count(metrics) == rows
+    with worker(environment):
+        assert not metrics.exists()
+        night("smoke")
+        rows = count(metrics)
+        assert rows > 0
+        with pytest.raises(subprocess.CalledProcessError):
+            night("none")
+        assert count(metrics) == rows
 
 
 def count(metrics: Path) -> int:
