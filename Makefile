@@ -62,6 +62,7 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 	prefect server status --wait --timeout 60; \
 	prefect --no-prompt work-pool create local --type process --overwrite && \
 	prefect --no-prompt deploy --all </dev/null && \
+	python -m flows.watch && \
 	prefect worker start --pool local --type process --limit 1
 
 to ?=

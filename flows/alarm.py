@@ -30,6 +30,11 @@ class Alarm:
         """For people."""
         return f"{self.what}\nin {self.where}; to look further: {self.look}"
 
+    @property
+    def told(self) -> dict[str, str]:
+        """For the webhook."""
+        return {"text": self.text} | asdict(self)
+
     def ring(self) -> None:
         """Log and post it."""
         log.warning(self.text)
@@ -37,11 +42,9 @@ class Alarm:
 
     def post(self) -> None:
         """As JSON to the webhook; one that does not take it is told of, and stops nothing."""
-        if not (address := webhook()):
-            return
-        told = {"text": self.text} | asdict(self)
         try:
-            httpx.post(address, json=told, timeout=10).raise_for_status()
+            if address := webhook():
+                httpx.post(address, json=self.told, timeout=10).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:  # their texts have the address
             log.error("the webhook of %s did not take this: %s", WEBHOOK, type(error).__name__)
 

@@ -4,11 +4,14 @@ import os
 import shutil
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 
 from tasks.base.config import BaseChoice
 from tasks.baseline.config import Baseline
@@ -25,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
 SHARED = ("prompt", "train", "predict", "score")  # rooms whose work a cluster may share
+WEBHOOK_BLOCK = "content-advisor"  # on the server
 Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
@@ -116,8 +120,15 @@ def store_root() -> Path:
 
 
 def webhook() -> str | None:
-    """Where alarms go: CONTENT_ADVISOR_WEBHOOK. It may hold a secret, and is written nowhere."""
-    return os.environ.get(WEBHOOK)
+    """Where alarms go: CONTENT_ADVISOR_WEBHOOK, or what the server's webhook block says.
+
+    It may hold a secret, and is written into that block alone.
+    """
+    if address := os.environ.get(WEBHOOK):
+        return address
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        return client.read_block_document_by_name(WEBHOOK_BLOCK, "webhook").data["url"]
+    return None
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

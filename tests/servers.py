@@ -1,13 +1,16 @@
 """Real servers, workers and nights for tests: processes that end when their block does."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import URLError
 
@@ -46,6 +49,24 @@ def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     command = [PREFECT, "worker", "start", "--pool", "local", "--type", "process", "--limit", "1"]
     with running(command, environment, Path(environment["PREFECT_HOME"]) / "worker.log") as process:
         yield process
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The address of a webhook, which holds a secret, and what it is told."""
+    told = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.headers["Content-Type"] == "application/json"
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}/?token=hush", told
+        listening.shutdown()
 
 
 @contextmanager

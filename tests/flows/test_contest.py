@@ -1,9 +1,5 @@
 """Nights one after the other: the second competes with the first, and a person may go back."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
@@ -20,6 +16,7 @@ from tasks.ingest.download import SourceError
 from tasks.publish.task import metric_file
 from tasks.store import Store
 from tasks.warehouse import champion, reading
+from tests.servers import webhook
 from tests.world import typed
 
 FEW = {
@@ -127,45 +124,35 @@ def test_a_night_that_is_not_to_wait_leaves_it_to_the_other(store):
 
 
 @pytest.fixture
-def webhook(monkeypatch):
-    """What a local server is told, whose address holds a secret."""
-    told = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self):
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv(WEBHOOK, f"http://127.0.0.1:{server.server_port}/?token=hush")
+def told(monkeypatch):
+    """What a webhook is told, whose address is in the environment and holds a secret."""
+    with webhook() as (address, told):
+        monkeypatch.setenv(WEBHOOK, address)
         yield told
-        server.shutdown()
 
 
-def test_a_challenger_that_is_turned_down_is_told_of(store, webhook, caplog):
+def test_a_challenger_that_is_turned_down_is_told_of(store, told, caplog):
     strict = dict.fromkeys(("rmse", "ndcg", "slice_rmse", "coverage"), 0)
     run_id = night(2, margins=strict)
     query = f"select reason from champions where run_id = '{run_id}' and not promoted"
     ((reason,),) = rows(store, query)
-    told = next(alarm for alarm in webhook if "champion" in alarm["what"])
-    assert told["what"] == f"the night's adapter did not become champion: {reason}"
-    assert told["look"] == f"make reports name=checks run_id={run_id}"
-    assert all(alarm["text"] in caplog.text for alarm in webhook)
+    first = next(alarm for alarm in told if "champion" in alarm["what"])
+    assert first["what"] == f"the night's adapter did not become champion: {reason}"
+    assert first["look"] == f"make reports name=checks run_id={run_id}"
+    assert all(alarm["text"] in caplog.text for alarm in told)
     assert "hush" not in caplog.text
-    before = len(webhook)
+    before = len(told)
     assert night(2, margins=strict) == run_id
-    assert len(webhook) == before  # nothing new
+    assert len(told) == before  # nothing new
 
 
-def test_a_night_that_fails_is_told_of(store, webhook, caplog):
+def test_a_night_that_fails_is_told_of(store, told, caplog):
     with pytest.raises(SourceError):
         night(3, ingest={"data": "no-such-data"})
-    (told,) = webhook
-    assert told["what"].startswith("nightly failed: ")
-    assert "no-such-data" in told["what"]
-    assert told["look"].startswith("prefect flow-run logs ")
+    (alarm,) = told
+    assert alarm["what"].startswith("nightly failed: ")
+    assert "no-such-data" in alarm["what"]
+    assert alarm["look"].startswith("prefect flow-run logs ")
     assert "hush" not in caplog.text
 
 
