@@ -24,6 +24,7 @@ def news_for(
     known = films["known_from"].to_physical().fill_null(np.iinfo(np.int64).max).to_numpy()
     news = known <= cut.to_physical().to_numpy()[:, None]
     seen = rows.filter(~(is_target & pl.col("fold").is_in(LATER[fold])))
+    seen = seen.join(films, on="film_id", how="semi")  # a catalogue may leave rare ones out
     order = np.argsort(users)
     user = order[np.searchsorted(users[order], seen["user_id"].to_numpy())]
     film = np.searchsorted(films["film_id"].to_numpy(), seen["film_id"].to_numpy())

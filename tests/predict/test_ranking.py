@@ -48,6 +48,12 @@ def test_only_news_is_proposed(retrieved, histories, fold):
     assert lists.join(seen, on=["user_id", "film_id"]).is_empty()
 
 
+def test_films_that_few_have_rated_are_left_out(house, histories, retrieved):
+    few = retrieve.fn(histories, config=Retrieve(candidates=8, films=20), store=house)
+    test_only_news_is_proposed(few, histories, "test")
+    assert few.scan("lists").select(pl.col("film_id").n_unique()).collect().item() <= 20
+
+
 def test_the_model_rates_every_candidate(
     house, histories, trusted, tokenizer, adapter, base, prompts, retrieved
 ):
