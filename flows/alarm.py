@@ -9,7 +9,6 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.settings import WEBHOOK, webhook
-from tasks.artifacts import TrustedRatings
 from tasks.publish.task import metric_file
 from tasks.store import Store
 from tasks.warehouse import reading
@@ -55,8 +54,8 @@ def ended_badly(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa: AN
     Alarm(what, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}").post()
 
 
-def findings(run_id: str, ratings: TrustedRatings, store: Store) -> Iterator[Alarm]:
-    """A challenger that was turned down, and rules about the whole night that it breaks."""
+def findings(run_id: str, store: Store) -> Iterator[Alarm]:
+    """A challenger that was turned down, for its figures or for data that have drifted."""
     with reading(metric_file(store)) as db:
         query = (
             "select reason from champions "
@@ -65,8 +64,3 @@ def findings(run_id: str, ratings: TrustedRatings, store: Store) -> Iterator[Ala
         for (reason,) in db.execute(query, [run_id]).fetchall():
             what = f"the night's adapter did not become champion: {reason}"
             yield Alarm(what, f"run {run_id}", f"make reports name=checks run_id={run_id}")
-    for rule in ratings.notes["rules"]:
-        if rule["relation"] == "night" and rule["broken"]:
-            what = f'the data as a whole break the rule "{rule["rule"]}"'
-            docs = ratings.path.relative_to(store.root) / "measured-docs" / "index.html"
-            yield Alarm(what, f"run {run_id}", f"open {docs}")

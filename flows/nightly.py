@@ -96,7 +96,7 @@ def finished(
     is_new = not is_published(metric_file(store), scores.fingerprint)
     run_id = publish(scores, night, profile=profile, commit=commit(), contest=contest, store=store)
     if is_new:
-        for alarm in findings(run_id, data.ratings, store):
+        for alarm in findings(run_id, store):
             alarm.ring()
     announce(run_id, write_report(run_id, scores, store=store), data.ratings, store)
     return run_id

@@ -18,6 +18,8 @@ class Margins(pydantic.BaseModel, frozen=True, extra="forbid"):
     ndcg: float = pydantic.Field(0.01, ge=0)  # at the length of its lists, over everyone
     slice_rmse: float = pydantic.Field(0.02, ge=0)  # stars, in every slice
     coverage: float = pydantic.Field(0.05, ge=0)  # of its 80 % intervals, to either side
+    shift: float = pydantic.Field(0.05, ge=0)  # share of the ratings that is of other stars
+    volume: float = pydantic.Field(20, ge=0)  # ratings that a day has gained, in usual days
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
 from tasks.artifacts import Scores, TrustedRatings
-from tasks.publish.config import Contest
+from tasks.publish.config import Contest, Margins
 from tasks.warehouse import SQL
 
 LEADING = ("rmse", "ndcg")  # over everyone
@@ -26,18 +26,25 @@ def decide(
     db: duckdb.DuckDBPyConnection,
     scores: Scores,
     ratings: TrustedRatings,
+    learnt: TrustedRatings | None,
     contest: Contest,
     at: datetime,
 ) -> None:
-    """Insert the decision with its checks; an adapter that was decided on before is left alone."""
+    """Insert the decision with its checks; an adapter that was decided on before is left alone.
+
+    `learnt` are the ratings that the champion has learnt from; None where there is no champion.
+    """
     run_id, challenger = scores.fingerprint, contest.challenger.fingerprint
     if db.execute("select 1 from champions where adapter = ?", [challenger]).fetchone():
         return
     checks: list[Check] = []
-    if contest.champion is None:
+    if learnt is None:
         promoted, reason = contest.settled
     else:
-        checks = [*_checks_of_scores(db, run_id, contest), *_checks_of_data(ratings)]
+        checks = [
+            *_checks_of_scores(db, run_id, contest),
+            *drift(db, ratings, learnt, contest.margins),
+        ]
         broken = [check for check in checks if check.found > check.allowed]
         promoted, reason = not broken, _in_words(broken or _leading(checks))
     champion = None if contest.champion is None else contest.champion.fingerprint
@@ -50,36 +57,52 @@ def decide(
 
 def _checks_of_scores(db: duckdb.DuckDBPyConnection, run_id: str, contest: Contest) -> list[Check]:
     """Raises ValueError where the two were not compared."""
-    for name, value in {"run_id": run_id, **contest.margins.model_dump()}.items():
-        db.execute(f"set variable {name} = ?", [value])
-    found = [Check(*row) for row in db.execute((SQL / "checks.sql").read_text()).fetchall()]
+    found = _checks(db, "checks", run_id=run_id, **contest.margins.model_dump())
     if len(_leading(found)) < len(LEADING):
         raise ValueError(f"run {run_id} does not compare llm with the champion: nothing to decide")
     return found
+
+
+def drift(
+    db: duckdb.DuckDBPyConnection, ratings: TrustedRatings, learnt: TrustedRatings, margins: Margins
+) -> list[Check]:
+    """How far a night's ratings are from those that the champion has learnt from.
+
+    Beside these, and not beside the last night's: what is poisoned stays so until it is taken
+    away, and would be found usual on the next night.
+    """
+    files = {"ratings": ratings.files("ratings"), "learnt": learnt.files("ratings")}
+    told = {name: [str(file) for file in found] for name, found in files.items()}
+    return _checks(db, "drift", **told, **margins.model_dump())
+
+
+def _checks(db: duckdb.DuckDBPyConnection, statement: str, **variables: Any) -> list[Check]:  # noqa: ANN401
+    """What a statement of sql/warehouse finds with these variables set."""
+    for name, value in variables.items():
+        db.execute(f"set variable {name} = ?", [value])
+    return [Check(*row) for row in db.execute((SQL / f"{statement}.sql").read_text()).fetchall()]
 
 
 def _leading(checks: Sequence[Check]) -> list[Check]:
     return [check for check in checks if check.checked in LEADING]
 
 
-def _checks_of_data(ratings: TrustedRatings) -> list[Check]:
-    """What the rules about the whole night have found."""
-    night = [rule for rule in ratings.notes["rules"] if rule["relation"] == "night"]
-    return [Check("data", rule["rule"], rule["broken"], 0) for rule in night]
-
-
 def _in_words(checks: Sequence[Check]) -> str:
+    def found(check: Check) -> str:
+        return f"{'' if check.checked == 'data' else 'a loss of '}{check.found:.4f}"
+
     return "; ".join(
-        f"{check.checked} ({check.part}): a loss of {check.found:.4f}, {check.allowed:g} allowed"
+        f"{check.checked} ({check.part}): {found(check)}, {check.allowed:g} allowed"
         for check in checks
     )
 
 
 def go_back(db: duckdb.DuckDBPyConnection, to: str, at: datetime) -> str:
-    """Insert the decision of a person for an earlier champion of the newest one's kind.
+    """Insert the decision of a person for another adapter of the newest champion's kind.
 
-    `to` is the beginning of its fingerprint; empty for the one before. Raises LookupError where
-    there is no such one, or more than one.
+    `to` is the beginning of its fingerprint: of an earlier champion, or of one that was turned
+    down; empty for the champion before. Raises LookupError where there is no such one, or more
+    than one.
     """
     now = db.execute("select adapter, dataset, protocol from champion").fetchone()
     if now is None:
@@ -87,9 +110,9 @@ def go_back(db: duckdb.DuckDBPyConnection, to: str, at: datetime) -> str:
     current, *kind = now
     earlier = db.execute(
         "select adapter, arg_max(run_id, decided_at) from champions join runs using (run_id) "
-        "where promoted and adapter <> ? and dataset = ? and protocol = ? "
+        "where (promoted or ?) and adapter <> ? and dataset = ? and protocol = ? "
         "group by adapter order by max(decided_at) desc",
-        [current, *kind],
+        [bool(to), current, *kind],
     ).fetchall()
     meant = [row for row in earlier if row[0].startswith(to)]
     if not meant or (to and len(meant) > 1):

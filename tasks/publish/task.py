@@ -37,7 +37,9 @@ def publish(
             at = _moment(db)
             insert_run(db, scores, night, profile=profile, commit=commit, at=at)
             ratings = next(handle for handle in night if isinstance(handle, TrustedRatings))
-            decide(db, scores, ratings, contest, at)
+            champion = contest.champion
+            learnt = None if champion is None else store.parent(TrustedRatings, champion)
+            decide(db, scores, ratings, learnt, contest, at)
     return scores.fingerprint
 
 

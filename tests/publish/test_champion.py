@@ -1,15 +1,20 @@
 """A challenger takes the champion's place only where it loses nothing that matters."""
 
 import dataclasses
+import datetime as dt
 
+import duckdb
 import pytest
 
 from tasks.artifacts import TrustedRatings
+from tasks.publish.config import Margins
+from tasks.publish.deciding import drift
 from tasks.publish.task import metric_file, publish, roll_back
 from tasks.score.task import Score, score
 from tasks.warehouse import champion, reading, rival
-from tests.world import NAMED, SAID
+from tests.world import NAMED, SAID, START, typed
 
+USUAL = [[3.0, 4.0] * 5] * 30  # stars by day
 WORSE = [(*row[:3], row[3] + 1, *row[4:]) for row in SAID]
 
 
@@ -94,17 +99,62 @@ def test_intervals_that_do_not_hold_stop_it(store, compete, contest):
     assert decided(store, compete(strict))[3] == [("coverage", "everyone")]
 
 
-def test_data_that_looks_odd_stops_it(store, compete, contest, ratings):
-    def odd(draft):
-        for file in ratings.path.glob("*.parquet"):
-            (draft / file.name).write_bytes(file.read_bytes())
-        night = {"relation": "night", "severity": "warn"}
-        rules = [{"rule": "shift", "broken": 1} | night, {"rule": "fewer", "broken": 0} | night]
-        return ratings.notes | {"rules": rules}
+@pytest.fixture
+def rated(store):
+    """`rated(stars)`: trusted ratings, from stars by day."""
 
-    data = store.build(TrustedRatings, recipe={"odd": 1}, write=odd)
+    def build(stars):
+        def write(draft):
+            rows = [(START + dt.timedelta(days=d), s) for d, day in enumerate(stars) for s in day]
+            at, star = map(list, zip(*rows, strict=True))
+            told = {"user_id": 1, "film_id": list(range(len(rows))), "rating": star, "rated_at": at}
+            typed(TrustedRatings, "ratings", told).write_parquet(draft / "ratings.parquet")
+            for name in ("films", "quarantine"):
+                typed(TrustedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
+            return {"dataset": "by-hand", "scale": [], "rules": []}
+
+        return store.build(TrustedRatings, recipe={"stars": stars}, write=write)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("now", "broken"),
+    [
+        ([*USUAL, USUAL[0]], []),
+        (USUAL[:-1], ["fewer"]),
+        ([*USUAL, [1.0] * 20], ["shift"]),
+        ([*USUAL, USUAL[0] * 21], ["volume"]),
+        ([*USUAL[:5], USUAL[5] * 22, *USUAL[6:]], ["volume"]),  # on a day long past
+    ],
+)
+def test_data_that_drift_are_seen_beside_what_the_champion_knows(rated, now, broken):
+    with duckdb.connect() as db:
+        checks = drift(db, rated(now), rated(USUAL), Margins())
+    assert {check.checked for check in checks} == {"data"}
+    assert [check.part for check in checks if check.found > check.allowed] == broken
+
+
+def test_data_that_drift_stop_it(store, compete, contest, rated):
+    """Its champion has learnt from no ratings at all."""
     compete(contest("first"))
-    assert decided(store, compete(contest("second", "first"), data=data))[3] == [("data", "shift")]
+    promoted, _, reason, failed = decided(
+        store, compete(contest("second", "first"), data=rated(USUAL))
+    )
+    assert not promoted
+    assert failed == [("data", "shift")]
+    assert reason == "data (shift): 0.5000, 0.05 allowed"
+
+
+def test_a_person_may_crown_one_that_was_turned_down(store, compete, contest):
+    compete(contest("first"))
+    second = contest("second", "first")
+    compete(second, WORSE)
+    with pytest.raises(LookupError, match="there are none"):
+        roll_back.fn(to="", store=store)
+    assert roll_back.fn(to=second.challenger.fingerprint[:8], store=store) == champion(
+        metric_file(store)
+    )
 
 
 def test_what_is_settled_beforehand_is_told(store, compete, contest):
