@@ -10,7 +10,7 @@ export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly test test-slow chaos check bench-gpu sql reports serve lock rollback gc dictionary
+.PHONY: help nightly backfill test test-slow chaos check bench-gpu sql reports serve lock rollback gc dictionary
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,13 @@ help:  ## what there is to make
 nightly: .venv/installed  ## one night: data, training, prediction, metrics, report
 	@$(python) -m flows.nightly --profile $(profile) $(if $(data),--data '$(data)') \
 		$(if $(changes),--changes '$(changes)')
+
+from ?=
+to ?=
+every ?= 1
+backfill: .venv/installed  ## nights of past days, from=2018-09-17 to=2018-09-23, and their trend
+	@$(python) -m flows.backfill --from '$(from)' --to '$(to)' --every-days $(every) \
+		--profile $(profile) $(if $(data),--data '$(data)') $(if $(changes),--changes '$(changes)')
 
 test: .venv/installed  ## the tests
 	@$(python) -m pytest -m "not slow and not chaos"
@@ -65,7 +72,6 @@ serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-
 	python -m flows.watch && \
 	prefect worker start --pool local --type process --limit 1
 
-to ?=
 rollback: .venv/installed  ## the champion before this one again; with to=FINGERPRINT any earlier one
 	@$(python) -m flows.rollback --to '$(to)'
 

@@ -1,29 +1,24 @@
 """The whole story of a night: prepare, train, predict, score, publish, report."""
 
 import argparse
-import atexit
-import json
-import os
 import subprocess
-import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
-import httpx
 from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from flows.alarm import ended_badly, findings
-from flows.console import announce, quiet
+from flows.command_line import add_settings, run_and_leave
+from flows.console import announce
 from flows.contest import champion_says, contested
 from flows.downtime import superseded
 from flows.listing import listed
 from flows.prepare import Prepared, prepared
 from flows.probing import probed
-from flows.settings import ROOT, Profile, Settings, SettingsError, load, store_root
+from flows.settings import ROOT, Profile, Settings, load, store_root
 from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines
@@ -120,39 +115,15 @@ def commit() -> str | None:
 def main() -> None:
     """`python -m flows.nightly --profile laptop --changes '{"split": {"ties": "film"}}'`."""
     parser = argparse.ArgumentParser(description="One night, from data to report.")
-    parser.add_argument("--profile", default="laptop")
-    parser.add_argument("--data", help="a name of the catalogue, or a local path")
-    parser.add_argument(
-        "--changes", type=json.loads, default={}, help="settings over the profile's, as JSON"
-    )
+    add_settings(parser)
     asked = parser.parse_args()
-    quiet()
-    if wrong := told(asked.profile, with_data(asked.changes, asked.data)):
-        print(f"error: {wrong}", file=sys.stderr)
-    # Prefect keeps frames that hold DuckDB's types: taken down with them, the interpreter would
-    # list two screens of leaks.
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1 if wrong else 0)
+    profile, changes = asked.profile, with_data(asked.changes, asked.data)
 
+    def run() -> None:
+        load(profile, changes)  # before Prefect starts
+        nightly(profile=profile, changes=changes)
 
-def told(profile: str, changes: dict[str, Any]) -> str | None:
-    """Run a night; return what went wrong in one line, with the file that has the rest."""
-    try:
-        load(profile, changes)
-        nightly(profile=cast(Profile, profile), changes=changes)  # load has checked it
-    except SettingsError as error:
-        return str(error)
-    except httpx.ConnectError as error:
-        return (
-            f"the Prefect server is gone ({error}): start it again, then the night, which goes on"
-        )
-    except Exception as error:
-        trace = ROOT / ".prefect" / "last-error.txt"
-        trace.write_text(traceback.format_exc())
-        return f"{error}\n(where: {trace.relative_to(ROOT)})"
-    return None
+    run_and_leave(run)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
--- nights: How did a metric move from night to night? Parameters: metric (rmse), predictor (llm).
-select run_at, dataset, protocol, run_id, k, round(value, 4) as value, round(change, 4) as change
+-- nights: How did a metric move from night to night, and who became champion? Parameters: metric (rmse), predictor (llm).
+select
+    night, dataset, run_id, k, round(value, 4) as value, round(low, 4) as low, round(high, 4) as high,
+    round(change, 4) as change,
+    case when promoted then 'champion' when not promoted then 'rejected' else '' end as adapter
 from trend
 where metric = coalesce(getvariable('metric'), 'rmse') and predictor = coalesce(getvariable('predictor'), 'llm')
-order by dataset, protocol, k, run_at;
+order by dataset, protocol, k, night, run_at;

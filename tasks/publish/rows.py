@@ -1,7 +1,7 @@
 """The rows that a night adds to each table of the metric file."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -11,6 +11,7 @@ from tasks.artifacts import (
     Predictions,
     Probes,
     Prompts,
+    RawRatings,
     Recalled,
     Scores,
     TrustedRatings,
@@ -40,8 +41,8 @@ def insert_run(
 ) -> None:
     """Insert everything that the metric file keeps of a run."""
     run_id, notes = scores.fingerprint, scores.notes
-    row = [run_id, at, profile, notes["dataset"], notes["protocol"], commit]
-    db.execute("insert into runs values (?, ?, ?, ?, ?, ?)", row)
+    row = [run_id, at, profile, notes["dataset"], notes["protocol"], commit, _as_of(night)]
+    db.execute("insert into runs values (?, ?, ?, ?, ?, ?, ?)", row)
     handles = [*night, scores]
     scored = [parent["fingerprint"] for parent in scores.manifest["parents"]]
     for place, handle in enumerate(handles, start=1):
@@ -64,6 +65,14 @@ def insert_run(
                 f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
                 [run_id, files],
             )
+
+
+def _as_of(night: Sequence[Artifact]) -> date | None:
+    """The day that a night looks back to."""
+    for handle in night:
+        if isinstance(handle, RawRatings) and handle.manifest["recipe"]["as_of"] != "None":
+            return date.fromisoformat(handle.manifest["recipe"]["as_of"])
+    return None
 
 
 def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts) -> None:
