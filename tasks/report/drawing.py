@@ -50,10 +50,12 @@ def curve(
     across: str,
     up: str,
     band: Sequence[tuple[float, float]] = (),
+    named: Sequence[tuple[str, str]] = (),
 ) -> Markup:
     """A line through points (x, y), with both axes named and their ends told.
 
-    `band`: the interval of each y, drawn behind the line.
+    `band`: the interval of each y, drawn behind the line. `named`: the name of each point and the
+    class of the dot that it gets; the ends of the axis across are told by name then.
     """
     if len(points) < 2:
         return Markup("")
@@ -63,12 +65,18 @@ def curve(
     wide, tall, bottom = WIDTH - LEFT - 20, 150, 170
     dx, dy = (max(xs) - min(xs)) or 1, (high - low) or 1
 
-    def line(ys: Sequence[float], along: Sequence[float]) -> str:
-        return " ".join(
-            f"{LEFT + (x - min(xs)) / dx * wide:.1f},{bottom - (y - low) / dy * tall:.1f}"
-            for x, y in zip(along, ys, strict=True)
-        )
+    def place(x: float, y: float) -> tuple[float, float]:
+        return LEFT + (x - min(xs)) / dx * wide, bottom - (y - low) / dy * tall
 
+    def line(ys: Sequence[float], along: Sequence[float]) -> str:
+        places = (place(x, y) for x, y in zip(along, ys, strict=True))
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+
+    marks = [
+        _mark(*place(x, y), f"{name}: {y:.4f}", kind)
+        for (x, y), (name, kind) in zip(points, named, strict=False)
+    ]
+    told = [name for name, _ in named] or [f"{across} {min(xs):g}", f"{max(xs):g}"]
     return _svg(
         Markup(
             '<polygon points="{there} {back}" class="band"/>'
@@ -76,24 +84,24 @@ def curve(
             '<text x="{side}" y="26" class="tick end">{high:.3f}</text>'
             '<text x="{side}" y="{bottom}" class="tick end">{low:.3f}</text>'
             '<text x="{side}" y="100" class="tick end">{up}</text>'
-            '<text x="{left}" y="{under}" class="tick">{across} {first:g}</text>'
-            '<text x="{right}" y="{under}" class="tick">{last:g}</text>'
+            '<text x="{left}" y="{under}" class="tick start">{first}</text>'
+            '<text x="{right}" y="{under}" class="tick end">{last}</text>'
         ).format(
             there=line(lows, xs),
             back=line(highs[::-1], xs[::-1]),
             line=line([y for _, y in points], xs),
             side=LEFT - 10,
-            left=LEFT + 30,
-            right=WIDTH - 30,
+            left=LEFT,
+            right=WIDTH - 20,
             bottom=bottom,
             under=bottom + 20,
             high=high,
             low=low,
-            first=min(xs),
-            last=max(xs),
+            first=told[0],
+            last=told[-1],
             up=up,
-            across=across,
-        ),
+        )
+        + Markup("").join(marks),
         bottom + 28,
     )
 
@@ -145,6 +153,12 @@ def beside(points: Sequence[Mapping[str, Any]], across: str, up: str) -> Markup:
     return Markup('<svg viewBox="0 0 {w} {h}" role="img" class="square">{inside}</svg>').format(
         w=side + 60, h=side + 24, inside=inside
     )
+
+
+def _mark(x: float, y: float, title: str, kind: str) -> Markup:
+    return Markup(
+        '<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="{kind}"><title>{title}</title></circle>'
+    ).format(x=x, y=y, title=title, kind=kind)
 
 
 def _svg(inside: Markup, height: float) -> Markup:

@@ -141,23 +141,26 @@ def _training(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
 
 
 def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, Any]:
+    """One row a night up to this one: the language model's RMSE, and the blend's beside it."""
     rows = rows_of(
         db,
         """
-        select run_at, run_id, predictor, value, low, high from leaderboard
-        where dataset = ? and protocol = ? and predictor in ('llm', 'blend') and metric = 'rmse'
-            and run_at <= ?
-        order by run_at, predictor""",
+        select l.night, l.run_id, l.value, l.low, l.high, l.promoted, b.value as blend
+        from trend as l left join trend as b
+            on b.run_id = l.run_id and b.metric = l.metric and b.predictor = 'blend'
+        where l.dataset = ? and l.protocol = ? and l.predictor = 'llm' and l.metric = 'rmse'
+            and l.run_at <= ?
+        order by l.night, l.run_at""",
         run["dataset"],
         run["protocol"],
         run["run_at"],
     )
-    of_model = [row for row in rows if row["predictor"] == "llm"]
     drawing = curve(
-        [(night, row["value"]) for night, row in enumerate(of_model, 1)],
+        [(night, row["value"]) for night, row in enumerate(rows, 1)],
         "night",
         "RMSE",
-        [(row["low"], row["high"]) for row in of_model],
+        [(row["low"], row["high"]) for row in rows],
+        [(str(row["night"]), "model" if row["promoted"] else "other") for row in rows],
     )
     return {"rows": rows, "drawing": drawing}
 
