@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 
 from prefect.artifacts import (
     create_link_artifact,
@@ -11,7 +12,7 @@ from prefect.artifacts import (
 from rich.console import Console
 from rich.table import Table
 
-from tasks.artifacts import Report, TrustedRatings
+from tasks.artifacts import Artifact, Report, TrustedRatings
 from tasks.publish.task import metric_file
 from tasks.store import Store
 from tasks.warehouse import leaderboard
@@ -34,8 +35,13 @@ def quiet() -> None:
         logger.setLevel(logging.INFO)
 
 
-def announce(run_id: str, report: Report, ratings: TrustedRatings, store: Store) -> None:
-    """Print the leaderboard, where the report is, and how to ask further; in the UI as well."""
+def announce(
+    run_id: str, report: Report, ratings: TrustedRatings, night: Sequence[Artifact], store: Store
+) -> None:
+    """Print the leaderboard, what was built for it, where the report is, and how to ask further.
+
+    The leaderboard is in the UI as well.
+    """
     rows = best_first(store, run_id)
     page = report.path.relative_to(store.root) / "report.html"
     title = f"run {run_id}, test fold, 95 % intervals"
@@ -46,7 +52,12 @@ def announce(run_id: str, report: Report, ratings: TrustedRatings, store: Store)
         table.add_row(*row.values())
     console = Console(width=100)
     console.print(table)
-    console.print(f"report: {page}\nquery:  make sql q='select * from latest'", highlight=False)
+    built = [stage.cost["seconds"] for stage in night if not stage.reused]
+    console.print(
+        f"stages: {len(built)} built in {sum(built):.0f} s, {len(night) - len(built)} reused\n"
+        f"report: {page}\nquery:  make sql q='select * from latest'",
+        highlight=False,
+    )
     create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
     create_markdown_artifact(
         key="summary",

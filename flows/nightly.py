@@ -93,7 +93,8 @@ def finished(
     if is_new:
         for alarm in findings(run_id, store):
             alarm.ring()
-    announce(run_id, write_report(run_id, scores, store=store), data.ratings, store)
+    page = write_report(run_id, scores, store=store)
+    announce(run_id, page, data.ratings, [*night, scores], store)
     return run_id
 
 

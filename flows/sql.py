@@ -23,11 +23,23 @@ def show(db: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def answered(found: duckdb.DuckDBPyConnection) -> None:
-    """Print the rows of an answer as a table."""
-    table = Table(*[column[0] for column in found.description or []])
+    """Print the rows of an answer as a table, at least 100 columns wide."""
+    table = Table(
+        *[column[0] for column in found.description or []],
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
     for row in found.fetchall():
-        table.add_row(*[f"{v:.4f}" if isinstance(v, float) else str(v) for v in row])
-    Console().print(table)
+        table.add_row(*map(_told, row))
+    Console(width=max(100, Console().width)).print(table, highlight=False)
+
+
+def _told(value: object) -> str:
+    """Numbers to four places, and nothing where nothing is."""
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return "" if value is None else str(value)
 
 
 def main() -> None:
