@@ -48,8 +48,13 @@ def _neighbours(file: Path) -> list[Path]:
     return list(file.parent.rglob("*.py")) if in_room else [file]
 
 
-def _imports(file: Path) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(file.read_bytes())):
+@cache  # most rooms import the same files, and parsing is what takes time
+def _imports(file: Path) -> list[Path]:
+    return list(_imported(ast.parse(file.read_bytes())))
+
+
+def _imported(module: ast.Module) -> Iterator[Path]:
+    for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
