@@ -63,9 +63,25 @@ def test_four_bits_without_their_means_are_told_before_any_work(
         load("laptop", {"base": {"four_bit": True}})
 
 
-def test_a_bad_profile_ends_a_night_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
+KNOWN = ", ".join(sorted(file.stem for file in PROFILES.glob("*.toml")))
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("nightly --profile nigthly", f'no profile "nigthly": there are {KNOWN}'),
+        (
+            "backfill --from 2018-09-23 --to 2018-09-17",
+            "nothing to do from 2018-09-23 to 2018-09-17 every 1 days",
+        ),
+    ],
+)
+def test_what_cannot_be_ends_with_one_line_and_exit_code_1(
+    tmp_path: Path, typed: str, told: str
+) -> None:
+    name, *arguments = typed.split()
     ran = subprocess.run(
-        [sys.executable, "-m", "flows.nightly", "--profile", "nigthly"],
+        [sys.executable, "-m", f"flows.{name}", *arguments],
         cwd=ROOT,
         env=os.environ | {"CONTENT_ADVISOR_STORE": str(tmp_path)},
         capture_output=True,
@@ -73,8 +89,7 @@ def test_a_bad_profile_ends_a_night_with_one_line_and_exit_code_1(tmp_path: Path
         check=False,
     )
     assert ran.returncode == 1
-    known = ", ".join(sorted(file.stem for file in PROFILES.glob("*.toml")))
-    assert ran.stderr == f'error: no profile "nigthly": there are {known}\n'
+    assert ran.stderr == f"error: {told}\n"
     assert list(tmp_path.iterdir()) == []
 
 
