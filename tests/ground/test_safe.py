@@ -6,6 +6,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from prefect.settings import get_current_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -51,6 +52,10 @@ def test_nothing_is_unpickled_and_no_code_comes_with_weights() -> None:
 )
 def test_it_would_be_found(line: str) -> None:
     assert any(unsafe(node) for node in ast.walk(ast.parse(line)))
+
+
+def test_prefect_keeps_no_pickles() -> None:
+    assert not get_current_settings().results.persist_by_default
 
 
 def test_the_lock_names_all_that_is_installed_and_no_range() -> None:
