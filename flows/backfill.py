@@ -11,10 +11,9 @@ from prefect import flow
 
 from flows.command_line import add_settings, run_and_leave
 from flows.nightly import one_night, with_data
-from flows.settings import Profile, Settings, SettingsError, load, store_root
+from flows.settings import Profile, Settings, SettingsError, load, the_store
 from flows.sql import answered
 from tasks.publish.task import metric_file
-from tasks.store import Store
 from tasks.warehouse import reading, report
 
 
@@ -32,7 +31,7 @@ def backfill(
     the runs' ids. Raises SettingsError where the days are in the wrong order.
     """
     nights = settings_of(first, last, every_days, profile, changes)
-    return [one_night(profile, night, Store(store_root())) for night in nights]
+    return [one_night(profile, night, the_store()) for night in nights]
 
 
 def settings_of(
@@ -67,7 +66,7 @@ def main() -> None:
     def run() -> None:
         settings_of(**asked)  # before Prefect starts
         backfill(**asked)
-        with reading(metric_file(Store(store_root()))) as db:
+        with reading(metric_file(the_store())) as db:
             answered(report(db, "nights", {}))
 
     run_and_leave(run)

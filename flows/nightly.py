@@ -18,7 +18,7 @@ from flows.downtime import superseded
 from flows.listing import listed
 from flows.prepare import Prepared, prepared
 from flows.probing import probed
-from flows.settings import ROOT, Profile, Settings, load, store_root
+from flows.settings import ROOT, Profile, Settings, load, the_store
 from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines
@@ -54,7 +54,7 @@ def nightly(
     if why := superseded():
         return Cancelled(message=why)
     try:
-        return one_night(profile, load(profile, with_data(changes, data)), Store(store_root()))
+        return one_night(profile, load(profile, with_data(changes, data)), the_store())
     except StoreBusyError as busy:
         return Cancelled(message=str(busy))
 

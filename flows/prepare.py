@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.settings import Profile, Settings, load, store_root
+from flows.settings import Profile, Settings, load, the_store
 from tasks.artifacts import Histories, Prompts, RawRatings, Tokenizer, TrustedRatings
 from tasks.base.task import build_tokenizer
 from tasks.ingest.task import ingest_ratings
@@ -39,4 +39,4 @@ def prepared(settings: Settings, store: Store) -> Prepared:
 @flow(name="prepare")
 def prepare(profile: Profile = "laptop", changes: dict[str, Any] | None = None) -> Prepared:
     """Make the prompts of a profile's data."""
-    return prepared(load(profile, changes), Store(store_root()))
+    return prepared(load(profile, changes), the_store())

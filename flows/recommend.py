@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.console import quiet
-from flows.settings import store_root
+from flows.settings import the_store
 from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
 from tasks.artifacts import TrustedRatings as Ratings
 from tasks.predict.config import Ask, Predict, Rank, Retrieve
@@ -28,7 +28,8 @@ from tasks.predict.telling import Advice, advice_of
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
 from tasks.publish.task import metric_file
-from tasks.store import Store
+from tasks.remote.place import RemoteError
+from tasks.store import Store, StoreError
 from tasks.warehouse import champion
 
 
@@ -66,9 +67,11 @@ def advise(ask: Ask, run: str | None, store: Store) -> Advice:
 def of_the_champion(store: Store) -> Predictions:
     """The last lists that it has ranked. Raises FileNotFoundError where there are none."""
     ranked_by = champion(metric_file(store))
-    for lists in reversed(store.finished(Predictions)):
-        if "heard" in lists.notes and store.parent(Adapter, lists).fingerprint == ranked_by:
-            return lists
+    for manifest in store.manifests(Predictions):
+        if "heard" in manifest["notes"]:
+            lists = store.find(Predictions, manifest["fingerprint"])
+            if store.parent(Adapter, lists).fingerprint == ranked_by:
+                return lists
     raise FileNotFoundError(f"the champion {ranked_by} has ranked no lists: run `make nightly`")
 
 
@@ -81,7 +84,7 @@ def recommend(
 ) -> dict[str, Any]:
     """Films for a user, or for a history such as ["Toy Story (1995)=5", "Heat=4"]."""
     ask = Ask(user=user, told=tuple(history or ()), at=datetime.now(UTC), list_length=count)
-    advice = advise(ask, run, Store(store_root()))
+    advice = advise(ask, run, the_store())
     create_table_artifact(advice.rows(), key="recommendation", description=advice.heading)
     show(advice)
     return advice.json()
@@ -118,8 +121,8 @@ def main() -> None:
             at=datetime.now(UTC),
             list_length=typed.count,
         )
-        advice = advise(ask, typed.run, Store(store_root()))
-    except (ValueError, FileNotFoundError) as error:
+        advice = advise(ask, typed.run, the_store())
+    except (ValueError, FileNotFoundError, StoreError, RemoteError) as error:
         sys.exit(f"error: {error}")
     if typed.json:
         print(json.dumps(advice.json(), indent=1, ensure_ascii=False))

@@ -2,10 +2,10 @@
 
 import sys
 
-from flows.settings import store_root
+from flows.settings import the_store
 from flows.sql import answered
 from tasks.publish.task import metric_file
-from tasks.store import Store
+from tasks.remote.place import RemoteError
 from tasks.warehouse import reading, report, reports
 
 
@@ -18,11 +18,11 @@ def main() -> None:
         return
     try:
         parameters = dict(told.split("=", 1) for told in given)
-        with reading(metric_file(Store(store_root()))) as db:
+        with reading(metric_file(the_store())) as db:
             answered(report(db, name, parameters))
     except ValueError:
         sys.exit(f"error: parameters are told as name=value, and these are not: {' '.join(given)}")
-    except (KeyError, FileNotFoundError) as error:
+    except (KeyError, FileNotFoundError, RemoteError) as error:
         sys.exit(f"error: {error.args[0]}")
 
 

@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.nightly import finished
 from flows.prepare import Prepared
-from flows.settings import Profile, load, store_root
+from flows.settings import Profile, load, the_store
 from tasks.artifacts import (
     Adapter,
     Base,
@@ -17,7 +17,6 @@ from tasks.artifacts import (
     TrustedRatings,
 )
 from tasks.publish.task import metric_file
-from tasks.store import Store
 from tasks.warehouse import champion
 
 
@@ -30,7 +29,7 @@ def rescore(
     `champion` is the one that became it last. The settings of predict, baseline and score are the
     profile's, with `changes` on top. Returns the run's id. Raises StoreError where none fits.
     """
-    settings, store = load(profile, changes), Store(store_root())
+    settings, store = load(profile, changes), the_store()
     found = store.find(Adapter, champion(metric_file(store)) if adapter == "champion" else adapter)
     with store.held(f"rescoring {adapter}", wait=settings.wait):
         data = Prepared(

@@ -9,9 +9,9 @@ import sys
 from prefect import flow
 
 from flows.console import quiet
-from flows.settings import store_root
+from flows.settings import the_store
 from tasks.publish.task import roll_back
-from tasks.store import Store
+from tasks.remote.place import RemoteError
 
 
 @flow(name="rollback", flow_run_name="rollback-{to}")
@@ -20,7 +20,7 @@ def rollback(to: str = "the one before") -> str:
 
     Returns its whole fingerprint. Raises LookupError where no one earlier champion is meant.
     """
-    return roll_back(to="" if to == "the one before" else to, store=Store(store_root()))
+    return roll_back(to="" if to == "the one before" else to, store=the_store())
 
 
 def main() -> None:
@@ -30,8 +30,8 @@ def main() -> None:
     asked = parser.parse_args()
     quiet()
     try:
-        print(f"champion: {roll_back.fn(to=asked.to, store=Store(store_root()))}")
-    except (LookupError, FileNotFoundError) as error:
+        print(f"champion: {roll_back.fn(to=asked.to, store=the_store())}")
+    except (LookupError, FileNotFoundError, RemoteError) as error:
         sys.exit(f"error: {error.args[0]}")
 
 

@@ -21,6 +21,7 @@ from tasks.prompt.config import Probe, Prompt
 from tasks.publish.config import Margins
 from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
+from tasks.store import Store
 from tasks.train.config import Train
 from tasks.validate.task import Validate
 
@@ -114,9 +115,13 @@ def _refuse_without_means(profile: str, settings: Settings) -> None:
             )
 
 
-def store_root() -> Path:
-    """Where data/ and artifacts/ are: CONTENT_ADVISOR_STORE, or the project itself."""
-    return Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
+def the_store() -> Store:
+    """Where data/ and artifacts/ are: CONTENT_ADVISOR_STORE, or the project itself.
+
+    CONTENT_ADVISOR_REMOTE is where they are kept as well: s3://bucket/prefix, or a mount's path.
+    """
+    root = Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
+    return Store(root, remote=os.environ.get("CONTENT_ADVISOR_REMOTE") or None)
 
 
 def webhook() -> str | None:

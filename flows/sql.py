@@ -6,9 +6,9 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from flows.settings import store_root
+from flows.settings import the_store
 from tasks.publish.task import metric_file
-from tasks.store import Store
+from tasks.remote.place import RemoteError
 from tasks.warehouse import reading
 
 
@@ -45,7 +45,7 @@ def _told(value: object) -> str:
 def main() -> None:
     """Answer the query that was given, or every line until the end of input."""
     try:
-        with reading(metric_file(Store(store_root()))) as db:
+        with reading(metric_file(the_store())) as db:
             if len(sys.argv) > 1 and sys.argv[1]:
                 return show(db, " ".join(sys.argv[1:]))
             print("views, read-only; end with ctrl-d:")
@@ -53,7 +53,7 @@ def main() -> None:
             for line in sys.stdin:
                 if line.strip():
                     show(db, line)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, RemoteError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -3,10 +3,11 @@
 A folder under its final name is finished, always. Its fingerprint says what it was made of
 (kind, recipe, code of the room, parents), so the same work is never done twice, and a run that
 dies leaves nothing but a draft, which the next run of the same work clears away or continues.
+With a remote, what one machine has finished no other one does again.
 """
 
+import dataclasses
 import fcntl
-import fnmatch
 import hashlib
 import json
 import logging
@@ -19,23 +20,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow.parquet as pq
 import pydantic
 
-from tasks.artifacts import Artifact, Table
+from tasks.artifacts import Artifact
 from tasks.code_version import code_version
 from tasks.meter import metered
+from tasks.remote.kept import Remote
+from tasks.remote.place import DamagedError
+from tasks.sealing import StoreError, checked_rows, damage, into_place, seal
+
+__all__ = ["Store", "StoreBusyError", "StoreError"]
 
 log = logging.getLogger(__name__)
 A = TypeVar("A", bound=Artifact)
-
-# What a clock, a meter or a renderer wrote: it differs between two equal builds, so the
-# manifest, which is the same for the same inputs, does not list it.
-MEASURED = ("manifest.json", "cost.json", "measured-*", "measured-*/*")
-
-
-class StoreError(Exception):
-    """A draft does not hold what its kind promises, or an artifact is not there."""
 
 
 class StoreBusyError(Exception):
@@ -44,9 +41,14 @@ class StoreBusyError(Exception):
 
 @dataclass(frozen=True)
 class Store:
-    """The folders `data/` and `artifacts/` below `root`."""
+    """The folders `data/` and `artifacts/` below `root`, and where else they are kept.
+
+    `remote` is `s3://bucket/prefix` or the path of a mount, where finished artifacts have the same
+    names. Whatever needs it raises RemoteError where it cannot be reached.
+    """
 
     root: Path
+    remote: str | None = None
 
     def build(
         self,
@@ -60,7 +62,8 @@ class Store:
         """Return the finished folder of this work, building it first where there is none.
 
         `write` fills the draft folder and may return notes for the manifest. With `resumable`
-        it finds the draft as a killed run left it, and goes on from there.
+        it finds the draft as a killed run left it, and goes on from there. Without a folder here,
+        one in the remote is fetched; what was built here is kept there as well.
 
         Raises StoreError where the draft lacks a promised table or column.
         """
@@ -73,38 +76,49 @@ class Store:
             "code": code_version(write),
             "parents": [{"kind": p.kind(), "fingerprint": p.fingerprint} for p in parents],
         }
-        fingerprint = _digest(json.dumps(identity, sort_keys=True).encode())
+        hashed = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+        fingerprint = hashed.hexdigest()[:16]
         with self._alone(kind, fingerprint):
             if found := self._intact(kind, fingerprint):
-                _tell(found, write)
-                return found
-            draft = self._folder(kind) / f".draft-{fingerprint}"
-            if draft.exists() and not resumable:
-                shutil.rmtree(draft)
-            draft.mkdir(exist_ok=True, mode=0o700)
-            with metered() as cost:
-                notes = write(draft) or {}
-            rows = _checked_rows(kind, draft)
-            _seal(
-                draft,
-                identity | {"fingerprint": fingerprint, "rows": rows, "notes": dict(notes)},
-                cost,
-            )
-            os.rename(draft, self._folder(kind) / fingerprint)
-            _sync(self._folder(kind))
-            built = kind(self._folder(kind) / fingerprint, fingerprint)
-            _tell(built, write)
-            return built
+                how = "reused"
+            elif found := self._mended(kind, fingerprint):
+                how = "fetched"
+            else:
+                found = self._built(kind, fingerprint, identity, write, resumable)
+                how = "built"
+            if self._there and how != "fetched":
+                self._there.keep(found.path, _name(kind, fingerprint))
+            _tell(found, write, how)
+            return found
+
+    def here(self, artifact: A) -> A:
+        """The same artifact on this machine's disk, fetched from the remote if it is not there.
+
+        Raises StoreError where neither has it, DamagedError where what the remote has is not as
+        its manifest says.
+        """
+        kind, fingerprint = type(artifact), artifact.fingerprint
+        folder = self._folder(kind) / fingerprint
+        if not folder.exists():
+            with self._alone(kind, fingerprint):
+                if not folder.exists() and not self._fetched(kind, fingerprint):
+                    raise StoreError(
+                        f"{kind.kind()} {fingerprint} is neither in {self.root} nor in "
+                        f"{self._there or 'a remote'}: run the night again that made it"
+                    )
+        return dataclasses.replace(artifact, path=folder)
 
     def find(self, kind: type[A], fingerprint: str) -> A:
         """A finished artifact by its fingerprint, or by the beginning of one.
 
         Raises StoreError where none, or more than one, begins so.
         """
-        known = sorted(p.name for p in self._folder(kind).iterdir() if not p.name.startswith("."))
+        if fingerprint and (folder := self._folder(kind) / fingerprint).exists():
+            return kind(folder, fingerprint, reused=True)
+        known = sorted(self._names(kind))
         match [name for name in known if name.startswith(fingerprint)]:
             case [name]:
-                return kind(self._folder(kind) / name, name, reused=True)
+                return self.here(kind(self._folder(kind) / name, name, reused=True))
             case found:
                 raise StoreError(
                     f'{len(found)} artifacts of kind {kind.kind()} begin with "{fingerprint}": '
@@ -118,24 +132,29 @@ class Store:
         return artifact
 
     def finished(self, kind: type[A]) -> list[A]:
-        """All finished artifacts of a kind, the one that was finished last at the end."""
-        manifests = self._folder(kind).glob("[!.]*/manifest.json")
-        folders = [file.parent for file in sorted(manifests, key=lambda f: f.stat().st_mtime_ns)]
-        return [kind(folder, folder.name, reused=True) for folder in folders]
+        """All finished artifacts of a kind, the one that was finished last at the end.
+
+        All of them are fetched: to look for one, `manifests` does with less.
+        """
+        return [self.find(kind, name) for name in self._names(kind)]
+
+    def manifests(self, kind: type[Artifact]) -> Iterator[dict[str, Any]]:
+        """Of all finished artifacts of a kind, the one that was finished last first."""
+        for name in reversed(self._names(kind)):
+            yield self._manifest(kind, name)
 
     def parent(self, kind: type[A], of: Artifact) -> A:
         """The artifact of that kind from which `of` was made, near or far.
 
         Raises StoreError where its lineage has none.
         """
+        kinds = {known.kind(): known for known in Artifact.__subclasses__()}
         queue = [of.manifest]
         while queue:
-            manifest = queue.pop(0)
-            for parent in manifest["parents"]:
+            for parent in queue.pop(0)["parents"]:
                 if parent["kind"] == kind.kind():
                     return self.find(kind, parent["fingerprint"])
-                folder = next(self.root.glob(f"*/{parent['kind']}/{parent['fingerprint']}"))
-                queue.append(json.loads((folder / "manifest.json").read_text()))
+                queue.append(self._manifest(kinds[parent["kind"]], parent["fingerprint"]))
         raise StoreError(f"{of.kind()} {of.fingerprint} was not made from any {kind.kind()}")
 
     def parents(self, kind: type[A], of: Artifact) -> list[A]:
@@ -148,7 +167,9 @@ class Store:
         """Work on the whole store: one night, or one sweep, at a time.
 
         Who comes second waits, or with `wait` false gets a StoreBusyError that names the first.
-        The kernel lets go of what a killed process held.
+        The kernel lets go of what a killed process held. This holds on one machine: on several
+        that share a remote, the concurrency limit of Prefect's deployments does, and without it
+        two nights may do the same work twice, but neither loses anything.
         """
         (self.root / "artifacts").mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.root / "artifacts" / ".held", "a+") as lock:
@@ -168,23 +189,78 @@ class Store:
             lock.flush()
             yield
 
+    @property
+    def _there(self) -> Remote | None:
+        return Remote(self.remote) if self.remote else None
+
     def _folder(self, kind: type[Artifact]) -> Path:
-        folder = self.root / kind.home / kind.kind()
+        folder = self.root / _name(kind)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    def _names(self, kind: type[Artifact]) -> list[str]:
+        """Fingerprints of what is finished here or in the remote, the last finished at the end."""
+        ends: dict[str, float] = {}
+        if self._there:
+            kept = self._there.folders(_name(kind))
+            ends = {Path(name).name: of.finished for name, of in kept.items() if of.finished}
+        for file in self._folder(kind).glob("[!.]*/manifest.json"):
+            ends[file.parent.name] = file.stat().st_mtime
+        return sorted(ends, key=ends.__getitem__)
+
+    def _manifest(self, kind: type[Artifact], fingerprint: str) -> dict[str, Any]:
+        """Of what is finished here or in the remote, without fetching the rest."""
+        folder = self._folder(kind) / fingerprint
+        if self._there and not folder.exists():
+            return self._there.manifest(_name(kind, fingerprint))
+        return kind(folder, fingerprint).manifest
 
     def _intact(self, kind: type[A], fingerprint: str) -> A | None:
         """The finished folder if each file still has its hash; a damaged one is removed."""
         folder = self._folder(kind) / fingerprint
         if not folder.exists():
             return None
-        if damage := _damage(folder):
-            log.warning(
-                "%s %s is damaged (%s): building it again", kind.kind(), fingerprint, damage
-            )
+        if harm := damage(folder):
+            log.warning("%s %s is damaged (%s): removing it", kind.kind(), fingerprint, harm)
             shutil.rmtree(folder)
             return None
         return kind(folder, fingerprint, reused=True)
+
+    def _built(
+        self,
+        kind: type[A],
+        fingerprint: str,
+        identity: Mapping[str, Any],
+        write: Callable[[Path], Mapping[str, Any] | None],
+        resumable: bool,
+    ) -> A:
+        folder = self._folder(kind) / fingerprint
+        draft = folder.with_name(f".draft-{fingerprint}")
+        if draft.exists() and not resumable:
+            shutil.rmtree(draft)
+        draft.mkdir(exist_ok=True, mode=0o700)
+        with metered() as cost:
+            notes = write(draft) or {}
+        told = {"fingerprint": fingerprint, "rows": checked_rows(kind, draft), "notes": dict(notes)}
+        seal(draft, {**identity, **told}, cost)
+        into_place(draft, folder)
+        return kind(folder, fingerprint)
+
+    def _fetched(self, kind: type[A], fingerprint: str) -> A | None:
+        """What the remote has, brought here; None where it has none."""
+        folder = self._folder(kind) / fingerprint
+        if not self._there or not self._there.fetch(_name(kind, fingerprint), folder):
+            return None
+        return kind(folder, fingerprint, reused=True)
+
+    def _mended(self, kind: type[A], fingerprint: str) -> A | None:
+        """The same, but what is damaged there is removed, to be built again."""
+        try:
+            return self._fetched(kind, fingerprint)
+        except DamagedError as error:
+            log.warning("%s: removing it there", error)
+            Remote(str(self.remote)).remove(_name(kind, fingerprint))
+            return None
 
     @contextmanager
     def _alone(self, kind: type[Artifact], fingerprint: str) -> Iterator[None]:
@@ -194,98 +270,15 @@ class Store:
             yield
 
 
-def _tell(artifact: Artifact, write: Callable[..., Any]) -> None:
-    """One line a stage: room, name, rows, the seconds that building it took, built or reused."""
+def _name(kind: type[Artifact], *fingerprint: str) -> str:
+    """Of a folder below the root, and in the remote."""
+    return "/".join((kind.home, kind.kind(), *fingerprint))
+
+
+def _tell(artifact: Artifact, write: Callable[..., Any], how: str) -> None:
+    """One line a stage: room, name, rows, the seconds that building it took, how it was had."""
     room = write.__module__.removeprefix("tasks.").split(".")[0]
     rows = f"{int(artifact.cost['rows']):,} rows" if artifact.tables else ""
-    how = "reused" if artifact.reused else "built"
     log.info(
         "%-9s %-16s %15s %8.1f s  %s", room, artifact.kind(), rows, artifact.cost["seconds"], how
     )
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sealed_files(folder: Path) -> list[Path]:
-    """The files that the manifest answers for."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(fnmatch.fnmatch(str(path.relative_to(folder)), p) for p in MEASURED)
-    )
-
-
-def _damage(folder: Path) -> str | None:
-    """What is wrong with a finished folder, or None."""
-    try:
-        listed = json.loads((folder / "manifest.json").read_text())["files"]
-        json.loads((folder / "cost.json").read_text())
-    except (OSError, ValueError, KeyError) as error:
-        return f"its manifest or cost cannot be read: {error}"
-    for name, expected in listed.items():
-        try:
-            if _file_hash(folder / name) != expected["sha256"]:
-                return f"{name} has changed"
-        except OSError as error:
-            return f"{name} cannot be read: {error.strerror}"
-    return None
-
-
-def _seal(draft: Path, manifest: dict[str, Any], cost: dict[str, float]) -> None:
-    """Write cost and manifest, the manifest last, and bring all of it to the disk."""
-    files = {
-        str(path.relative_to(draft)): {"bytes": path.stat().st_size, "sha256": _file_hash(path)}
-        for path in _sealed_files(draft)
-    }
-    cost["bytes"] = sum(path.stat().st_size for path in _sealed_files(draft))
-    cost["rows"] = sum(manifest["rows"].values())
-    (draft / "cost.json").write_text(json.dumps(cost, indent=1))
-    manifest["files"] = files
-    (draft / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
-    for path in draft.rglob("*"):
-        _sync(path)
-    _sync(draft)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _checked_rows(kind: type[Artifact], draft: Path) -> dict[str, int]:
-    """Rows by table, after every file of every table has shown the promised columns."""
-    return {name: _table_rows(kind, table, draft) for name, table in kind.tables.items()}
-
-
-def _table_rows(kind: type[Artifact], table: Table, draft: Path) -> int:
-    files = sorted(draft.glob(table.files))
-    if not files:
-        raise StoreError(f"{kind.kind()} promises {table.files}, and its room wrote none")
-    rows = 0
-    for file in files:
-        schema = pq.read_schema(file)
-        found = {field.name: _plain(str(field.type)) for field in schema}
-        promised = {name: arrow_type for name, (arrow_type, _) in table.columns.items()}
-        if found != promised:
-            wrong = sorted(set(found.items()) ^ set(promised.items()))
-            raise StoreError(f"{kind.kind()} {file.name} breaks its promised columns in {wrong}")
-        rows += pq.read_metadata(file).num_rows
-    return rows
-
-
-def _plain(arrow_type: str) -> str:
-    """The Arrow type without the writer's choice of offset width and list item name."""
-    for writers_choice in ("large_", "item: ", "element: ", " not null"):
-        arrow_type = arrow_type.replace(writers_choice, "")
-    return arrow_type.replace("string_view", "string")

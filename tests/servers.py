@@ -1,6 +1,7 @@
 """Real servers, workers and nights for tests: processes that end when their block does."""
 
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -13,6 +14,10 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import URLError
+
+import pytest
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
@@ -130,3 +135,25 @@ def wait_until(true: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"not true after {seconds} s")
         time.sleep(0.5)
+
+
+@contextmanager
+def object_storage(bucket: str) -> Iterator[dict[str, str]]:
+    """The environment in which `s3://{bucket}` is one of a server that speaks S3, on loopback."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it tells of every request
+    service = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    service.start()
+    host, port = service.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "a-key",
+        "AWS_SECRET_ACCESS_KEY": "hush",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        S3FileSystem.clear_instance_cache()  # of another server's
+        S3FileSystem().mkdir(bucket)
+        yield environment
+    service.stop()

@@ -36,8 +36,8 @@ def last_of(base: Base, prompts: Prompts, store: Store) -> Adapter | None:
 
     So a night that is run again begins where it began before. None where there is no other.
     """
-    for adapter in reversed(store.finished(Adapter)):
-        made_of = [parent["fingerprint"] for parent in adapter.manifest["parents"]]
+    for manifest in store.manifests(Adapter):
+        made_of = [parent["fingerprint"] for parent in manifest["parents"]]
         if base.fingerprint in made_of and prompts.fingerprint not in made_of:
-            return adapter
+            return store.find(Adapter, manifest["fingerprint"])
     return None

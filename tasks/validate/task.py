@@ -1,6 +1,5 @@
 """Door: raw ratings in, trusted ratings and a quarantine out."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,8 @@ def validate_ratings(raw: RawRatings, *, config: Validate, store: Store) -> Trus
 
 def last_night(store: Store, dataset: str) -> dict[str, Any] | None:
     """What was noted of this data set when it was last validated; None where it never was."""
-    manifests = (store.root / TrustedRatings.home / TrustedRatings.kind()).glob("*/manifest.json")
-    for manifest in sorted(manifests, key=lambda file: file.stat().st_mtime, reverse=True):
-        notes: dict[str, Any] = json.loads(manifest.read_text())["notes"]
+    for manifest in store.manifests(TrustedRatings):
+        notes: dict[str, Any] = manifest["notes"]
         if notes.get("dataset") == dataset and "by_star" in notes:
             return notes
     return None

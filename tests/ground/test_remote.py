@@ -1,0 +1,261 @@
+"""The remote: what one machine has finished the others find, and nothing there is half a thing."""
+
+import json
+import logging
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.artifacts import Adapter, Base, Histories, Tokenizer
+from tasks.remote.kept import Remote, _opened
+from tasks.remote.place import DamagedError, RemoteError
+from tasks.store import Store, StoreError
+from tests.servers import free_port, object_storage
+
+MANY = 200  # files of an artifact whose upload takes a while
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    with object_storage("house"):
+        yield "s3://house"
+    _opened.cache_clear()
+
+
+@pytest.fixture(params=["bucket", "mount"])
+def remote(request, tmp_path):
+    """A remote of each kind, with nothing in it."""
+    if request.param == "bucket":
+        return f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
+    (tmp_path / "mount").mkdir()
+    return str(tmp_path / "mount")
+
+
+@pytest.fixture
+def machine(remote, tmp_path):
+    """`machine(name)`: the store of a machine of that name, with an empty root at first."""
+    return lambda name: Store(tmp_path / name, remote=remote)
+
+
+def write_words(draft: Path) -> dict[str, str]:
+    (draft / "tokenizer.json").write_text('{"words": 3}')
+    (draft / "measured-docs").mkdir()
+    (draft / "measured-docs" / "page.html").write_text("<p>")
+    (draft / "empty").write_text("")
+    return {"said": "done"}
+
+
+def write_much(draft: Path) -> None:
+    for number in range(MANY):
+        (draft / f"{number:04}.txt").write_text("x" * 500 * number)
+
+
+def never(draft: Path) -> None:
+    raise AssertionError("built again")
+
+
+def words(store: Store, write=write_words, seed=0, parents=()) -> Tokenizer:
+    return store.build(Tokenizer, recipe={"seed": seed}, parents=parents, write=write)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def name_of(artifact) -> str:
+    return f"{artifact.home}/{artifact.kind()}/{artifact.fingerprint}"
+
+
+def spoil(remote: str, name: str, scratch: Path) -> None:
+    """Flip a bit of a file there."""
+    with Remote(remote).reached() as place:
+        first, *rest = place.read(name)
+        scratch.write_bytes(bytes([first ^ 1, *rest]))
+        place.put({name: scratch})
+
+
+def how(caplog) -> list[str]:
+    """How each stage was had."""
+    stages = [told for told in caplog.records if told.name == "tasks.store"]
+    return [told.getMessage().split()[-1] for told in stages if told.levelname == "INFO"]
+
+
+def test_what_one_machine_built_another_finds(machine, caplog):
+    caplog.set_level(logging.INFO)
+    one = words(machine("a"))
+    other = words(machine("b"), write=never)
+    assert other == Tokenizer(machine("b").root / name_of(one), one.fingerprint)
+    assert other.reused
+    assert content(other.path) == content(one.path)
+    assert words(machine("b"), write=never) == other
+    assert how(caplog) == ["built", "fetched", "reused"]
+
+
+def test_everything_can_be_looked_up_on_an_empty_machine(machine):
+    a, b = machine("a"), machine("b")
+    first = words(a)
+    time.sleep(1.1)  # a bucket tells moments in whole seconds
+    base = a.build(Base, recipe={}, parents=[first], write=write_words)
+    second = words(a, seed=1, parents=[base])
+    names = [first.fingerprint, second.fingerprint]
+    assert [told["fingerprint"] for told in b.manifests(Tokenizer)] == names[::-1]
+    assert not list(b.root.glob("*/*/[!.]*"))  # nothing of that is fetched
+    found = b.find(Tokenizer, second.fingerprint[:8])
+    assert content(found.path) == content(second.path)
+    assert b.parents(Base, found) == [Base(b.root / name_of(base), base.fingerprint)]
+    (b.root / name_of(base)).rename(b.root / "aside")
+    assert b.parent(Tokenizer, found).fingerprint == first.fingerprint
+    assert not (b.root / name_of(base)).exists()  # what lies between need not be here
+    assert [one.fingerprint for one in b.finished(Tokenizer)] == names
+    with pytest.raises(StoreError, match="not made from any histories"):
+        b.parent(Histories, found)
+    with pytest.raises(StoreError, match="0 artifacts of kind adapter"):
+        b.find(Adapter, "")
+
+
+def test_what_was_fetched_keeps_its_place_in_time(machine):
+    a, b = machine("a"), machine("b")
+    first = words(a)
+    time.sleep(1.1)
+    words(b, seed=1)
+    time.sleep(1.1)
+    b.here(first)
+    assert b.finished(Tokenizer)[0] == b.here(first)
+
+
+def test_a_worker_has_it_here(machine):
+    one = words(machine("a"))
+    b = machine("b")
+    assert b.here(one).path == b.root / name_of(one)
+    assert content(b.here(one).path) == content(one.path)
+    assert machine("a").here(one) == one
+    with pytest.raises(StoreError, match=r"tokenizer 0123 is neither in .*/b nor in the remote"):
+        b.here(Tokenizer(one.path, "0123"))
+    with pytest.raises(StoreError, match="nor in a remote: run the night again that made it"):
+        Store(b.root / "c").here(one)
+
+
+def _have_here(store: Store, artifact: Tokenizer) -> None:
+    found = store.here(artifact)
+    assert len(content(found.path)) == MANY + 2
+
+
+def test_several_workers_of_a_machine_may_ask_for_it_at_once(machine):
+    one = words(machine("a"), write=write_much)
+    b = machine("b")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_have_here, args=(b, one)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 2
+    assert content(b.here(one).path) == content(one.path)
+
+
+def test_what_was_there_before_the_remote_is_brought_to_it(machine, tmp_path):
+    one = words(Store(tmp_path / "a"))
+    assert words(machine("a"), write=never) == one
+    assert content(words(machine("b"), write=never).path) == content(one.path)
+
+
+def test_damage_in_the_remote_is_said_and_put_right(machine, remote, tmp_path, caplog):
+    one = words(machine("a"))
+    spoil(remote, f"{name_of(one)}/tokenizer.json", tmp_path / "scratch")
+    with pytest.raises(DamagedError, match=r"is damaged \(tokenizer.json has changed\)"):
+        machine("b").here(one)
+    assert not (machine("b").root / name_of(one)).exists()
+    mended = words(machine("b"))
+    assert not mended.reused
+    assert "is damaged (tokenizer.json has changed): removing it there" in caplog.text
+    assert content(words(machine("c"), write=never).path)["tokenizer.json"] == b'{"words": 3}'
+
+
+def test_damage_on_the_own_disk_is_mended_from_the_remote(machine):
+    one = words(machine("a"))
+    (one.path / "tokenizer.json").write_text("{")
+    assert words(machine("a"), write=never).manifest == one.manifest
+    assert content(one.path)["tokenizer.json"] == b'{"words": 3}'
+
+
+def _build(store: Store) -> None:
+    words(store, write=write_much)
+
+
+def test_an_upload_that_was_cut_off_is_done_again(machine, remote):
+    a, kind = machine("a"), "artifacts/tokenizer"
+    kept = Remote(remote)
+    night = multiprocessing.get_context("spawn").Process(target=_build, args=(a,))
+    night.start()
+    while not (begun := kept.folders(kind)):
+        assert night.is_alive()
+    night.kill()
+    night.join()
+    ((name, folder),) = begun.items()
+    assert folder.finished is None
+    assert not kept.has(name)
+    assert machine("b").finished(Tokenizer) == []
+    assert (a.root / name).exists()  # it was finished here before it went there
+    built = words(a, write=never)
+    assert content(machine("b").here(built).path) == content(built.path)
+
+
+def test_a_remote_that_is_not_there_is_told_in_one_line(tmp_path, bucket):
+    def told(url: str) -> str:
+        with pytest.raises(RemoteError) as error:
+            words(Store(tmp_path / "a", remote=url))
+        assert error.value.__context__ is None or error.value.__suppress_context__
+        return str(error.value)
+
+    assert told("s3://none/x").startswith("the remote s3://none/x cannot be used (FileNotFound")
+    assert "mount or make it" in told(str(tmp_path / "unmounted"))
+    assert told("ftp://me:hush@house/x").startswith('no remotes of "ftp://": there are s3://')
+    assert not list(tmp_path.glob("a/*/*/[!.]*"))  # before anything was built
+
+
+def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
+    code = (
+        "import sys; from tests.ground.test_remote import words; from tasks.store import Store; "
+        "from pathlib import Path; words(Store(Path(sys.argv[1]), remote='s3://house/x'))"
+    )
+    port = free_port()
+    secrets = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "hush"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | secrets | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
+        capture_output=True,
+        text=True,
+    )
+    said = ran.stderr.strip().splitlines()[-1]
+    assert "the remote s3://house/x cannot be used (EndpointConnectionError): see to" in said
+    assert "aiobotocore" not in ran.stderr
+    assert not any(secret in ran.stderr for secret in (str(port), "a-key", "hush"))
+
+
+def test_without_a_remote_nothing_of_it_is_loaded(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from tasks.artifacts import Tokenizer; "
+        "from tasks.store import Store; s = Store(Path(sys.argv[1])); "
+        "w = lambda draft: {}; w.__code__; "
+        "print(s.finished(Tokenizer), sorted({'fsspec', 's3fs', 'botocore'} & sys.modules.keys()))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said == "[] []\n"
+
+
+def test_no_key_is_in_what_is_kept(machine, remote):
+    words(machine("a"))
+    with Remote(remote).reached() as place:
+        kept = b"".join(place.read(name) for name in place.find("artifacts"))
+    assert json.loads(place.read(next(n for n in place.find("artifacts") if "manifest" in n)))
+    assert b"hush" not in kept
+    assert b"127.0.0.1" not in kept
