@@ -1,7 +1,8 @@
 """The metric file: the only place that opens it. Readers open it read-only; a publish replaces it.
 
 Who reads holds the file that was there, whole, and a publish puts another in its place in one
-step: so nobody waits for anybody, and nobody ever sees half a run.
+step: so nobody waits for anybody, and nobody ever sees half a run. With a remote it is there that
+machines take turns; each has a copy.
 """
 
 import fcntl
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from tasks.remote.shared import Shared
 
 SQL = Path(__file__).resolve().parents[1] / "sql" / "warehouse"
 REPORTS = SQL.parent / "reports"
@@ -28,16 +31,17 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def replacing(path: Path, shared: Shared | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A copy of the metric file, or a new one, that takes its place when the block ends well.
 
     The copy has the newest tables and views, whatever version the file had. One writer at a time:
     a second waits here. Where the block raises, the file stays as it was.
+
+    Raises OvertakenError where another machine has replaced it meanwhile: begin again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".draft-{path.name}")
-    with open(path.with_name(f".lock-{path.name}"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(path):
+        seen = shared.refresh() if shared else None
         draft.unlink(missing_ok=True)
         draft.with_name(f"{draft.name}.wal").unlink(missing_ok=True)
         if path.exists():
@@ -50,7 +54,26 @@ def replacing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         draft.chmod(0o600)
         with draft.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(draft, path)
+        if shared:
+            shared.replace(draft, seen)
+        else:
+            os.replace(draft, path)
+
+
+def refresh(shared: Shared) -> None:
+    """Make this machine's copy as new as the remote's."""
+    if not shared.is_newest():
+        with _alone(shared.path):
+            shared.refresh()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process of this machine at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".lock-{path.name}"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _migrate(db: duckdb.DuckDBPyConnection) -> None:

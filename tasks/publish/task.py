@@ -6,16 +6,25 @@ from pathlib import Path
 
 import duckdb
 from prefect import task
+from prefect.client.schemas.objects import State
 
 from tasks.artifacts import Artifact, Scores, TrustedRatings
 from tasks.publish.config import Contest
 from tasks.publish.deciding import decide, go_back
 from tasks.publish.rows import insert_run
+from tasks.remote.kept import Remote
+from tasks.remote.place import OvertakenError
+from tasks.remote.shared import Shared
 from tasks.store import Store
-from tasks.warehouse import replacing
+from tasks.warehouse import refresh, replacing
 
 
-@task
+def was_overtaken(_task: object, _run: object, state: State[str]) -> bool:
+    """Whether another machine has published meanwhile: then it begins again, on top of that."""
+    return isinstance(state.result(raise_on_failure=False), OvertakenError)
+
+
+@task(retries=5, retry_delay_seconds=5, retry_condition_fn=was_overtaken)
 def publish(
     scores: Scores,
     night: Sequence[Artifact],
@@ -30,8 +39,7 @@ def publish(
     `night` are the handles of its stages in order; what was predicted, trained and set aside is
     found among them. A run that is there already stays as it is, and so does a decision.
     """
-    path = metric_file(store)
-    with replacing(path) as db:
+    with replacing(*sharing(store)) as db:
         known = db.execute("select 1 from runs where run_id = ?", [scores.fingerprint]).fetchone()
         if known is None:
             at = _moment(db)
@@ -48,12 +56,13 @@ def roll_back(*, to: str, store: Store) -> str:
     """Make an earlier champion champion again; return its fingerprint.
 
     `to` is the beginning of its fingerprint; empty for the one before. Raises FileNotFoundError
-    where nothing was published, LookupError where no one earlier champion is meant.
+    where nothing was published, LookupError where no one earlier champion is meant, OvertakenError
+    where another machine has published meanwhile.
     """
     path = metric_file(store)
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
-    with replacing(path) as db:
+    with replacing(*sharing(store)) as db:
         return go_back(db, to, _moment(db))
 
 
@@ -67,5 +76,16 @@ def _moment(db: duckdb.DuckDBPyConnection) -> datetime:
 
 
 def metric_file(store: Store) -> Path:
-    """Where the metrics of a store are."""
-    return store.root / "artifacts" / "metrics.duckdb"
+    """Where the metrics of a store are, as new as the remote has them."""
+    path, shared = sharing(store)
+    if shared:
+        refresh(shared)
+    return path
+
+
+def sharing(store: Store) -> tuple[Path, Shared | None]:
+    """Where the metrics of a store are, and with whom they are shared."""
+    path = store.root / "artifacts" / "metrics.duckdb"
+    if store.remote is None:
+        return path, None
+    return path, Shared(path, Remote(store.remote), path.relative_to(store.root).as_posix())
