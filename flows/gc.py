@@ -15,26 +15,28 @@ from rich.table import Table
 
 from flows.console import quiet
 from flows.downtime import superseded
-from flows.settings import store_root
+from flows.settings import the_store
 from tasks.publish.task import metric_file
+from tasks.remote.place import RemoteError
 from tasks.store import Store, StoreBusyError
 from tasks.sweep import clear, leftovers
 from tasks.warehouse import needed
 
-DRAFT_DAYS = 7  # a night that died may be gone on with that long
+DRAFT_DAYS = 7  # a night that died, or is another machine's, may be gone on with that long
 
 
 @flow(name="gc", flow_run_name="gc-keep-{nights}-nights")
 def gc(nights: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
     """Clear away what neither champions nor the newest `nights` stand on; return what, by kind.
 
+    From the remote goes what has been there for a week: another machine's night may not be done.
     Without `apply` nothing is taken away. Where a newer scheduled run is due, this one is
     cancelled. Raises StoreBusyError where a night is running, and FileNotFoundError where none was
     published.
     """
     if why := superseded():
         return Cancelled(message=why)
-    rows = swept(nights, apply=apply, store=Store(store_root()))
+    rows = swept(nights, apply=apply, store=the_store())
     create_table_artifact(key="gc", table=rows, description="gone" if apply else "would go")
     return rows
 
@@ -48,7 +50,8 @@ def swept(nights: int, *, apply: bool, store: Store) -> list[dict[str, str]]:
             clear(found)
     sizes = defaultdict(list)
     for leftover in found:
-        sizes[leftover.kind].append(leftover.bytes)
+        where = " in the remote" if leftover.remote else ""
+        sizes[leftover.kind + where].append(leftover.bytes)
     return [
         {"kind": kind, "folders": str(len(of)), "megabytes": f"{sum(of) / 1e6:.1f}"}
         for kind, of in sorted(sizes.items())
@@ -63,8 +66,8 @@ def main() -> None:
     asked = parser.parse_args()
     quiet()
     try:
-        rows = swept(asked.nights, apply=asked.apply, store=Store(store_root()))
-    except (StoreBusyError, FileNotFoundError) as error:
+        rows = swept(asked.nights, apply=asked.apply, store=the_store())
+    except (StoreBusyError, FileNotFoundError, RemoteError) as error:
         sys.exit(f"error: {error}")
     table = Table(box=None, pad_edge=False)
     for name in ("kind", "folders", "megabytes"):
