@@ -48,9 +48,9 @@ class Remote:
             found = place.find(under)
         files: dict[str, dict[str, File]] = defaultdict(dict)
         for name, file in found.items():
-            home, kind, fingerprint, *rest = [*name.split("/"), "", ""]
-            if rest[:-2]:
-                files[f"{home}/{kind}/{fingerprint}"]["/".join(rest[:-2])] = file
+            parts = name.split("/")
+            if len(parts) > 3:  # the metric file lies beside the kinds
+                files["/".join(parts[:3])]["/".join(parts[3:])] = file
         return {name: _folder(of) for name, of in files.items()}
 
     def has(self, name: str) -> bool:
