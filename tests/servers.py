@@ -154,6 +154,6 @@ def object_storage(bucket: str) -> Iterator[dict[str, str]]:
         for name, value in environment.items():
             patched.setenv(name, value)
         S3FileSystem.clear_instance_cache()  # of another server's
-        S3FileSystem().mkdir(bucket)
+        S3FileSystem().makedirs(bucket, exist_ok=True)
         yield environment
     service.stop()

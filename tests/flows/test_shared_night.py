@@ -16,6 +16,7 @@ from tasks.remote.kept import _opened
 from tasks.warehouse import champion, reading
 from tests.servers import object_storage
 
+pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the night that builds
 FEW = {
     "baseline": {"rated": ["bias"], "listed": ["popularity"], "blended": ["llm", "bias"]},
     "probe": {"spoilings": ["empty"]},
