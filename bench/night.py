@@ -108,7 +108,7 @@ def one(how: str) -> None:
     console.quiet()
     began, cpu = time.time(), time.process_time()
     if how == "bare":
-        nightly.one_night("smoke", settings.load("smoke"), Store(settings.store_root()))
+        nightly.one_night("smoke", settings.load("smoke"), settings.the_store())
     else:
         nightly.nightly("smoke")
     spent |= {"flow": time.time() - began, "flow_cpu": time.process_time() - cpu}

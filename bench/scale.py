@@ -115,7 +115,7 @@ def main() -> None:
         print(json.dumps(work(room, Path(root), address or None)))
         return
     figures: dict[str, Any] = {}
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         for rows in told.rows:
             with TemporaryDirectory() as folder:
                 prepare(rows, Path(folder))

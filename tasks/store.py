@@ -125,12 +125,6 @@ class Store:
                     f"there are {', '.join(known) or 'none'}"
                 )
 
-    def here(self, artifact: A) -> A:
-        """The same artifact, on this machine's disk."""
-        if not artifact.path.exists():
-            raise StoreError(f"{artifact.kind()} {artifact.fingerprint} is not on this machine")
-        return artifact
-
     def finished(self, kind: type[A]) -> list[A]:
         """All finished artifacts of a kind, the one that was finished last at the end.
 

@@ -31,5 +31,5 @@ def ml_latest_small() -> Path:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[LocalCluster]:
     """A Dask scheduler on loopback, with two workers that are processes."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
         yield started

@@ -92,7 +92,7 @@ def test_a_scheduler_that_is_not_there_is_told_in_one_line(store):
 
 def test_workers_of_several_threads_are_refused(store):
     with (
-        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as started,
+        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0") as started,
         pytest.raises(ClusterError, match=r"one thread each.*--nthreads 1"),
         crew(1, started.scheduler_address, store, []),
     ):
