@@ -2,15 +2,13 @@
 
     python -m bench.night --json night.json
 
-Each run is a night of profile smoke from nothing, beside a Prefect server of its own, and then
-the same night again, with Prefect and without (`bare`). Wall seconds, but for `flow_cpu`; medians
-over the runs. A process is prefect + load + flow + leave: importing Prefect, then our flow's file,
-the flow, the end. Of the flow, `build` is the store's (`rooms`: building, `hashing`: the rest),
-`publish` and `announce` are ours as well, and what is left is Prefect's.
+Each run is a night of profile smoke from nothing, beside a Prefect server of its own; the same
+night again; and a flow of as many tasks that do nothing. Wall seconds of whole processes; medians
+over the runs. `orchestration` is what the first night takes beyond its rooms, `own` what the second
+takes beyond the tasks that do nothing.
 """
 
 import argparse
-import atexit
 import json
 import os
 import socket
@@ -23,10 +21,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-Seconds = dict[str, float]
+NIGHT = [sys.executable, "-m", "flows.nightly", "--profile", "smoke"]
+NOTHING = """
+import sys
+from prefect import flow, task
+
+@task
+def nothing():
+    pass
+
+@flow
+def night(tasks: int):
+    for _ in range(tasks):
+        nothing()
+
+night(int(sys.argv[1]))
+"""
 
 
 @contextmanager
@@ -43,8 +55,9 @@ def server(home: Path) -> Iterator[dict[str, str]]:
     }
     command = [str(Path(sys.executable).with_name("prefect")), "server", "start"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, **quiet)  # type: ignore[call-overload]
+    process = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         for _ in range(360):
             with suppress(OSError), urllib.request.urlopen(f"{api}/health", timeout=2):
@@ -56,86 +69,24 @@ def server(home: Path) -> Iterator[dict[str, str]]:
         process.wait()
 
 
-def night(how: str, store: Path, environment: dict[str, str]) -> Seconds:
-    """A night in a process of its own."""
-    command = [sys.executable, "-m", "bench.night", "--one", how]
-    began = time.time()
-    ran = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment | {"CONTENT_ADVISOR_STORE": str(store), "BEGAN": str(began)},
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    told: Seconds = json.loads(ran.stdout.splitlines()[-1])
-    told["process"] = time.time() - began
-    told["leave"] = told["process"] - sum(told[n] for n in ("prefect", "load", "flow"))
-    return told
+def seconds(command: list[str], environment: dict[str, str]) -> float:
+    """Wall time of a process."""
+    began = time.monotonic()
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    return time.monotonic() - began
 
 
-def one(how: str) -> None:
-    """Walk through a night and print where its seconds went. `bare`: without Prefect."""
-    began = float(os.environ["BEGAN"])
-    from prefect import Task, flow  # noqa: F401
-
-    seconds = {"prefect": time.time() - began}
-    began = time.time()
-    from flows import console, nightly, settings
-    from tasks.publish.task import publish
-    from tasks.store import Store
-
-    seconds["load"] = time.time() - began
-    spent = dict.fromkeys(("build", "publish", "announce"), 0.0)
-
-    def timed(name: str, function: Any) -> Any:  # noqa: ANN401
-        def run(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
-            began = time.time()
-            try:
-                return function(*arguments, **named)
-            finally:
-                spent[name] += time.time() - began
-
-        return run
-
-    if how == "bare":
-        Task.__call__ = lambda self, *a, **named: self.fn(*a, **named)  # type: ignore[method-assign]
-        for kind in ("table", "markdown", "link"):
-            setattr(console, f"create_{kind}_artifact", lambda *_, **__: None)
-    Store.build = timed("build", Store.build)  # type: ignore[method-assign]
-    publish.fn = timed("publish", publish.fn)
-    nightly.announce = timed("announce", nightly.announce)  # type: ignore[attr-defined]
-    console.quiet()
-    began, cpu = time.time(), time.process_time()
-    if how == "bare":
-        nightly.one_night("smoke", settings.load("smoke"), settings.the_store())
-    else:
-        nightly.nightly("smoke")
-    spent |= {"flow": time.time() - began, "flow_cpu": time.process_time() - cpu}
-    print(json.dumps(seconds | spent), flush=True)
-    atexit._run_exitfuncs()  # as the flow's own command ends
-    os._exit(0)
-
-
-def rooms(store: Path) -> float:
-    """What the rooms took that have left something."""
-    return sum(
-        json.loads(file.read_text())["seconds"] for file in store.glob("*/*/[!.]*/cost.json")
-    )
-
-
-def measured(environment: dict[str, str]) -> dict[str, Seconds]:
-    """One night from nothing, and the same again."""
+def measured(environment: dict[str, str]) -> dict[str, float]:
+    """One night from nothing, the same again, and one of nothing."""
     with TemporaryDirectory() as folder:
-        store = Path(folder)
-        first = night("first", store, environment)
-        first["rooms"] = rooms(store)
-        first["orchestration"] = first["process"] - first["rooms"]
-        first["hashing"] = first["build"] - first["rooms"]
-        return {
-            "first": first,
-            **{how: night(how, store, environment) for how in ("again", "bare")},
-        }
+        environment = environment | {"CONTENT_ADVISOR_STORE": folder}
+        first = seconds(NIGHT, environment)
+        costs = [json.loads(file.read_text()) for file in Path(folder).glob("*/*/[!.]*/cost.json")]
+        rooms = sum(cost["seconds"] for cost in costs)
+        again = seconds(NIGHT, environment)
+    nothing = seconds([sys.executable, "-c", NOTHING, str(len(costs))], environment)
+    figures = {"first": first, "rooms": rooms, "orchestration": first - rooms}
+    return figures | {"again": again, "nothing": nothing, "own": again - nothing}
 
 
 def main() -> None:
@@ -145,17 +96,10 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures there")
-    parser.add_argument("--one", help=argparse.SUPPRESS)  # a night of a run, in its own process
     told = parser.parse_args()
-    if told.one:
-        one(told.one)
-        return
     with TemporaryDirectory() as home, server(Path(home)) as environment:
         runs = [measured(environment) for _ in range(told.runs)]
-    figures = {
-        how: {name: round(median(run[how][name] for run in runs), 2) for name in runs[0][how]}
-        for how in runs[0]
-    }
+    figures = {name: round(median(run[name] for run in runs), 2) for name in runs[0]}
     print(json.dumps(figures, indent=1))
     if told.json:
         told.json.write_text(json.dumps(figures, indent=1))

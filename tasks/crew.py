@@ -119,7 +119,8 @@ def _there(store: Store, needs: Sequence[Artifact], work: Work[T, R], bound_to: 
     if (own := _bound_to(work)) != bound_to:
         raise ClusterError(f"a worker has {own} where this night has {bound_to}: make them alike")
     for artifact in needs:
-        store.here(artifact)
+        if not artifact.path.exists():
+            store.here(artifact)
     return work(item)
 
 

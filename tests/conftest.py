@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import LocalCluster
 
 from tasks.store import Store
+from tests.servers import dask_workers, scheduler
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -29,7 +29,8 @@ def ml_latest_small() -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[LocalCluster]:
-    """A Dask scheduler on loopback, with two workers that are processes."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
-        yield started
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Dask scheduler with two workers."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with scheduler(folder) as address, dask_workers(address, folder):
+        yield address

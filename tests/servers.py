@@ -103,6 +103,32 @@ def running(
                 process.wait()
 
 
+DASK = str(Path(sys.executable).with_name("dask"))
+
+
+@contextmanager
+def scheduler(folder: Path) -> Iterator[str]:
+    """The address of a Dask scheduler on loopback."""
+    told = folder / "scheduler.json"
+    command = [DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    command += ["--scheduler-file", str(told)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with running(command, environment, folder / "scheduler.log"):
+        wait_until(told.exists, seconds=60)
+        yield str(json.loads(told.read_text())["address"])
+
+
+@contextmanager
+def dask_workers(
+    address: str, folder: Path, *, number: int = 2, threads: int = 1
+) -> Iterator[None]:
+    """So many workers, each in a process of its own, with the nannies that start them again."""
+    command = [DASK, "worker", address, "--nworkers", str(number), "--nthreads", str(threads)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with running([*command, "--no-dashboard"], environment, folder / "workers.log"):
+        yield
+
+
 def finished(command: list[str], environment: dict[str, str]) -> str:
     """What a command printed; raises CalledProcessError where it failed."""
     ran = subprocess.run(

@@ -8,7 +8,7 @@ integers below 2^53 are the same in every order.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -29,6 +29,8 @@ from tasks.score.values import MILLION, Metric, block_sums
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Part = tuple[str, str]  # slice and part
+# The crew shares out the cores already. The limit is the process': not to be set by each thread.
+ONE_THREAD: dict[str, Any] = {"limits": 1, "user_api": "blas"}
 Masks = dict[Part, NDArray[np.bool_]]
 
 
@@ -88,19 +90,19 @@ def rating_sums(scene: Scene, asked: Asked, crew: Crew) -> Table:
     here = partial(sums_of_block, scene)
     work = partial(_sums_elsewhere, asked) if crew.elsewhere else here
     asked_of, table = blocks(scene.db), Table()
-    for made in track(crew.each(work, asked_of), "score", len(asked_of), "blocks"):
-        for part, of in made.items():
-            known = table.setdefault(part, {})
-            for name, sums in of.items():
-                known[name] = _added(known[name], sums) if name in known else sums
+    with threadpool_limits(**ONE_THREAD):
+        for made in track(crew.each(work, asked_of), "score", len(asked_of), "blocks"):
+            for part, of in made.items():
+                known = table.setdefault(part, {})
+                for name, sums in of.items():
+                    known[name] = _added(known[name], sums) if name in known else sums
     return table
 
 
 def sums_of_block(scene: Scene, block: tuple[int, int]) -> Table:
     """Those of the users between a first and a last one, in parts that any of them is in."""
     table: Table = {}
-    # The crew shares out the cores already: more threads for each product took 7 times the CPU.
-    with scene.db.cursor() as own, threadpool_limits(1, "blas"):
+    with scene.db.cursor() as own:
         for told in block_sums(own, block, scene.predictors, scene.films, scene.film_slices):
             first = int(np.searchsorted(scene.users, told.users[0]))
             sums = told.sums.astype(np.float64)
@@ -159,7 +161,8 @@ def _scene_of(asked: Asked) -> Scene:
 
 
 def _sums_elsewhere(asked: Asked, block: tuple[int, int]) -> Table:
-    return sums_of_block(_scene_of(asked), block)
+    with threadpool_limits(**ONE_THREAD):
+        return sums_of_block(_scene_of(asked), block)
 
 
 def _added(one: Sums, other: Sums) -> Sums:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import dask
 import pytest
-from distributed import LocalCluster
 
 from tasks.artifacts import Histories
 from tasks.crew import ClusterError, crew
 from tasks.store import StoreError
+from tests.servers import dask_workers, scheduler
 
 
 def told_by(number):
@@ -37,7 +37,7 @@ def taken(given):
 def address(request):
     if request.param == "threads":
         return None
-    return request.getfixturevalue("cluster").scheduler_address
+    return request.getfixturevalue("cluster")
 
 
 def test_results_come_in_the_order_of_the_items(store, address):
@@ -57,7 +57,7 @@ def test_no_more_items_are_held_than_are_worked_on_and_one(store, address):
 
 
 def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster, tmp_path):
-    with crew(1, cluster.scheduler_address, store, []) as workers:
+    with crew(1, cluster, store, []) as workers:
         made = list(workers.each(partial(dies_once, str(tmp_path)), range(9)))
     assert (tmp_path / "killed").exists()
     assert made == [number * 2 for number in range(9)]
@@ -66,7 +66,7 @@ def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster,
 def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_path):
     gone = Histories(tmp_path / "gone", "gone")
     with (
-        crew(1, cluster.scheduler_address, store, [gone]) as workers,
+        crew(1, cluster, store, [gone]) as workers,
         pytest.raises(StoreError, match="histories gone"),
     ):
         list(workers.each(told_by, range(3)))
@@ -75,7 +75,7 @@ def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_pa
 def test_workers_with_other_code_are_refused(store, cluster, monkeypatch):
     monkeypatch.setattr("tasks.crew.code_version", lambda _: "other")
     with (
-        crew(1, cluster.scheduler_address, store, []) as workers,
+        crew(1, cluster, store, []) as workers,
         pytest.raises(ClusterError, match=r"where this night has code other, duckdb .*: make them"),
     ):
         list(workers.each(told_by, range(3)))
@@ -90,10 +90,11 @@ def test_a_scheduler_that_is_not_there_is_told_in_one_line(store):
         pass
 
 
-def test_workers_of_several_threads_are_refused(store):
+def test_workers_of_several_threads_are_refused(store, tmp_path):
     with (
-        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0") as started,
+        scheduler(tmp_path) as address,
+        dask_workers(address, tmp_path, number=1, threads=2),
         pytest.raises(ClusterError, match=r"one thread each.*--nthreads 1"),
-        crew(1, started.scheduler_address, store, []),
+        crew(1, address, store, []),
     ):
         pass

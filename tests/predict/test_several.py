@@ -66,7 +66,7 @@ def test_the_workers_of_a_cluster_say_what_one_process_says(
     tmp_path, cluster, adapter, base, prompts, histories
 ):
     alone, together = Store(tmp_path / "alone"), Store(tmp_path / "together")
-    config = CONFIG.model_copy(update={"cluster": cluster.scheduler_address})
+    config = CONFIG.model_copy(update={"cluster": cluster})
     for store, how in ((alone, CONFIG), (together, config)):
         predict.fn(adapter, base, prompts, histories, config=how, store=store)
         weigh.fn(adapter, base, prompts, config=how, store=store)

@@ -352,7 +352,7 @@ def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch,
 def test_the_bytes_are_the_same_whoever_makes_the_shards(night, tmp_path, cluster, config, guess):
     few = config.model_copy(update={"users_per_shard": 2, "guess": guess})
     held = []
-    for crew in ({"workers": 1}, {"workers": 5}, {"cluster": cluster.scheduler_address}):
+    for crew in ({"workers": 1}, {"workers": 5}, {"cluster": cluster}):
         store, asked = Store(tmp_path / str(len(held))), few.model_copy(update=crew)
         found = write_prompts.fn(*night, config=asked, store=store)
         held.append({file.name: file.read_bytes() for file in found.path.glob("*.parquet")})

@@ -63,7 +63,7 @@ def test_a_score_has_the_same_bytes_however_many_blocks_and_whoever_takes_them(
     config, predictions = Score(ks=(2, 4), compared=("hand",), resamples=200), [say(), say("other")]
     whole = score.fn(histories, ratings, predictions, config=config, store=store)
     monkeypatch.setattr("tasks.score.relations.BLOCK", block)
-    there = config.model_copy(update={"cluster": cluster.scheduler_address})
+    there = config.model_copy(update={"cluster": cluster})
     for name, how in {"here": config, "there": there}.items():
         made = score.fn(histories, ratings, predictions, config=how, store=Store(tmp_path / name))
         for table in ("metrics", "comparisons"):

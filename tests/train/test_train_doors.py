@@ -233,7 +233,7 @@ def test_the_workers_of_a_cluster_learn_what_two_processes_learn(
 ):
     """Bit for bit: each sum is one of two numbers, wherever these come from."""
     two = recipe.model_copy(update={"processes": 2, "lora": Lora(dropout=0)})
-    there = two.model_copy(update={"cluster": cluster.scheduler_address})
+    there = two.model_copy(update={"cluster": cluster})
     alone = train_adapter.fn(base, prompts, config=two, store=house)
     together = train_adapter.fn(base, prompts, config=there, store=Store(tmp_path))
     assert hashes(together.path) == hashes(alone.path)
@@ -242,11 +242,11 @@ def test_the_workers_of_a_cluster_learn_what_two_processes_learn(
 def test_a_cluster_of_too_few_or_without_the_draft_is_told_of(
     tmp_path, store, cluster, base, prompts, recipe
 ):
-    three = {"processes": 3, "cluster": cluster.scheduler_address}
+    three = {"processes": 3, "cluster": cluster}
     with pytest.raises(ClusterError, match=r"processes is 3, and the cluster has 2 workers"):
         train_adapter.fn(base, prompts, config=recipe.model_copy(update=three), store=store)
     with (
-        connected(cluster.scheduler_address, store, [base]) as workers,
+        connected(cluster, store, [base]) as workers,
         pytest.raises(ClusterError, match=r"does not see .*nowhere: .* on a mount that they share"),
     ):
         train_elsewhere("{}", tmp_path / "nowhere", 2, workers)
@@ -281,7 +281,7 @@ def test_nobody_goes_on_training_for_a_night_that_was_killed(
     fit = recipe.fit.model_copy(update={"epochs": 1000.0, "max_steps": None})
     endless = recipe.model_copy(update={"processes": 2, "fit": fit})
     names = map(str, (house.root, tmp_path, base.fingerprint, prompts.fingerprint))
-    address = cluster.scheduler_address if where == "on a cluster" else ""
+    address = cluster if where == "on a cluster" else ""
     command = [sys.executable, "-c", ENDLESS, *names, endless.model_dump_json(), address]
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."}) as night:
         wait_until(lambda: list(tmp_path.glob("*/adapter/.draft-*/checkpoint.pt")), seconds=180)
