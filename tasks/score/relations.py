@@ -13,7 +13,7 @@ import polars as pl
 
 from tasks.artifacts import Histories, Predictions, TrustedRatings
 
-BLOCK = 500_000  # targets at once: bounds the memory, at about 500 bytes a target
+BLOCK = 250_000  # targets at once: bounds the memory, at about 500 bytes a target
 
 
 class MissingPredictionError(Exception):

@@ -48,7 +48,7 @@ def test_a_night_on_other_machines_of_which_one_dies(nights: Nights, tmp_path: P
         object_storage("nights") as bucket,
         scheduler(tmp_path) as address,
         machine(root, address, tmp_path / "one.log") as one,
-        machine(root, address, tmp_path / "other.log"),
+        machine(root, address, tmp_path / "other.log") as other,
     ):
         night = nights.start(
             root,
@@ -59,6 +59,10 @@ def test_a_night_on_other_machines_of_which_one_dies(nights: Nights, tmp_path: P
         os.kill(workers_under(one)[0].pid, signal.SIGKILL)
         said, _ = night.communicate()
         assert night.returncode == 0, said
+        disks = [Path(f"/proc/{worker.pid}/root{root}") for worker in (one, other)]
+        fetched = {path.parts[-3] for disk in disks for path in disk.glob("*/*/*/manifest.json")}
+        assert fetched >= {"tokenizer", "prompts", "base", "adapter", "histories", "predictions"}
+        assert not [path for disk in disks for path in disk.rglob("metrics.duckdb")]
     assert nothing_half_there(root)
     assert without_pages(root) == without_pages(nights.whole)
     assert published(root) == published(nights.whole)
