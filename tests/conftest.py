@@ -1,12 +1,13 @@
-"""What tests of several rooms share: an empty store, the real data, a cluster of two workers."""
+"""What tests of several rooms share: stores, remotes, the real data, a cluster of two workers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tasks.remote.kept import _opened
 from tasks.store import Store
-from tests.servers import dask_workers, scheduler
+from tests.servers import dask_workers, object_storage, scheduler
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -34,3 +35,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("cluster")
     with scheduler(folder) as address, dask_workers(address, folder):
         yield address
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The address of a bucket, and the keys to it in the environment."""
+    with object_storage("house"):
+        yield "s3://house"
+    _opened.cache_clear()
+
+
+@pytest.fixture(params=["bucket", "mount"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A remote of each kind, with nothing in it."""
+    if request.param == "bucket":
+        return f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
+    (tmp_path / "mount").mkdir()
+    return str(tmp_path / "mount")
+
+
+@pytest.fixture
+def machine(remote: str, tmp_path: Path) -> Callable[[str], Store]:
+    """`machine(name)`: the store of a machine of that name, with an empty root at first."""
+    return lambda name: Store(tmp_path / name, remote=remote)

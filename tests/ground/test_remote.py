@@ -12,35 +12,13 @@ from pathlib import Path
 import pytest
 
 from tasks.artifacts import Adapter, Base, Histories, Tokenizer
-from tasks.remote.kept import Remote, _opened
+from tasks.remote.kept import Remote
 from tasks.remote.place import DamagedError, RemoteError
 from tasks.store import Store, StoreError
-from tests.servers import free_port, object_storage
+from tests.servers import free_port
 
 MANY = 200  # files of an artifact whose upload takes a while
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    with object_storage("house"):
-        yield "s3://house"
-    _opened.cache_clear()
-
-
-@pytest.fixture(params=["bucket", "mount"])
-def remote(request, tmp_path):
-    """A remote of each kind, with nothing in it."""
-    if request.param == "bucket":
-        return f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
-    (tmp_path / "mount").mkdir()
-    return str(tmp_path / "mount")
-
-
-@pytest.fixture
-def machine(remote, tmp_path):
-    """`machine(name)`: the store of a machine of that name, with an empty root at first."""
-    return lambda name: Store(tmp_path / name, remote=remote)
 
 
 def write_words(draft: Path) -> dict[str, str]:

@@ -20,24 +20,6 @@ from tasks.remote.place import OvertakenError, RemoteError
 from tasks.score.task import Score, score
 from tasks.store import Store
 from tasks.warehouse import champion, reading, replacing
-from tests.servers import object_storage
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    with object_storage("house"):
-        yield "s3://house"
-    _opened.cache_clear()
-
-
-@pytest.fixture(params=["bucket", "mount"])
-def machine(request, tmp_path):
-    """`machine(name)`: the store of a machine of that name, all of them with one remote."""
-    (tmp_path / "mount").mkdir()
-    remote = str(tmp_path / "mount")
-    if request.param == "bucket":
-        remote = f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
-    return lambda name: Store(tmp_path / name, remote=remote)
 
 
 @pytest.fixture
@@ -180,7 +162,7 @@ def test_the_champion_is_the_same_everywhere(machine, night):
     assert found.path.is_relative_to(b.root)
 
 
-@pytest.mark.parametrize("machine", ["mount"], indirect=True)
+@pytest.mark.parametrize("remote", ["mount"], indirect=True)
 def test_who_died_while_replacing_it_is_named(machine, tmp_path, night):
     a = machine("a")
     first = night(1, a)
@@ -193,7 +175,7 @@ def test_who_died_while_replacing_it_is_named(machine, tmp_path, night):
     assert len({night(2, a), *runs(a)}) == 2
 
 
-@pytest.mark.parametrize("machine", ["bucket"], indirect=True)
+@pytest.mark.parametrize("remote", ["bucket"], indirect=True)
 def test_a_bucket_that_heeds_no_conditions_is_refused(tmp_path, bucket, night, monkeypatch):
     application = DomainDispatcherApplication(create_backend_app)
 
@@ -217,7 +199,7 @@ def test_a_bucket_that_heeds_no_conditions_is_refused(tmp_path, bucket, night, m
         _opened.cache_clear()
 
 
-@pytest.mark.parametrize("machine", ["mount"], indirect=True)
+@pytest.mark.parametrize("remote", ["mount"], indirect=True)
 def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, night):
     a = machine("a")
     night(1, a)
