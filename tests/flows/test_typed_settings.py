@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from flows.settings import PROFILES, Profile, SettingsError, load
+from flows.settings import PROFILES, SHARED, Profile, SettingsError, load
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
@@ -30,6 +30,17 @@ def test_a_change_goes_over_the_profile_and_leaves_its_neighbours() -> None:
     changed = load("smoke", {"train": {"fit": {"max_steps": 2}}})
     assert changed.train.fit.max_steps == 2
     assert changed.train.fit.step_tokens == load("smoke").train.fit.step_tokens
+
+
+def test_a_cluster_is_told_once_and_every_room_with_shards_knows_it_but_no_recipe() -> None:
+    address = "tcp://10.0.0.1:8786"
+    settings = load("smoke", {"cluster": address})
+    rooms = [getattr(settings, name) for name in SHARED]
+    assert [room.cluster for room in rooms] == [address] * len(rooms)
+    assert not any("cluster" in room.model_dump() for room in rooms)
+    assert settings.prompt.context_films == load("smoke").prompt.context_films
+    with_shards = {n for n, room in settings if hasattr(room, "cluster")}
+    assert with_shards == set(SHARED)
 
 
 def test_an_unknown_profile_is_told_with_those_there_are() -> None:
