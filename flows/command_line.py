@@ -48,7 +48,16 @@ def told(run: Callable[[], object]) -> str | None:
             f"the Prefect server is gone ({error}): start it again, then the night, which goes on"
         )
     except Exception as error:
-        trace = ROOT / ".prefect" / "last-error.txt"
-        trace.write_text(traceback.format_exc())
-        return f"{error}\n(where: {trace.relative_to(ROOT)})"
+        return f"{error}\n(where: {kept(traceback.format_exc())})"
     return None
+
+
+def kept(trace: str) -> str:
+    """The file that has the rest, or why there is none: the disk may be what went wrong."""
+    file = ROOT / ".prefect" / "last-error.txt"
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(trace)
+    except OSError as error:
+        return f"not kept, {error.strerror}"
+    return str(file.relative_to(ROOT))

@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from flows.command_line import told
 from flows.settings import PROFILES, SHARED, Profile, SettingsError, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +103,16 @@ def test_what_cannot_be_ends_with_one_line_and_exit_code_1(
     assert ran.returncode == 1
     assert ran.stderr == f"error: {told}\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_goes_wrong_is_one_line_and_the_rest_is_kept_where_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.command_line.ROOT", tmp_path)
+    assert told(lambda: int("no")).endswith("'no'\n(where: .prefect/last-error.txt)")
+    assert "Traceback" in (tmp_path / ".prefect" / "last-error.txt").read_text()
+    monkeypatch.setattr("flows.command_line.ROOT", Path("/dev/full"))
+    assert told(lambda: int("no")).endswith("'no'\n(where: not kept, Not a directory)")
 
 
 @pytest.mark.parametrize("module", FLOWS)
