@@ -6,6 +6,7 @@ number of broken rows by rule: the library then costs its 250 MB only while it i
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -56,9 +57,15 @@ def evaluate(relations: Mapping[Relation, str], docs: Path) -> list[Outcome]:
         check=False,
     )
     if done.returncode:
-        raise SuiteError(f"the suite could not be run: {done.stderr.strip()[-1000:]}")
+        raise SuiteError(f"the suite could not be run: {_reason(done.stderr, done.returncode)}")
     broken = json.loads(done.stdout.splitlines()[-1])
     return [Outcome(rule, broken[rule.name]) for rule in RULES]
+
+
+def _reason(trace: str, code: int) -> str:
+    """The line of a trace that names the error; a process that was killed leaves none."""
+    named = re.findall(r"^[\w.]+(?:Error|Exception)\b.*$", trace, re.MULTILINE)
+    return named[-1] if named else f"its process ended with code {code}"
 
 
 def run_suite(relations: Mapping[Relation, str], docs: Path) -> dict[str, int]:
