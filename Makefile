@@ -10,7 +10,7 @@ export q
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help nightly backfill test test-slow chaos check bench-gpu sql reports serve lock rollback gc dictionary
+.PHONY: help nightly backfill test test-slow chaos check bench-gpu sql reports serve lock rollback gc dictionary docs
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ lock: .venv/installed  ## write what is installed into requirements.lock
 
 dictionary: .venv/installed  ## write the data dictionary from the code
 	@$(python) -m tasks.dictionary
+
+docs: .venv/installed  ## the documentation as a site: site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --strict --quiet
 
 sql: .venv/installed  ## the metric file, read-only; with q='select ...' one query
 	@$(python) -m flows.sql "$$q"
