@@ -56,7 +56,7 @@ lock: .venv/installed  ## write what is installed into requirements.lock
 	@$(python) -m pip freeze --exclude content-advisor | sed 's/+cpu//' > requirements.lock
 
 dictionary: .venv/installed  ## write the data dictionary from the code
-	@$(python) -m tasks.dictionary
+	@$(python) -m tasks.data_dictionary
 
 docs: .venv/installed  ## the documentation as a site: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --strict --quiet

@@ -24,11 +24,11 @@ from tempfile import TemporaryDirectory
 
 from bench.movielens_like import ROWS, write_data_set
 from flows.settings import PROFILES, Settings
-from tasks.artifacts import Tokenizer
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
 from tasks.split.task import split_histories
-from tasks.store import Store
+from tasks.store.artifacts import Tokenizer
+from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
 
 SMALL, LARGE = 5_000_000, 60_000_000

@@ -8,9 +8,9 @@ import pandas as pd
 import polars as pl
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from tasks.artifacts import Tokenizer
 from tasks.base.tokenizer import train_tokenizer
-from tasks.store import Store
+from tasks.store.artifacts import Tokenizer
+from tasks.store.store import Store
 
 SHOWN, ASKED, LIST = 30, 10, 40
 SCALE = [half / 2 for half in range(1, 11)]

@@ -29,7 +29,7 @@ from bench.predict_peers import (
     shares_of_texts,
     valid_share,
 )
-from tasks.store import Store
+from tasks.store.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 Rate = Callable[[int], NDArray[np.float64]]  # the candidates of so many users

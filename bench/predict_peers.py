@@ -11,21 +11,23 @@ import torch
 from numpy.typing import NDArray
 
 from flows.recommend import of_the_champion
-from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
-from tasks.artifacts import TrustedRatings as Ratings
-from tasks.model.examples import Example, Examples
-from tasks.model.load import load_tokenizer
-from tasks.model.ratings import RatingTrie
-from tasks.predict.config import Predict, Retrieve
-from tasks.predict.lists import ListWriter
-from tasks.predict.news import news_for
-from tasks.predict.parsing import Catalogue, parse_list
-from tasks.predict.parts import parts_of
-from tasks.predict.reading import Reader, load_merged, open_ended
-from tasks.predict.task import retrieve
+from tasks.decode.config import Decode
+from tasks.decode.lists import ListWriter
+from tasks.decode.parsing import Catalogue, parse_list
+from tasks.eligibility import news_for
+from tasks.hub import load_tokenizer
+from tasks.nn.examples import Example, Examples
 from tasks.prompt.config import Prompt
-from tasks.prompt.task import write_candidates
-from tasks.store import Store
+from tasks.prompt.task import write_candidate_prompts
+from tasks.rank.config import Retrieve
+from tasks.rank.task import retrieve_candidates
+from tasks.readout.config import Inference
+from tasks.readout.inference import Reader, load_merged, open_ended
+from tasks.readout.rating_trie import RatingTrie
+from tasks.readout.resumable_batches import batches_of
+from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings, Tokenizer
+from tasks.store.artifacts import ValidatedRatings as Ratings
+from tasks.store.store import Store
 
 PADDED = 16  # prompts at once on the plain path
 
@@ -34,8 +36,8 @@ PADDED = 16  # prompts at once on the plain path
 class Night:
     """What the lists of the champion below a root were made with, loaded."""
 
-    predictions: Predictions
-    histories: Histories
+    predictions: RatingPredictions
+    histories: SplitRatings
     prompts: Prompts
     films: pl.DataFrame
     reader: Reader
@@ -47,12 +49,12 @@ class Night:
     @classmethod
     def of(cls, store: Store, users: int, own: Store) -> "Night":
         """For the first users of the test fold; candidates are kept in the store `own`."""
-        _, rated, _ = store.parents(Predictions, of_the_champion(store))
-        (found,) = store.parents(Predictions, rated)  # what it is calibrated like: the night's
-        histories, prompts = store.parent(Histories, found), store.parent(Prompts, found)
+        rated = store.parent(RatingPredictions, of_the_champion(store))
+        (found,) = store.parents(RatingPredictions, rated)  # the run's own, which calibrated them
+        histories, prompts = store.parent(SplitRatings, found), store.parent(Prompts, found)
         base, adapter = store.parent(Base, found), store.parent(Adapter, found)
-        best = retrieve.fn(histories, config=Retrieve(candidates=100), store=own)
-        asked = write_candidates.fn(
+        best = retrieve_candidates.fn(histories, config=Retrieve(candidates=100), store=own)
+        asked = write_candidate_prompts.fn(
             histories,
             store.parent(Ratings, found),
             store.parent(Tokenizer, found),
@@ -60,16 +62,17 @@ class Night:
             config=Prompt.model_validate(prompts.manifest["recipe"]),
             store=own,
         )
-        tokenizer, config, notes = load_tokenizer(base), Predict(row_tokens=2048), prompts.notes
+        tokenizer, notes = load_tokenizer(base), prompts.metadata
+        inference = Inference(pack_length=2048, micro_batch_rows=8)
         trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
-        reader = Reader(load_merged(base, adapter), trie, config.row_tokens, 8)
+        reader = Reader(load_merged(base, adapter), trie, inference)
         return cls(
             found,
             histories,
             prompts,
             prompts.scan("films").collect(),
             reader,
-            ListWriter.of(reader, tokenizer, prompts, histories, config),
+            ListWriter.of(reader, tokenizer, prompts, histories, Decode()),
             tokenizer,
             [open_ended(e) for e in Examples.of(_first(asked, "rate", users)).take(range(users))],
             _first(prompts, "recommend", users),
@@ -78,8 +81,7 @@ class Night:
 
 def _first(prompts: Prompts, kind: str, users: int) -> pa.Table:
     """The examples of the first users of the test fold."""
-    parts = parts_of(prompts, users)
-    return next(part.examples for part in parts if part.name.startswith(f"{kind}-test"))
+    return next(batches_of(prompts, users, [(kind, "test")])).examples
 
 
 def rate_fast(night: Night, users: int) -> NDArray[np.float64]:
@@ -137,9 +139,9 @@ def one_list_a_generate(night: Night, users: int) -> list[str]:
 
 def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
     """Of the original's lists: complete ones, and lines that are right in each respect."""
-    catalogue = Catalogue.of(night.films, night.prompts.notes["rating_prefix"])
+    catalogue = Catalogue.of(night.films, night.prompts.metadata["rating_prefix"])
     users = night.lists["user_id"].to_numpy()[: len(texts)]
-    news = news_for(users, "test", night.histories.scan("histories"), night.films)
+    news = news_for(users, "test", night.histories.scan("ratings"), night.films)
     film_ids = night.films["film_id"].to_numpy()
     lists = [
         parse_list(text, catalogue, set(film_ids[may].tolist()), 10)
@@ -159,7 +161,7 @@ def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
 def valid_share(night: Night, lists: pl.DataFrame) -> float:
     """Of our lists, those that are complete, existing, unseen, unique and known in time."""
     users = lists["user_id"].unique().sort().to_numpy()
-    news = news_for(users, "test", night.histories.scan("histories"), night.films)
+    news = news_for(users, "test", night.histories.scan("ratings"), night.films)
     valid = []
     for user, may in zip(users, news, strict=True):
         named = lists.filter(user_id=int(user))
@@ -169,7 +171,7 @@ def valid_share(night: Night, lists: pl.DataFrame) -> float:
     return float(np.mean(valid))
 
 
-def rmse_of_expectation_and_text(predictions: Predictions) -> tuple[float, float]:
+def rmse_of_expectation_and_text(predictions: RatingPredictions) -> tuple[float, float]:
     """On the test fold: of the mean, and of the rating that greedy text would spell."""
     test = predictions.scan("ratings").filter(pl.col("fold") == "test")
     error = (pl.col("mean") - pl.col("rating")).pow(2).mean().sqrt()

@@ -15,17 +15,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tasks.artifacts import Histories, TrustedRatings
+from tasks.audit.config import Memorization
+from tasks.audit.task import measure_memorization
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
-from tasks.model.recipes import Fit
-from tasks.predict.config import Recall
-from tasks.predict.task import probe_recall
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
-from tasks.store import Store
+from tasks.store.artifacts import SplitRatings, ValidatedRatings
+from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.train.task import train_adapter
+from tasks.training.config import Fit
 
 ROOT = Path(__file__).resolve().parent.parent
 FILMS = 10  # shown, and learnt from, in each prompt
@@ -35,8 +35,8 @@ def before_and_after(
     night: Store, own: Store, name: str, steps: int, examples: int
 ) -> dict[str, Any]:
     """RMSE at step 0 and of the best step, and what was learnt from in between."""
-    histories = night.finished(Histories)[-1]
-    ratings = night.parent(TrustedRatings, histories)
+    histories = night.finished(SplitRatings)[-1]
+    ratings = night.parent(ValidatedRatings, histories)
     choice = BaseChoice(name=name)
     tokenizer = build_tokenizer.fn(ratings, histories, config=choice, store=own)
     prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)
@@ -55,13 +55,13 @@ def before_and_after(
     validated = history["validation_rmse"].drop_nulls()
     return {
         "base": name,
-        "dataset": histories.notes["dataset"],
+        "dataset": histories.metadata["dataset"],
         "steps": steps,
         "tokens": history["tokens"][-1],
         "rmse_before": validated[0],
         "rmse_after": validated[-1],
-        "by_heart": probe_recall.fn(base, ratings, config=Recall(), store=own)
-        .scan("recalled")
+        "by_heart": measure_memorization.fn(base, ratings, config=Memorization(), store=own)
+        .scan("memorization")
         .collect()
         .to_dicts(),
     }

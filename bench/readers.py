@@ -17,7 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tasks.warehouse import reading, replacing
+from tasks.metrics_db import reading, replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 READERS, PUBLISHES = 8, 20

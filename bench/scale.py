@@ -25,14 +25,20 @@ from bench.data_path import settings_of
 from bench.data_path_peers import learn_tokenizer
 from bench.movielens_like import write_data_set
 from bench.score import write_world
-from tasks.artifacts import Artifact, Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
 from tasks.score.config import Score
 from tasks.score.relations import BLOCK
 from tasks.score.task import score
 from tasks.split.task import split_histories
-from tasks.store import Store
+from tasks.store.artifacts import (
+    Artifact,
+    RatingPredictions,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
+from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
 
 PREDICTED = 10  # times fewer ratings are asked for than there are
@@ -53,7 +59,7 @@ def prepare(rows: int, root: Path) -> None:
 def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
     """Have a room do its work, by this machine or by a cluster; what it cost, and its files."""
     store = Store(root / room)
-    histories, ratings = store.finished(Histories)[-1], store.finished(TrustedRatings)[-1]
+    histories, ratings = store.finished(SplitRatings)[-1], store.finished(ValidatedRatings)[-1]
     made: Artifact
     if room == "prompt":
         prompt = settings_of(root / "csv").prompt.model_copy(update={"cluster": address})
@@ -61,8 +67,8 @@ def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
         made = write_prompts.fn(histories, ratings, tokenizer, config=prompt, store=store)
         shards = len(made.files("examples"))
     else:
-        said, config = store.finished(Predictions)[-1:], Score(cluster=address)
-        made = score.fn(histories, ratings, said, config=config, store=store)
+        said, config = store.finished(RatingPredictions)[-1:], Score(cluster=address)
+        made = score.fn(histories, ratings, said, [], config=config, store=store)
         shards = -(-sum(p.manifest["rows"]["ratings"] for p in said) // 2 // BLOCK)
     told = {"shards": shards, "files": made.manifest["files"], **made.cost}
     shutil.rmtree(made.path)  # the next way makes it anew

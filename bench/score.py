@@ -22,13 +22,13 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from tasks.artifacts import Artifact, Histories, Predictions, TrustedRatings
-from tasks.crew import crew
-from tasks.meter import metered
+from tasks.executor import crew
 from tasks.score.config import Score
 from tasks.score.measure import scored
 from tasks.score.sums import Asked, Scene, Table, rating_sums
-from tasks.store import Store
+from tasks.store.artifacts import Artifact, RatingPredictions, SplitRatings, ValidatedRatings
+from tasks.store.resource_usage import metered
+from tasks.store.store import Store
 
 KNOWN, FILMS = 10, 27_278  # ratings of a user that are known, films
 SCALE = [half / 2 for half in range(1, 11)]
@@ -48,14 +48,14 @@ def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> No
             genres=pl.Series(GENRES).gather(pl.int_range(FILMS) % len(GENRES)),
         )
         films.write_parquet(draft / "films.parquet")
-        _empty(TrustedRatings, "ratings").write_parquet(draft / "ratings.parquet")
-        _empty(TrustedRatings, "quarantine").write_parquet(draft / "quarantine.parquet")
+        _empty(ValidatedRatings, "ratings").write_parquet(draft / "ratings.parquet")
+        _empty(ValidatedRatings, "quarantine").write_parquet(draft / "quarantine.parquet")
         return {}
 
     def write_histories(draft: Path) -> dict[str, Any]:
         for i, block in enumerate(_blocks(rows, a_user)):
             block.write_parquet(draft / f"{i:03}.parquet")
-        pl.scan_parquet(draft / "*.parquet").sink_parquet(draft / "histories.parquet")
+        pl.scan_parquet(draft / "*.parquet").sink_parquet(draft / "ratings.parquet")
         return {"scale": SCALE, "dataset": "generated", "protocol": "noise"}
 
     def write_predictions(draft: Path) -> None:
@@ -64,11 +64,10 @@ def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> No
             for i, block in enumerate(_blocks(rows, a_user)):
                 asked = block.filter(fold="test").sort("user_id", "film_id")
                 _said(name, asked, random).write_parquet(draft / f"ratings-{name}-{i:03}.parquet")
-        _empty(Predictions, "lists").write_parquet(draft / "lists.parquet")
 
-    films = store.build(TrustedRatings, recipe={}, write=write_films)
-    histories = store.build(Histories, recipe={}, parents=[films], write=write_histories)
-    store.build(Predictions, recipe={}, parents=[histories], write=write_predictions)
+    films = store.build(ValidatedRatings, recipe={}, write=write_films)
+    histories = store.build(SplitRatings, recipe={}, parents=[films], write=write_histories)
+    store.build(RatingPredictions, recipe={}, parents=[histories], write=write_predictions)
 
 
 def _empty(kind: type[Artifact], table: str) -> pl.DataFrame:
@@ -153,9 +152,9 @@ def intervals(root: Path) -> dict[str, float]:
 
 def _sums(store: Store, config: Score) -> tuple[Table, int]:
     """The sums of ratings, and how many predictions they are of."""
-    predictions = store.finished(Predictions)[-1]
-    histories, ratings = store.finished(Histories)[-1], store.finished(TrustedRatings)[-1]
-    asked = Asked(histories, ratings, (predictions,), config)
+    predictions = store.finished(RatingPredictions)[-1]
+    histories, ratings = store.finished(SplitRatings)[-1], store.finished(ValidatedRatings)[-1]
+    asked = Asked(histories, ratings, (predictions,), (), config)
     with duckdb.connect(config={"threads": 2}) as db, crew(2, None, store, []) as threads:
         table = rating_sums(Scene.of(db, asked), asked, threads)
     return table, predictions.manifest["rows"]["ratings"]

@@ -23,10 +23,10 @@ from transformers import (
 )
 
 from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
-from tasks.meter import metered
-from tasks.model.fit import Trainer as OwnTrainer
-from tasks.model.load import best_device, best_dtype
-from tasks.model.recipes import Fit, Objective
+from tasks.hub import best_device, best_dtype
+from tasks.store.resource_usage import metered
+from tasks.training.config import Fit, Objective
+from tasks.training.trainer import Trainer as OwnTrainer
 
 STEP = 4  # samples of an optimiser step, as the original has them
 ONLY_RATINGS = Objective(squared=0)

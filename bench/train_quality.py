@@ -14,19 +14,19 @@ from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from bench.train_peers import COMMON, STEP
-from tasks.artifacts import Base, Prompts
-from tasks.model.adapter import attach
-from tasks.model.blocks import lay_out
-from tasks.model.examples import Example, Examples
-from tasks.model.fit import Trainer as OwnTrainer
-from tasks.model.gradients import Gradients
-from tasks.model.learn import some_of_validation
-from tasks.model.load import load_base, load_tokenizer
-from tasks.model.ratings import RatingTrie
-from tasks.model.recipes import Fit, Lora
-from tasks.model.validation import validate
-from tasks.store import Store
+from tasks.hub import load_base, load_tokenizer
+from tasks.nn.examples import Example, Examples
+from tasks.nn.packing import lay_out
+from tasks.readout.rating_trie import RatingTrie
+from tasks.store.artifacts import Base, Prompts
+from tasks.store.store import Store
 from tasks.train.config import Train
+from tasks.training.adapter import attach
+from tasks.training.config import Fit, Lora
+from tasks.training.gradients import Gradients
+from tasks.training.train_model import some_of_validation
+from tasks.training.trainer import Trainer as OwnTrainer
+from tasks.training.validation import validate
 
 SAMPLES = 400
 ONLY_RATE = Fit(kinds=("rate",))
@@ -38,7 +38,7 @@ def time_to_quality(root: Path) -> dict[str, float]:
     newest = max(store.root.glob("artifacts/base/[!.]*"), key=lambda path: path.stat().st_mtime)
     base = store.find(Base, newest.name)
     prompts = store.parent(Prompts, of=base)
-    notes = prompts.notes
+    notes = prompts.metadata
     trie = RatingTrie.of(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
     examples = Examples.read(prompts, "train", ("rate",))
     held_out = some_of_validation(prompts, ONLY_RATE)

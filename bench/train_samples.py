@@ -14,11 +14,11 @@ import torch
 from peft import PeftModel
 from transformers import BloomConfig, BloomForCausalLM
 
-from tasks.model.adapter import attach
-from tasks.model.examples import Examples
-from tasks.model.load import best_device, best_dtype
-from tasks.model.ratings import RatingTrie
-from tasks.model.recipes import Lora
+from tasks.hub import best_device, best_dtype
+from tasks.nn.examples import Examples
+from tasks.readout.rating_trie import RatingTrie
+from tasks.training.adapter import attach
+from tasks.training.config import Lora
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.settings import WEBHOOK, webhook
+from tasks.metrics_db import reading
 from tasks.publish.task import metric_file
-from tasks.store import Store
-from tasks.warehouse import reading
+from tasks.store.store import Store
 
 log = logging.getLogger(__name__)
 

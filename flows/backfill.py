@@ -13,8 +13,8 @@ from flows.command_line import add_settings, run_and_leave
 from flows.nightly import one_night, with_data
 from flows.settings import Profile, Settings, SettingsError, load, the_store
 from flows.sql import answered
+from tasks.metrics_db import reading, report
 from tasks.publish.task import metric_file
-from tasks.warehouse import reading, report
 
 
 @flow(name="backfill", flow_run_name="backfill-{first}-{last}")

@@ -12,10 +12,10 @@ from prefect.artifacts import (
 from rich.console import Console
 from rich.table import Table
 
-from tasks.artifacts import Artifact, Report, TrustedRatings
+from tasks.metrics_db import leaderboard
 from tasks.publish.task import metric_file
-from tasks.store import Store
-from tasks.warehouse import leaderboard
+from tasks.store.artifacts import Artifact, Report, ValidatedRatings
+from tasks.store.store import Store
 
 SHOWN = {"rmse": None, "mae": None, "within_half": None, "ndcg": 10}
 
@@ -36,7 +36,7 @@ def quiet() -> None:
 
 
 def announce(
-    run_id: str, report: Report, ratings: TrustedRatings, night: Sequence[Artifact], store: Store
+    run_id: str, report: Report, ratings: ValidatedRatings, night: Sequence[Artifact], store: Store
 ) -> None:
     """Print the leaderboard, what was built for it, where the report is, and how to ask further.
 
@@ -52,7 +52,7 @@ def announce(
         table.add_row(*row.values())
     console = Console(width=100)
     console.print(table)
-    built = [stage.cost["seconds"] for stage in night if not stage.reused]
+    built = [stage.cost["seconds"] for stage in night if not stage.cache_hit]
     console.print(
         f"stages: {len(built)} built in {sum(built):.0f} s, {len(night) - len(built)} reused\n"
         f"report: {page}\nquery:  make sql q='select * from latest'",

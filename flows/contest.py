@@ -6,22 +6,24 @@ from functools import partial
 
 from flows.prepare import Prepared
 from flows.settings import Settings
-from tasks.artifacts import (
-    Adapter,
-    Base,
-    Histories,
-    Predictions,
-    Prompts,
-    RawRatings,
-    Tokenizer,
-)
-from tasks.predict.task import predict
+from tasks.decode.task import decode_lists
+from tasks.metrics_db import rival
+from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.publish.config import Contest
 from tasks.publish.task import metric_file
-from tasks.store import Store, StoreError
-from tasks.warehouse import rival
+from tasks.store.artifacts import (
+    Adapter,
+    Base,
+    Prompts,
+    RankedLists,
+    RatingPredictions,
+    RawRatings,
+    SplitRatings,
+    Tokenizer,
+)
+from tasks.store.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
     Nobody who was held to another split: what one learns there, the other asks for. Nor somebody
     of a later day, who has learnt from what this night asks; but such a one is not dethroned.
     """
-    notes, against = data.histories.notes, partial(Contest, adapter, settings.margins)
+    notes, against = data.histories.metadata, partial(Contest, adapter, settings.margins)
     name = rival(metric_file(store), notes["dataset"], notes["protocol"], adapter.fingerprint)
     if name is None:
         return against()
@@ -41,7 +43,7 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
     except StoreError:
         log.warning("the champion %s is no longer in the store: nobody to compete with", name)
         return against(settled=(True, f"the champion {name} is no longer in the store"))
-    if store.parent(Histories, champion).manifest["recipe"] != data.histories.manifest["recipe"]:
+    if store.parent(SplitRatings, champion).manifest["recipe"] != data.histories.manifest["recipe"]:
         return against()
     if (seen := _day_of(store.parent(RawRatings, champion))) > _day_of(data.raw):
         return against(settled=(False, f"the champion knows ratings up to {seen}, a later day"))
@@ -50,10 +52,10 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
 
 def champion_says(
     settings: Settings, store: Store, data: Prepared, contest: Contest
-) -> list[Predictions]:
+) -> tuple[list[RatingPredictions], list[RankedLists]]:
     """What the champion makes of the night's questions, in the words that it has learnt."""
     if contest.champion is None:
-        return []
+        return [], []
     champion = contest.champion
     wording = Prompt.model_validate(store.parent(Prompts, champion).manifest["recipe"])
     asked = write_prompts(
@@ -61,7 +63,13 @@ def champion_says(
     )
     config = settings.predict.model_copy(update={"predictor": "champion", "greedy": False})
     base = store.parent(Base, champion)
-    return [predict(champion, base, asked, data.histories, config=config, store=store)]
+    lists = settings.decode.model_copy(update={"predictor": "champion"})
+    inputs = (champion, base, asked, data.histories)
+    inference = settings.inference
+    return (
+        [predict_ratings(*inputs, config=config, inference=inference, store=store)],
+        [decode_lists(*inputs, config=lists, inference=inference, store=store)],
+    )
 
 
 def _day_of(raw: RawRatings) -> date:

@@ -16,11 +16,11 @@ from rich.table import Table
 from flows.console import quiet
 from flows.downtime import superseded
 from flows.settings import the_store
+from tasks.metrics_db import needed
 from tasks.publish.task import metric_file
-from tasks.remote.place import RemoteError
-from tasks.store import Store, StoreBusyError
-from tasks.sweep import clear, leftovers
-from tasks.warehouse import needed
+from tasks.store.garbage import clear, leftovers
+from tasks.store.remote.errors import RemoteError
+from tasks.store.store import Store, StoreBusyError
 
 DRAFT_DAYS = 7  # a night that died, or is another machine's, may be gone on with that long
 

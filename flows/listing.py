@@ -4,18 +4,20 @@ from dataclasses import dataclass
 
 from flows.prepare import Prepared
 from flows.settings import Settings
-from tasks.artifacts import Adapter, Artifact, Base, Predictions
-from tasks.predict.task import predict, rank, retrieve, weigh, write_freely
+from tasks.decode.task import decode_lists, generate_lists
+from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
-from tasks.prompt.task import write_candidates
-from tasks.store import Store
+from tasks.prompt.task import write_candidate_prompts
+from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.store.artifacts import Adapter, Artifact, Base, RankedLists, RatingPredictions
+from tasks.store.store import Store
 
 
 @dataclass(frozen=True)
 class Listed:
     """The lists to be scored, and what they were made of."""
 
-    told: list[Predictions]
+    told: list[RankedLists]
     made_of: list[Artifact]
 
 
@@ -25,28 +27,44 @@ def listed(
     data: Prepared,
     base: Base,
     adapter: Adapter,
-    said: Predictions,
+    said: RatingPredictions,
 ) -> Listed:
     """Have the model rank what others' ratings propose, and write freely where that is asked for.
 
     `said` is what the model says of the night's targets: candidates are calibrated alike.
     """
-    films = retrieve(data.histories, config=settings.retrieve, store=store)
+    films = retrieve_candidates(data.histories, config=settings.retrieve, store=store)
     # Worded as the adapter has learnt it, whatever the profile says today.
     wording = Prompt.model_validate(data.prompts.manifest["recipe"])
-    asked = write_candidates(
+    asked = write_candidate_prompts(
         data.histories, data.ratings, data.tokenizer, films, config=wording, store=store
     )
-    rated = predict(
-        adapter, base, asked, data.histories, config=settings.predict, store=store, calibrated=said
+    rated = predict_ratings(
+        adapter,
+        base,
+        asked,
+        data.histories,
+        config=settings.predict,
+        inference=settings.inference,
+        store=store,
+        calibrated_by=said,
     )
-    weighed = weigh(adapter, base, asked, config=settings.predict, store=store)
-    ranked = rank(
+    weighed = score_candidates(adapter, base, asked, inference=settings.inference, store=store)
+    ranked = rank_candidates(
         data.histories, data.ratings, films, rated, weighed, config=settings.rank, store=store
     )
-    told, free = [ranked], settings.free_text
+    decoded = decode_lists(
+        adapter,
+        base,
+        data.prompts,
+        data.histories,
+        config=settings.decode,
+        inference=settings.inference,
+        store=store,
+    )
+    told, free = [decoded, ranked], settings.free_text
     if free is not None:
         told += [
-            write_freely(adapter, base, data.prompts, data.histories, config=free, store=store)
+            generate_lists(adapter, base, data.prompts, data.histories, config=free, store=store)
         ]
     return Listed(told, [films, asked, rated, weighed])

@@ -19,16 +19,16 @@ from flows.listing import listed
 from flows.prepare import Prepared, prepared
 from flows.probing import probed
 from flows.settings import ROOT, Profile, Settings, load, the_store
-from tasks.artifacts import Adapter, Artifact, Base
 from tasks.base.task import build_base
-from tasks.baseline.task import blend_predictions, predict_baselines
-from tasks.predict.task import predict
+from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
+from tasks.metrics_db import is_published
+from tasks.predict.task import predict_ratings
 from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
 from tasks.score.task import score
-from tasks.store import Store, StoreBusyError
+from tasks.store.artifacts import Adapter, Artifact, Base
+from tasks.store.store import Store, StoreBusyError
 from tasks.train.task import train_adapter
-from tasks.warehouse import is_published
 
 
 def name_run() -> str:
@@ -76,18 +76,28 @@ def finished(
 ) -> str:
     """Predict, score, publish and report for an adapter; return the run's id."""
     rooms: list[Artifact] = [data.raw, data.ratings, data.histories, data.tokenizer, data.prompts]
-    said = predict(
-        adapter, base, data.prompts, data.histories, config=settings.predict, store=store
+    said = predict_ratings(
+        adapter,
+        base,
+        data.prompts,
+        data.histories,
+        config=settings.predict,
+        inference=settings.inference,
+        store=store,
     )
     contest = contested(settings, store, data, adapter)
-    rivals = champion_says(settings, store, data, contest)
+    rivals, rival_lists = champion_says(settings, store, data, contest)
     lists = listed(settings, store, data, base, adapter, said)
     others = predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
+    popular = rank_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
     blend = blend_predictions(data.histories, [said, others], config=settings.baseline, store=store)
-    told = [said, *rivals, *lists.told, others, blend]
-    scores = score(data.histories, data.ratings, told, config=settings.score, store=store)
+    told = [said, *rivals, others, blend]
+    listed_by = [*rival_lists, *lists.told, popular]
+    scores = score(
+        data.histories, data.ratings, told, listed_by, config=settings.score, store=store
+    )
     probes = probed(settings, store, data, base, adapter, said)
-    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, *probes]
+    night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, *listed_by, *probes]
     is_new = not is_published(metric_file(store), scores.fingerprint)
     run_id = publish(scores, night, profile=profile, commit=commit(), contest=contest, store=store)
     if is_new:

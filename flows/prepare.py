@@ -6,12 +6,12 @@ from typing import Any
 from prefect import flow
 
 from flows.settings import Profile, Settings, load, the_store
-from tasks.artifacts import Histories, Prompts, RawRatings, Tokenizer, TrustedRatings
 from tasks.base.task import build_tokenizer
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
 from tasks.split.task import split_histories
-from tasks.store import Store
+from tasks.store.artifacts import Prompts, RawRatings, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
 
 
@@ -20,8 +20,8 @@ class Prepared:
     """Everything that training and prediction stand on."""
 
     raw: RawRatings
-    ratings: TrustedRatings
-    histories: Histories
+    ratings: ValidatedRatings
+    histories: SplitRatings
     tokenizer: Tokenizer
     prompts: Prompts
 

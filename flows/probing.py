@@ -2,11 +2,11 @@
 
 from flows.prepare import Prepared
 from flows.settings import Settings
-from tasks.artifacts import Adapter, Artifact, Base, Predictions, Prompts
-from tasks.predict.task import predict, probe_recall
-from tasks.prompt.task import spoil_prompts
-from tasks.score.task import score_probes
-from tasks.store import Store
+from tasks.audit.config import Perturbation
+from tasks.audit.task import measure_memorization, perturb_prompts, score_ablations
+from tasks.predict.task import predict_ratings
+from tasks.store.artifacts import Adapter, Artifact, Base, Prompts, RatingPredictions
+from tasks.store.store import Store
 
 
 def probed(
@@ -15,20 +15,27 @@ def probed(
     data: Prepared,
     base: Base,
     adapter: Adapter,
-    said: Predictions,
+    said: RatingPredictions,
 ) -> list[Artifact]:
     """What the model says where contexts are spoilt, beside what it `said` where they are not.
 
     And what its base knows of the data by heart, unless it was built from the data.
     """
-    told: dict[str, Predictions] = {}
-    for how in settings.probe.spoilings:
-        asked = spoil_prompts(data.prompts, data.tokenizer, how, config=settings.probe, store=store)
-        told[how] = predict(
+    told: dict[Perturbation, RatingPredictions] = {}
+    for how in settings.ablation.perturbations:
+        asked = perturb_prompts(
+            data.prompts, data.tokenizer, how, config=settings.ablation, store=store
+        )
+        told[how] = predict_ratings(
             adapter, base, asked, data.histories,
-            config=settings.predict, store=store, calibrated=said,
+            config=settings.predict, inference=settings.inference, store=store, calibrated_by=said,
         )  # fmt: skip
-    probes = score_probes(said, told, config=settings.score, store=store)
+    probes = score_ablations(
+        said, told, resamples=settings.score.resamples, seed=settings.score.seed, store=store
+    )
     if any(parent["kind"] == Prompts.kind() for parent in base.manifest["parents"]):
         return [probes]
-    return [probes, probe_recall(base, data.ratings, config=settings.recall, store=store)]
+    return [
+        probes,
+        measure_memorization(base, data.ratings, config=settings.memorization, store=store),
+    ]

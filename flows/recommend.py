@@ -20,56 +20,84 @@ from rich.table import Table
 
 from flows.console import quiet
 from flows.settings import the_store
-from tasks.artifacts import Adapter, Base, Histories, Predictions, Prompts, Tokenizer
-from tasks.artifacts import TrustedRatings as Ratings
-from tasks.predict.config import Ask, Predict, Rank, Retrieve
-from tasks.predict.task import answer, predict, rank, retrieve, take_question, weigh
-from tasks.predict.telling import Advice, advice_of
+from tasks.metrics_db import champion
+from tasks.predict.config import Predict
+from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
-from tasks.prompt.task import write_candidates
+from tasks.prompt.task import write_candidate_prompts
 from tasks.publish.task import metric_file
-from tasks.remote.place import RemoteError
-from tasks.store import Store, StoreError
-from tasks.warehouse import champion
+from tasks.rank.config import Rank, Retrieve
+from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.readout.config import Inference
+from tasks.recommend.config import RecommendRequest
+from tasks.recommend.format import Advice, advice_of
+from tasks.recommend.task import add_request, explain_recommendations
+from tasks.store.artifacts import (
+    Adapter,
+    Base,
+    Candidates,
+    Prompts,
+    RankedLists,
+    RatingPredictions,
+    SplitRatings,
+    Tokenizer,
+)
+from tasks.store.artifacts import ValidatedRatings as Ratings
+from tasks.store.remote.errors import RemoteError
+from tasks.store.store import Store, StoreError
 
 
-def advise(ask: Ask, run: str | None, store: Store) -> Advice:
+def advise(ask: RecommendRequest, run: str | None, store: Store) -> Advice:
     """Go the night's way for one person, in a store of its own that is gone afterwards.
 
     `run` is the fingerprint of ranked lists, or its beginning; without it the newest are taken
     that the champion has ranked.
     """
-    night = store.find(Predictions, run) if run else of_the_champion(store)
-    retrieved, rated, _ = store.parents(Predictions, night)
-    histories, ratings = store.parent(Histories, night), store.parent(Ratings, night)
+    night = store.find(RankedLists, run) if run else of_the_champion(store)
+    retrieved = store.parent(Candidates, night)
+    rated = store.parent(RatingPredictions, night)
+    histories, ratings = store.parent(SplitRatings, night), store.parent(Ratings, night)
     base, tokenizer = store.parent(Base, night), store.parent(Tokenizer, night)
     adapter, prompts = store.parent(Adapter, night), store.parent(Prompts, night)
     every = Retrieve.model_validate(retrieved.manifest["recipe"])
-    reading = Predict.model_validate(rated.manifest["recipe"])
+    recipe = dict(rated.manifest["recipe"])
+    inference = Inference.model_validate(recipe.pop("inference"))
+    reading = Predict.model_validate(recipe)
     wording = Prompt.model_validate(prompts.manifest["recipe"])
     ranking = Rank.model_validate(night.manifest["recipe"] | {"list_length": every.candidates})
     with tempfile.TemporaryDirectory() as folder:
         own = Store(Path(folder))
-        asked = take_question.fn(histories, ratings, config=ask, store=own)
-        films = retrieve.fn(asked, config=every, store=own)
-        candidates = write_candidates.fn(
+        asked = add_request.fn(histories, ratings, config=ask, store=own)
+        films = retrieve_candidates.fn(asked, config=every, store=own)
+        candidates = write_candidate_prompts.fn(
             asked, ratings, tokenizer, films, config=wording, store=own
         )
-        says = predict.fn(
-            adapter, base, candidates, asked, config=reading, store=own, calibrated=rated
+        says = predict_ratings.fn(
+            adapter,
+            base,
+            candidates,
+            asked,
+            config=reading,
+            inference=inference,
+            store=own,
+            calibrated_by=rated,
         )
-        likely = weigh.fn(adapter, base, candidates, config=reading, store=own)
-        ranked = rank.fn(asked, ratings, films, says, likely, config=ranking, store=own, like=night)
-        found = answer.fn(adapter, base, candidates, says, ranked, ratings, config=ask, store=own)
+        likely = score_candidates.fn(adapter, base, candidates, inference=inference, store=own)
+        ranked = rank_candidates.fn(
+            asked, ratings, films, says, likely, config=ranking, store=own, mix_of=night
+        )
+        found = explain_recommendations.fn(
+            adapter, base, candidates, says, ranked, ratings, config=ask, store=own
+        )
         return advice_of(found, asked, ratings)
 
 
-def of_the_champion(store: Store) -> Predictions:
+def of_the_champion(store: Store) -> RankedLists:
     """The last lists that it has ranked. Raises FileNotFoundError where there are none."""
     ranked_by = champion(metric_file(store))
-    for manifest in store.manifests(Predictions):
-        if "heard" in manifest["notes"]:
-            lists = store.find(Predictions, manifest["fingerprint"])
+    for manifest in store.manifests(RankedLists):
+        if "heard" in manifest["metadata"]:
+            lists = store.find(RankedLists, manifest["fingerprint"])
             if store.parent(Adapter, lists).fingerprint == ranked_by:
                 return lists
     raise FileNotFoundError(f"the champion {ranked_by} has ranked no lists: run `make nightly`")
@@ -83,7 +111,9 @@ def recommend(
     run: str | None = None,
 ) -> dict[str, Any]:
     """Films for a user, or for a history such as ["Toy Story (1995)=5", "Heat=4"]."""
-    ask = Ask(user=user, told=tuple(history or ()), at=datetime.now(UTC), list_length=count)
+    ask = RecommendRequest(
+        user=user, ratings=tuple(history or ()), at=datetime.now(UTC), list_length=count
+    )
     advice = advise(ask, run, the_store())
     create_table_artifact(advice.rows(), key="recommendation", description=advice.heading)
     show(advice)
@@ -115,9 +145,9 @@ def main() -> None:
     typed = parser.parse_args()
     quiet()
     try:
-        ask = Ask(
+        ask = RecommendRequest(
             user=typed.user,
-            told=tuple(typed.history),
+            ratings=tuple(typed.history),
             at=datetime.now(UTC),
             list_length=typed.count,
         )

@@ -4,9 +4,9 @@ import sys
 
 from flows.settings import the_store
 from flows.sql import answered
+from tasks.metrics_db import reading, report, reports
 from tasks.publish.task import metric_file
-from tasks.remote.place import RemoteError
-from tasks.warehouse import reading, report, reports
+from tasks.store.remote.errors import RemoteError
 
 
 def main() -> None:

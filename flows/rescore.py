@@ -7,17 +7,17 @@ from prefect import flow
 from flows.nightly import finished
 from flows.prepare import Prepared
 from flows.settings import Profile, load, the_store
-from tasks.artifacts import (
+from tasks.metrics_db import champion
+from tasks.publish.task import metric_file
+from tasks.store.artifacts import (
     Adapter,
     Base,
-    Histories,
     Prompts,
     RawRatings,
+    SplitRatings,
     Tokenizer,
-    TrustedRatings,
+    ValidatedRatings,
 )
-from tasks.publish.task import metric_file
-from tasks.warehouse import champion
 
 
 @flow(name="rescore", flow_run_name="rescore-{adapter}")
@@ -34,8 +34,8 @@ def rescore(
     with store.held(f"rescoring {adapter}", wait=settings.wait):
         data = Prepared(
             raw=store.parent(RawRatings, found),
-            ratings=store.parent(TrustedRatings, found),
-            histories=store.parent(Histories, found),
+            ratings=store.parent(ValidatedRatings, found),
+            histories=store.parent(SplitRatings, found),
             tokenizer=store.parent(Tokenizer, found),
             prompts=store.parent(Prompts, found),
         )

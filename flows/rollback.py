@@ -11,7 +11,7 @@ from prefect import flow
 from flows.console import quiet
 from flows.settings import the_store
 from tasks.publish.task import roll_back
-from tasks.remote.place import RemoteError
+from tasks.store.remote.errors import RemoteError
 
 
 @flow(name="rollback", flow_run_name="rollback-{to}")

@@ -13,22 +13,26 @@ import pydantic
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from tasks.audit.config import Ablation, Memorization
 from tasks.base.config import BaseChoice
 from tasks.baseline.config import Baseline
+from tasks.decode.config import Decode, FreeText
 from tasks.ingest.task import Ingest
-from tasks.predict.config import FreeText, Predict, Rank, Recall, Retrieve
-from tasks.prompt.config import Probe, Prompt
+from tasks.predict.config import Predict
+from tasks.prompt.config import Prompt
 from tasks.publish.config import Margins
+from tasks.rank.config import Rank, Retrieve
+from tasks.readout.config import Inference
 from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
-from tasks.store import Store
+from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.validate.task import Validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
-SHARED = ("prompt", "train", "predict", "score")  # rooms whose work a cluster may share
+SHARED = ("prompt", "train", "inference", "score")  # rooms whose work a cluster may share
 WEBHOOK_BLOCK = "content-advisor"  # on the server
 Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
@@ -42,14 +46,16 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     base: BaseChoice = BaseChoice()
     prompt: Prompt = Prompt()
     train: Train = Train()
+    inference: Inference = Inference()
     predict: Predict = Predict()
+    decode: Decode = Decode()
     retrieve: Retrieve = Retrieve()
     rank: Rank = Rank()
     free_text: FreeText | None = None  # lists as the original wrote them, beside the others
     baseline: Baseline = Baseline()
     score: Score = Score()
-    probe: Probe = Probe()
-    recall: Recall = Recall()
+    ablation: Ablation = Ablation()
+    memorization: Memorization = Memorization()
     margins: Margins = Margins()  # of what a challenger may lose to the champion
     needs_gpu: bool = False
     # Address of a Dask scheduler whose workers share the shards of all rooms that have some; null:
@@ -63,7 +69,10 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
         """Say it once, and each room that has shards is told."""
         if "cluster" not in told:
             return told
-        return told | {name: {**told.get(name, {}), "cluster": told["cluster"]} for name in SHARED}
+        keys = {name: "dask_address" if name == "inference" else "cluster" for name in SHARED}
+        return told | {
+            name: {**told.get(name, {}), key: told["cluster"]} for name, key in keys.items()
+        }
 
 
 class SettingsError(ValueError):

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.settings import the_store
+from tasks.metrics_db import reading
 from tasks.publish.task import metric_file
-from tasks.remote.place import RemoteError
-from tasks.warehouse import reading
+from tasks.store.remote.errors import RemoteError
 
 
 def show(db: duckdb.DuckDBPyConnection, query: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.remote.kept import _opened
-from tasks.store import Store
+from tasks.store.remote.remote_store import _opened
+from tasks.store.store import Store
 from tests.servers import dask_workers, object_storage, scheduler
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.warehouse import reading
+from tasks.metrics_db import reading
 from tests.servers import ROOT
 
 CHANGES = {  # fewer rivals and probes: all stages are there, and soon done

@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.artifacts import Adapter, Artifact, Histories, Predictions, TrustedRatings
 from tasks.publish.config import Contest, Margins
-from tasks.store import Store
+from tasks.store.artifacts import Adapter, Artifact, Predictions, SplitRatings, ValidatedRatings
+from tasks.store.store import Store
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 GENRES = [
@@ -92,7 +92,7 @@ def world() -> SimpleNamespace:
 
 
 @pytest.fixture
-def ratings(store: Store) -> TrustedRatings:
+def ratings(store: Store) -> ValidatedRatings:
     """Ten films; the ratings themselves play no part in scoring."""
 
     def write(draft):
@@ -102,16 +102,16 @@ def ratings(store: Store) -> TrustedRatings:
             "year": YEARS,
             "genres": GENRES,
         }
-        typed(TrustedRatings, "films", films).write_parquet(draft / "films.parquet")
+        typed(ValidatedRatings, "films", films).write_parquet(draft / "films.parquet")
         for name in ("ratings", "quarantine"):
-            typed(TrustedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
+            typed(ValidatedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
         return {"dataset": "by-hand", "scale": SCALE, "rules": []}
 
-    return store.build(TrustedRatings, recipe={}, write=write)
+    return store.build(ValidatedRatings, recipe={}, write=write)
 
 
 @pytest.fixture
-def histories(store: Store, ratings: TrustedRatings) -> Histories:
+def histories(store: Store, ratings: ValidatedRatings) -> SplitRatings:
     """Two test targets a user."""
 
     def write(draft):
@@ -123,17 +123,17 @@ def histories(store: Store, ratings: TrustedRatings) -> Histories:
             "rated_at": [START + dt.timedelta(hours=h) for h in hours],
             "position": list(range(len(RATED))),
             "fold": fold,
-            "part": ["context" if f == "train" else "target" for f in fold],
+            "role": ["context" if f == "train" else "target" for f in fold],
             "cold": [False] * len(RATED),
         }
-        typed(Histories, "histories", rows).write_parquet(draft / "histories.parquet")
+        typed(SplitRatings, "ratings", rows).write_parquet(draft / "ratings.parquet")
         return {"dataset": "by-hand", "scale": SCALE, "protocol": "leave-last-2"}
 
-    return store.build(Histories, recipe={}, parents=[ratings], write=write)
+    return store.build(SplitRatings, recipe={}, parents=[ratings], write=write)
 
 
 @pytest.fixture
-def say(store: Store, histories: Histories) -> Callable[..., Predictions]:
+def say(store: Store, histories: SplitRatings) -> Callable[..., Predictions]:
     """`say(name, said, named)`: predictions in the shape of SAID and NAMED."""
 
     def build(name="hand", said=SAID, named=NAMED):
@@ -158,7 +158,7 @@ def say(store: Store, histories: Histories) -> Callable[..., Predictions]:
 
 
 @pytest.fixture
-def contest(store: Store, histories: Histories) -> Callable[..., Contest]:
+def contest(store: Store, histories: SplitRatings) -> Callable[..., Contest]:
     """`contest(name, against)`: an adapter, and the one that it competes with, if any."""
 
     def adapter(name):

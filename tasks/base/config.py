@@ -2,7 +2,7 @@
 
 import pydantic
 
-from tasks.model.recipes import Fit, Objective
+from tasks.training.config import Fit, Objective
 
 
 class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):

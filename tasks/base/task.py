@@ -5,17 +5,17 @@ from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import Artifact, Base, Histories, Prompts, Tokenizer, TrustedRatings
 from tasks.base.config import BaseChoice
 from tasks.base_models import find_base_model
-from tasks.store import Store
+from tasks.store.artifacts import Artifact, Base, Prompts, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.store import Store
 
 DOWNLOADS = "data/raw"
 
 
 @task
 def build_tokenizer(
-    ratings: TrustedRatings, histories: Histories, *, config: BaseChoice, store: Store
+    ratings: ValidatedRatings, histories: SplitRatings, *, config: BaseChoice, store: Store
 ) -> Tokenizer:
     """Learn bloom-mini's tokenizer from the train fold, or fetch the chosen model's own."""
     model = find_base_model(config.name)
@@ -27,10 +27,10 @@ def build_tokenizer(
 
     def write(draft: Path) -> dict[str, Any]:
         if model.built_here:
-            from tasks.base.mini import learn_tokenizer
+            from tasks.base.from_scratch import learn_tokenizer
 
             return learn_tokenizer(draft, ratings, histories, config.mini)
-        from tasks.base.fetched import fetch_tokenizer
+        from tasks.base.pretrained import fetch_tokenizer
 
         return fetch_tokenizer(draft, model, store.root / DOWNLOADS)
 
@@ -49,11 +49,11 @@ def build_base(tokenizer: Tokenizer, prompts: Prompts, *, config: BaseChoice, st
 
     def write(draft: Path) -> dict[str, Any]:
         if model.built_here:
-            from tasks.base.mini import build_mini
+            from tasks.base.from_scratch import build_mini
 
             notes = build_mini(draft, tokenizer, prompts, config.mini)
         else:
-            from tasks.base.fetched import fetch_base
+            from tasks.base.pretrained import fetch_base
 
             notes = fetch_base(draft, model, tokenizer, store.root / DOWNLOADS)
         return notes | {"four_bit": config.four_bit}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from tasks.wording import Compact, guesses, known_facts
+from tasks.templates import Compact, guesses, known_facts
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 PHRASE_WEIGHT = 100

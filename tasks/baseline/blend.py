@@ -13,35 +13,34 @@ import numpy as np
 import polars as pl
 from scipy.optimize import nnls
 
-from tasks.artifacts import Histories, Predictions
-from tasks.baseline.guesses import rating_rows
-from tasks.baseline.known import Floats
+from tasks.baseline.interactions import Floats
+from tasks.baseline.write_predictions import rating_rows
+from tasks.store.artifacts import RatingPredictions, SplitRatings
 
 KEY = ["user_id", "film_id"]
 
 
 def write_blend(
     draft: Path,
-    histories: Histories,
-    predictions: Sequence[Predictions],
+    split: SplitRatings,
+    predictions: Sequence[RatingPredictions],
     members: Sequence[str],
     ridge: float,
 ) -> dict[str, Any]:
-    """Write ratings.parquet (test) and an empty lists.parquet; return the weights as notes.
+    """Write ratings.parquet (test); return the weights as metadata.
 
     Raises ValueError where a member is not among the predictions, or left a rating out.
     """
     table = pl.concat([made.scan("ratings") for made in predictions]).collect()
-    past = histories.scan("histories").filter(pl.col("fold") == "train")
+    past = split.scan("ratings").filter(pl.col("fold") == "train")
     middle = float(past.select(pl.col("rating").cast(pl.Float64).mean()).collect().item())
     shown, truth = _said(table, "validation", members)
     weights = fitted(shown - middle, truth - middle, ridge)
     asked, _ = _said(table, "test", members)
-    scale = histories.notes["scale"]
+    scale = split.metadata["scale"]
     guess = (middle + (asked - middle) @ weights).clip(min(scale), max(scale))
     rows = table.filter(fold="test", predictor=members[0]).sort(KEY)
     rating_rows("blend", rows, guess).write_parquet(draft / "ratings.parquet")
-    predictions[0].scan("lists").head(0).collect().write_parquet(draft / "lists.parquet")
     shares = dict(zip(members, weights.round(4).tolist(), strict=True))
     return {"weights": shares, "fitted_on": len(truth)}
 

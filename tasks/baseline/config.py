@@ -12,7 +12,7 @@ Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 
 
 class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """As the prompts' guess has it by default: see tasks/collaborative.py."""
+    """As the prompts' guess has it by default: see tasks/features/collaborative.py."""
 
     item_damping: float = pydantic.Field(2, ge=0)
     user_damping: float = pydantic.Field(10, ge=0)

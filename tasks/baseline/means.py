@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tasks.baseline.known import Floats, Ints, Known
+from tasks.baseline.interactions import Floats, Ints, Known
 
 
 def constant(known: Known, user: Ints, film: Ints) -> Floats:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.baseline.known import Floats, Ints, Known
-from tasks.collaborative import bias_guess, neighbour_guess
+from tasks.baseline.interactions import Floats, Ints, Known
+from tasks.features.collaborative import bias_guess, neighbour_guess
 
 
 @dataclass(frozen=True)

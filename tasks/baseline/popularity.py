@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.baseline.known import Floats, Ints, Known
+from tasks.baseline.interactions import Floats, Ints, Known
 
 
 def popularity(known: Known, users: Ints, k: int) -> tuple[Ints, Ints, Ints, Floats]:

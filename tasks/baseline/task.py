@@ -1,4 +1,4 @@
-"""Doors: the predictions of every baseline, and their blend with the language model's."""
+"""Tasks: every baseline's predictions and lists, and a blend with the language model's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,36 +6,55 @@ from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import Histories, Predictions, TrustedRatings
 from tasks.baseline.config import Baseline
-from tasks.store import Store
+from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
+from tasks.store.store import Store
 
 
 @task
 def predict_baselines(
-    histories: Histories, ratings: TrustedRatings, *, config: Baseline, store: Store
-) -> Predictions:
-    """Guess every validation and test target by each baseline, from the folds before it."""
+    split: SplitRatings, ratings: ValidatedRatings, *, config: Baseline, store: Store
+) -> RatingPredictions:
+    """Predict every validation and test target by each baseline, fitted on the folds before it."""
 
     def write(draft: Path) -> dict[str, Any]:
-        from tasks.baseline.guesses import write_guesses
+        from tasks.baseline.write_predictions import write_predictions
 
-        return write_guesses(draft, histories, ratings, config)
+        return write_predictions(draft, split, ratings, config)
 
-    recipe = config.model_dump(mode="json", exclude={"blended", "ridge"})
-    return store.build(Predictions, recipe=recipe, parents=[histories, ratings], write=write)
+    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "listed", "list_length"})
+    return store.build(RatingPredictions, recipe=recipe, parents=[split, ratings], write=write)
+
+
+@task
+def rank_baselines(
+    split: SplitRatings, ratings: ValidatedRatings, *, config: Baseline, store: Store
+) -> RankedLists:
+    """List films for every user of the test fold by each baseline."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.baseline.write_predictions import write_lists
+
+        return write_lists(draft, split, ratings, config)
+
+    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "rated"})
+    return store.build(RankedLists, recipe=recipe, parents=[split, ratings], write=write)
 
 
 @task
 def blend_predictions(
-    histories: Histories, predictions: Sequence[Predictions], *, config: Baseline, store: Store
-) -> Predictions:
-    """Blend what the members say of the test targets, as the validation targets weigh them."""
+    split: SplitRatings,
+    predictions: Sequence[RatingPredictions],
+    *,
+    config: Baseline,
+    store: Store,
+) -> RatingPredictions:
+    """Blend the members' predictions with weights fitted on the validation fold."""
     recipe = {"blended": config.blended, "ridge": config.ridge}
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.baseline.blend import write_blend
 
-        return write_blend(draft, histories, predictions, config.blended, config.ridge)
+        return write_blend(draft, split, predictions, config.blended, config.ridge)
 
-    return store.build(Predictions, recipe=recipe, parents=[histories, *predictions], write=write)
+    return store.build(RatingPredictions, recipe=recipe, parents=[split, *predictions], write=write)

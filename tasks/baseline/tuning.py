@@ -1,11 +1,13 @@
 """Chooses a setting of each baseline by what it reaches on the validation fold."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
-from tasks.baseline.catalogue import Entries, listed, rated
 from tasks.baseline.config import Baseline
-from tasks.baseline.known import Codes, Ints, parts
+from tasks.baseline.interactions import Codes, Ints, parts
+from tasks.baseline.models import Entries, listed, rated
 from tasks.progress import track
 
 # The setting of LensKit's predictors that matters most, the reference value first: it wins a draw.
@@ -19,10 +21,14 @@ GRIDS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 
 
-def tuned(
-    config: Baseline, codes: Codes, table: pl.DataFrame, ends: tuple[float, float]
+def tune(
+    config: Baseline,
+    names: Sequence[str],
+    codes: Codes,
+    table: pl.DataFrame,
+    ends: tuple[float, float],
 ) -> dict[str, float]:
-    """The settings that do best: the least RMSE, or the largest NDCG of lists.
+    """The settings of these baselines that do best: the least RMSE, or the largest NDCG of lists.
 
     Fitted on what precedes the validation fold. Without a validation fold nothing is chosen.
     """
@@ -33,7 +39,7 @@ def tuned(
     trials = [
         (name, field, value)
         for name, (field, values) in GRIDS.items()
-        if name in (*config.rated, *config.listed)
+        if name in names
         for value in values
     ]
     losses: dict[str, dict[float, float]] = {}

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from tasks.artifacts import RawRatings
+from tasks.ingest.detect_format import Source
 from tasks.ingest.download import SourceError
-from tasks.ingest.recognise import Source
 from tasks.ingest.sources import GENRES_100K, Format
+from tasks.store.artifacts import RawRatings
 
 log = logging.getLogger(__name__)
 YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)\s*$")  # (1995), and (2006-2007) for a series

@@ -11,13 +11,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.artifacts import RawRatings
+from tasks.ingest.detect_format import Source
 from tasks.ingest.download import SourceError
 from tasks.ingest.films import read_films
 from tasks.ingest.lines import Lines, read_through
 from tasks.ingest.ratings import read_ratings
-from tasks.ingest.recognise import Source
 from tasks.progress import progress
+from tasks.store.artifacts import RawRatings
 
 log = logging.getLogger(__name__)
 

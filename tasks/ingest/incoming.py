@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tasks.ingest.detect_format import Source, sources_of
 from tasks.ingest.download import SourceError
-from tasks.ingest.recognise import Source, sources_of
 
 
 def arrived(folder: Path) -> list[Source]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.artifacts import RATING
+from tasks.ingest.detect_format import Source, head_of
 from tasks.ingest.lines import LineReader, Lines
-from tasks.ingest.recognise import Source, head_of
+from tasks.store.artifacts import RATING
 
 BATCH = 1_000_000  # rows; a batch takes some 40 MB
 LAST_SECOND = 253_402_300_799  # of the year 9999

@@ -8,13 +8,13 @@ import pydantic
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from tasks.artifacts import RawRatings
+from tasks.ingest.detect_format import recognised
 from tasks.ingest.download import UnreachableError
-from tasks.ingest.fetch import located
 from tasks.ingest.gather import gather, told
 from tasks.ingest.incoming import arrived
-from tasks.ingest.recognise import recognised
-from tasks.store import Store
+from tasks.ingest.resolve_source import located
+from tasks.store.artifacts import RawRatings
+from tasks.store.store import Store
 
 
 class Ingest(pydantic.BaseModel, frozen=True, extra="forbid"):

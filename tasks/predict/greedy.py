@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.model.ratings import RatingTrie
+from tasks.readout.rating_trie import RatingTrie
 
 Floats = NDArray[np.float64]
 SAID = ["mean", "median", "mode", "within_half"]

@@ -1,4 +1,4 @@
-"""The tables of the room: what was read, what it says once calibrated, what was listed."""
+"""The tables of predicted ratings: as read from the model, and calibrated."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.artifacts import Histories, Predictions
-from tasks.model.examples import Examples
-from tasks.predict.calibration import Calibration, fit_calibration, uncalibrated
+from tasks.nn.examples import Examples
+from tasks.predict.calibration import Calibration, fit_calibration
 from tasks.predict.distributions import summarise
-from tasks.predict.drift import level_for
+from tasks.predict.fold_difficulty import level_for
 from tasks.predict.intervals import COVERED
-from tasks.predict.reading import Reader
+from tasks.readout.inference import Reader
+from tasks.store.artifacts import RatingPredictions, SplitRatings
 
 Floats = NDArray[np.float64]
 READOUT = pl.Schema(
@@ -24,17 +24,6 @@ READOUT = pl.Schema(
         ("film_id", pl.Int32),
         ("rating", pl.Float32),
         ("log_p", pl.List(pl.Float64)),
-    ]
-)
-LIST = pl.Schema(
-    [
-        ("fold", pl.String),
-        ("user_id", pl.Int32),
-        ("rank", pl.Int32),
-        ("film_id", pl.Int32),
-        ("title", pl.String),
-        ("rating", pl.Float64),
-        ("score", pl.Float64),
     ]
 )
 
@@ -51,8 +40,8 @@ def readout_table(reader: Reader, table: pa.Table) -> pl.DataFrame:
 def calibration_of(
     readouts: pl.DataFrame,
     scale: Sequence[float],
-    histories: Histories,
-    like: Predictions | None,
+    split: SplitRatings,
+    like: RatingPredictions | None,
 ) -> Calibration:
     """Fitted on the validation fold's known ratings, or as other predictions had it."""
     if like is not None:
@@ -60,11 +49,11 @@ def calibration_of(
     known = readouts.filter(pl.col("fold") == "validation", pl.col("rating").is_not_null())
     truth = np.searchsorted(np.asarray(scale), known["rating"].to_numpy())
     users = known["user_id"].to_numpy().astype(np.int64)
-    level = level_for(histories.scan("histories").collect(), COVERED)
+    level = level_for(split.scan("ratings").collect(), COVERED)
     return fit_calibration(matrix_of(known["log_p"], len(scale)), truth, users, level)
 
 
-def read_calibration(predictions: Predictions) -> Calibration:
+def read_calibration(predictions: RatingPredictions) -> Calibration:
     """The one that these predictions were made with."""
     return Calibration.of(json.loads((predictions.path / "calibration.json").read_text()))
 
@@ -83,32 +72,6 @@ def rating_table(
         **{name: pl.Series(column) for name, column in vars(summary).items()},
         probabilities=pl.Series(p.astype(np.float32), dtype=pl.List(pl.Float32)),
     ).sort("predictor", "fold", "user_id", "film_id")
-
-
-def no_ratings(scale: Sequence[float]) -> pl.DataFrame:
-    """The table `ratings` of one who lists only."""
-    return rating_table(READOUT.to_frame(), uncalibrated(len(scale)), scale, "")
-
-
-def with_empty(lists: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
-    """The lists, and an empty entry for each of the users (fold, user_id) who has none.
-
-    Whoever came before all others can be told of nothing, and is still to be counted.
-    """
-    without = users.unique().join(lists, on=["fold", "user_id"], how="anti")
-    empty = without.with_columns(rank=1, title=pl.lit(""))
-    missing = [pl.lit(None).alias(name) for name in LIST if name not in empty.columns]
-    empty = empty.with_columns(missing).select(pl.col(n).cast(kind) for n, kind in LIST.items())
-    return pl.concat([lists, empty])
-
-
-def list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:
-    """The table `lists` of the artifact; where no failure is told, there was no film or none."""
-    nothing = pl.when(pl.col("film_id").is_null()).then(pl.lit("no film known"))
-    failure = pl.col("failure") if "failure" in lists.columns else nothing
-    return lists.select(
-        pl.lit(predictor).alias("predictor"), *LIST, failure.cast(pl.String).alias("failure")
-    ).sort("predictor", "fold", "user_id", "rank")
 
 
 def matrix_of(column: pl.Series, width: int) -> Floats:

@@ -1,24 +1,23 @@
 """Lays planned examples out as a table: texts, tokens and supervised spans."""
 
 import dataclasses
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.prompt.facts import Facts
+from tasks.features.point_in_time import Facts
+from tasks.features.rating_arrays import RatingArrays, take_rows
 from tasks.prompt.lines import Lines, Wording
-from tasks.prompt.plan import Plan, Rows
+from tasks.prompt.plan import Plan
 from tasks.prompt.ragged import Ragged, join
 from tasks.prompt.spans import Spans, list_spans, rate_spans, shown_spans, spans_of_texts
 
 Ints = NDArray[np.int64]
-Arrays = TypeVar("Arrays", Rows, Facts)
 
 
 def lay_out(
-    plan: Plan, rows: Rows, facts: Facts | None, film_ids: Ints, wording: Wording
+    plan: Plan, rows: RatingArrays, facts: Facts | None, film_ids: Ints, wording: Wording
 ) -> pa.Table:
     """The examples of a plan in the columns of `Prompts`, but for their numbers."""
     shown = wording.shown(*_of(plan.shown.values, rows, facts))
@@ -45,14 +44,8 @@ def lay_out(
     )
 
 
-def part(of: Arrays, rows: Ints) -> Arrays:
-    """Those rows of a dataclass of arrays."""
-    names = [field.name for field in dataclasses.fields(of)]
-    return dataclasses.replace(of, **{name: getattr(of, name)[rows] for name in names})
-
-
-def _of(at: Ints, rows: Rows, facts: Facts | None) -> tuple[Rows, Facts | None]:
-    return part(rows, at), None if facts is None else part(facts, at)
+def _of(at: Ints, rows: RatingArrays, facts: Facts | None) -> tuple[RatingArrays, Facts | None]:
+    return take_rows(rows, at), None if facts is None else take_rows(facts, at)
 
 
 def _branches(plan: Plan) -> tuple[Ints, Ints]:
@@ -76,7 +69,7 @@ def _texts(plan: Plan, shown: Lines, asked: Lines, wording: Wording) -> dict[str
 
 
 def _tokens_of_lines(
-    plan: Plan, rows: Rows, shown: Lines, asked: Lines, wording: Wording
+    plan: Plan, rows: RatingArrays, shown: Lines, asked: Lines, wording: Wording
 ) -> dict[str, pa.Array]:
     """A prompt's tokens are those of its lines, end to end."""
     alike = np.zeros(len(plan), np.int64)
@@ -103,7 +96,7 @@ def _tokens_of_lines(
 
 
 def _tokens_of_texts(
-    plan: Plan, rows: Rows, texts: dict[str, pa.Array], wording: Wording
+    plan: Plan, rows: RatingArrays, texts: dict[str, pa.Array], wording: Wording
 ) -> dict[str, pa.Array]:
     """Prefix and answers tokenised whole, each by itself: they meet at a line end.
 

@@ -8,10 +8,10 @@ import polars as pl
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from tasks.prompt.facts import Facts
-from tasks.prompt.plan import Rows
+from tasks.features.point_in_time import Facts
+from tasks.features.rating_arrays import RatingArrays
 from tasks.prompt.ragged import Ragged, join
-from tasks.wording import BUCKETS, STEPS, Template, film_texts, guesses, known_facts
+from tasks.templates import BUCKETS, STEPS, Template, film_texts, guesses, known_facts
 
 Ints = NDArray[np.int64]
 
@@ -70,11 +70,11 @@ class Wording:
         encoded = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return Pieces(Ragged.of_texts(texts), Ragged.of(encoded, np.int32))
 
-    def shown(self, rows: Rows, facts: Facts | None) -> Lines:
+    def shown(self, rows: RatingArrays, facts: Facts | None) -> Lines:
         """The line of each rating as it stands in a context."""
         return self._lines(rows, facts, self.shown_tail)
 
-    def asked(self, rows: Rows, facts: Facts | None) -> Lines:
+    def asked(self, rows: RatingArrays, facts: Facts | None) -> Lines:
         """The line of each rating as it stands in an answer; a rating of NaN is left open."""
         return self._lines(rows, facts, self.asked_tail)
 
@@ -84,7 +84,7 @@ class Wording:
         tail = self.asked_tail.pieces.take(unrated)
         return _joined([self.films, tail])
 
-    def _lines(self, rows: Rows, facts: Facts | None, tail: Lines) -> Lines:
+    def _lines(self, rows: RatingArrays, facts: Facts | None, tail: Lines) -> Lines:
         head = [self.films.take(rows.film)]
         if facts is not None:
             head += [self.facts[name].take(_code(name, facts)) for name in self.template.facts]

@@ -7,29 +7,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.features.rating_arrays import FOLDS, RatingArrays
 from tasks.prompt.config import Prompt
 from tasks.prompt.ragged import Ragged, ranges
 
 Ints = NDArray[np.int64]
 Kind = Literal["rate", "recommend"]
 KINDS: tuple[Kind, ...] = ("rate", "recommend")
-FOLDS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The ratings of some users, sorted by user and position, as arrays of equal length."""
-
-    user: Ints
-    film: Ints  # place in the table of films
-    rating: NDArray[np.float64]
-    time: Ints  # in any unit that orders them
-    fold: Ints  # place in FOLDS
-    target: NDArray[np.bool_]
-
-    def known_to(self, fold: int) -> NDArray[np.bool_]:
-        """Which ratings a fold may learn from: those of earlier folds, and those it shows."""
-        return (self.fold < fold) | ((self.fold == fold) & ~self.target)
 
 
 @dataclass(frozen=True)
@@ -47,7 +31,7 @@ class Plan:
         return len(self.shown)
 
 
-def plan_examples(rows: Rows, config: Prompt) -> Iterator[Plan]:
+def plan_examples(rows: RatingArrays, config: Prompt) -> Iterator[Plan]:
     """Every example of every fold, in a fixed order."""
     if (rows.target & (rows.fold == 0)).any():  # the protocol itself says what is to be learnt
         yield from (plan_targets(rows, "train", kind, config) for kind in KINDS)
@@ -61,7 +45,7 @@ def plan_examples(rows: Rows, config: Prompt) -> Iterator[Plan]:
         yield from (plan_targets(rows, fold, kind, config) for kind in KINDS)
 
 
-def plan_histories(rows: Rows, config: Prompt) -> Plan:
+def plan_histories(rows: RatingArrays, config: Prompt) -> Plan:
     """Windows over train histories, each rating learnt once from the ones before it.
 
     A window shows `context_films` and moves on by `step`, or by its own length; cut from the
@@ -80,7 +64,7 @@ def plan_histories(rows: Rows, config: Prompt) -> Plan:
     return Plan("rate", "train", rows.user[begin], shown, nothing, learnt - begin)
 
 
-def plan_ends(rows: Rows, kind: Kind, config: Prompt) -> Plan:
+def plan_ends(rows: RatingArrays, kind: Kind, config: Prompt) -> Plan:
     """Train histories with their end hidden and asked: its ratings, or the best rated as a list.
 
     Hidden are `list_length` ratings, twice as many for a list, at most half of the history.
@@ -95,7 +79,7 @@ def plan_ends(rows: Rows, kind: Kind, config: Prompt) -> Plan:
     return Plan(kind, "train", rows.user[cut], shown, asked, shown.lengths)
 
 
-def plan_targets(rows: Rows, fold: str, kind: Kind, config: Prompt) -> Plan:
+def plan_targets(rows: RatingArrays, fold: str, kind: Kind, config: Prompt) -> Plan:
     """One example a user with targets in the fold: known ratings are shown, targets asked."""
     code = FOLDS.index(fold)
     known = rows.known_to(code)
@@ -107,7 +91,7 @@ def plan_targets(rows: Rows, fold: str, kind: Kind, config: Prompt) -> Plan:
     return Plan(kind, fold, user, shown, asked, shown.lengths)
 
 
-def _asked(rows: Rows, pool: Ragged, kind: Kind, config: Prompt) -> Ragged:
+def _asked(rows: RatingArrays, pool: Ragged, kind: Kind, config: Prompt) -> Ragged:
     if kind == "rate" or config.answer_order == "given":
         return pool
     return _best(rows, pool, config.list_length)
@@ -160,7 +144,7 @@ def _only(rows: Ragged, mask: NDArray[np.bool_]) -> Ragged:
     return Ragged.split(rows.values[kept], _sums(kept.astype(np.int64), rows))
 
 
-def _best(rows: Rows, pool: Ragged, k: int) -> Ragged:
+def _best(rows: RatingArrays, pool: Ragged, k: int) -> Ragged:
     """The k best rated of each example, best first, the later of equals first."""
     group = _group(pool)
     order = np.lexsort((-pool.values, -rows.rating[pool.values], group))
@@ -169,7 +153,7 @@ def _best(rows: Rows, pool: Ragged, k: int) -> Ragged:
     return Ragged.split(ranked.values[kept], np.minimum(pool.lengths, k))
 
 
-def _chosen(rows: Rows, pool: Ragged, config: Prompt) -> Ragged:
+def _chosen(rows: RatingArrays, pool: Ragged, config: Prompt) -> Ragged:
     """At most `context_films` of each example's rows, oldest first."""
     context, choice = config.context_films, config.choice
     ones = np.ones(len(pool.values), np.int64)

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
-from tasks.artifacts import Tokenizer, TrustedRatings
+from tasks.features.build import Tell
+from tasks.features.point_in_time import Facts
+from tasks.features.rating_arrays import RatingArrays
 from tasks.prompt.config import Prompt
 from tasks.prompt.examples import lay_out
-from tasks.prompt.facts import Facts
 from tasks.prompt.lines import Wording
-from tasks.prompt.plan import Plan, Rows, within_tokens
-from tasks.prompt.telling import Tell
+from tasks.prompt.plan import Plan, within_tokens
+from tasks.store.artifacts import Tokenizer, ValidatedRatings
 
 Ints = NDArray[np.int64]
 
@@ -26,7 +27,7 @@ Ints = NDArray[np.int64]
 class Material(NamedTuple):
     """What a shard is made from; it can be carried to another machine."""
 
-    rows: Rows
+    rows: RatingArrays
     tell: Tell | None  # None: without facts
     plans: Sequence[Plan]
     first: int  # number of the first example
@@ -50,16 +51,16 @@ class Bound(NamedTuple):
 
 
 @lru_cache(1)
-def bound(ratings: TrustedRatings, tokenizer: Tokenizer, config: Prompt) -> Bound:
+def bound(ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt) -> Bound:
     """The films and the wording, put together once in each process."""
-    films, scale = ratings.scan("films").collect(), ratings.notes["scale"]
+    films, scale = ratings.scan("films").collect(), ratings.metadata["scale"]
     loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
     wording = Wording(config.template, loaded, films, scale)
     return Bound(films, films["film_id"].to_numpy(), scale, wording)
 
 
 def make_shard(
-    ratings: TrustedRatings, tokenizer: Tokenizer, config: Prompt, material: Material
+    ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt, material: Material
 ) -> Shard:
     """The examples of the plans, numbered on from the first."""
     films, rows = bound(ratings, tokenizer, config), material.rows
@@ -75,7 +76,9 @@ def make_shard(
     return Shard(file.getvalue().to_pybytes(), tokens, len(rows.user))
 
 
-def _bounded(plan: Plan, rows: Rows, facts: Facts | None, wording: Wording, config: Prompt) -> Plan:
+def _bounded(
+    plan: Plan, rows: RatingArrays, facts: Facts | None, wording: Wording, config: Prompt
+) -> Plan:
     if config.context_tokens is None:
         return plan
     lines = wording.shown(rows, facts)

@@ -10,18 +10,19 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
-from tasks.by_user import regrouped, whole_users
-from tasks.crew import Crew
+from tasks.executor import Crew
+from tasks.features.build import teller
+from tasks.features.rating_arrays import FOLDS, RatingArrays
+from tasks.features.user_shards import Groups
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
-from tasks.prompt.database import NAME, write_database
-from tasks.prompt.groups import Groups
-from tasks.prompt.plan import FOLDS, Plan, Rows, plan_examples, plan_targets
+from tasks.prompt.legacy_csv import NAME, write_database
+from tasks.prompt.plan import Plan, plan_examples, plan_targets
 from tasks.prompt.shard import Material, bound, make_shard
-from tasks.prompt.telling import teller
+from tasks.store.artifacts import Candidates, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.user_batches import regrouped, whole_users
 
-Planner = Callable[[Rows], Iterable[Plan]]
+Planner = Callable[[RatingArrays], Iterable[Plan]]
 Tables = Iterable[pl.DataFrame]
 
 
@@ -31,7 +32,7 @@ class Writer:
     def __init__(
         self,
         draft: Path,
-        ratings: TrustedRatings,
+        ratings: ValidatedRatings,
         tokenizer: Tokenizer,
         config: Prompt,
         crew: Crew,
@@ -78,10 +79,10 @@ class Writer:
 
     def write_films(self, tables: Tables) -> None:
         """Each film's answer line, and when it was first rated outside the test fold's targets."""
-        hidden = (pl.col("fold") == "test") & (pl.col("part") == "target")
-        first = pl.col("rated_at").min().alias("known_from")
+        hidden = (pl.col("fold") == "test") & (pl.col("role") == "target")
+        first = pl.col("rated_at").min().alias("first_rated_at")
         found = [t.filter(~hidden).group_by("film_id").agg(first) for t in tables]
-        known = pl.concat(found).group_by("film_id").agg(pl.col("known_from").min())
+        known = pl.concat(found).group_by("film_id").agg(pl.col("first_rated_at").min())
         lines = self.bound.wording.open_lines()
         films = self.bound.films.select("film_id").join(
             known, on="film_id", how="left", maintain_order="left"
@@ -91,7 +92,7 @@ class Writer:
         columns = columns.append_column("tokens", lines.tokens.lists())
         pq.write_table(columns, self.draft / "films.parquet")
 
-    def notes(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """For the manifest: what was written, and the words around a rating."""
         return {
             "template": self.config.template.wording,
@@ -103,8 +104,8 @@ class Writer:
 
 def write_shards(
     draft: Path,
-    histories: Histories,
-    ratings: TrustedRatings,
+    histories: SplitRatings,
+    ratings: ValidatedRatings,
     tokenizer: Tokenizer,
     config: Prompt,
     crew: Crew,
@@ -116,44 +117,44 @@ def write_shards(
     if config.template.wording == "original":
         lists = pl.scan_parquet(draft / "shard-*.parquet").filter(pl.col("kind") == "recommend")
         write_database(lists.collect(), draft / NAME)
-    return histories.notes | writer.notes()
+    return histories.metadata | writer.metadata()
 
 
 def write_candidate_shards(
     draft: Path,
-    histories: Histories,
-    ratings: TrustedRatings,
+    histories: SplitRatings,
+    ratings: ValidatedRatings,
     tokenizer: Tokenizer,
-    candidates: Predictions,
+    candidates: Candidates,
     config: Prompt,
     crew: Crew,
 ) -> dict[str, Any]:
     """Write one `rate` example a user and fold, asking for each film of the user's list there."""
     writer = Writer(draft, ratings, tokenizer, config, crew)
-    lists = candidates.scan("lists").filter(pl.col("film_id").is_not_null()).collect()
+    lists = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
         tables = (_with_candidates(table, of_fold, fold) for table in _used(histories))
         planner = partial(_candidates_of, fold=fold, config=config)
         writer.write(tables, planner, of_fold["user_id"].unique().to_list())
     writer.write_films(_used(histories))
-    return histories.notes | writer.notes()
+    return histories.metadata | writer.metadata()
 
 
-def _used(histories: Histories) -> Iterator[pl.DataFrame]:
+def _used(histories: SplitRatings) -> Iterator[pl.DataFrame]:
     """Whole users at a time, without the ratings that take no part."""
-    for table in whole_users(histories.files("histories")):
+    for table in whole_users(histories.files("ratings")):
         yield table.filter(pl.col("fold") != "unused")
 
 
-def _candidates_of(rows: Rows, fold: str, config: Prompt) -> list[Plan]:
+def _candidates_of(rows: RatingArrays, fold: str, config: Prompt) -> list[Plan]:
     return [plan_targets(rows, fold, "rate", config)]
 
 
 def _with_candidates(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.DataFrame:
     """The histories with the fold's targets replaced by the films of the lists, not yet rated."""
     earlier = FOLDS[: FOLDS.index(fold)]
-    is_target = (pl.col("fold") == fold) & (pl.col("part") == "target")
+    is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
     shown = table.filter(pl.col("fold").is_in([*earlier, fold]) & ~is_target)
     moment = table.filter(is_target).group_by("user_id").agg(pl.col("rated_at").min())
     asked = lists.join(moment, on="user_id").select(
@@ -163,7 +164,7 @@ def _with_candidates(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.
         "rated_at",
         (1_000_000 + pl.col("rank")).cast(pl.Int32).alias("position"),
         pl.lit(fold).alias("fold"),
-        pl.lit("target").alias("part"),
+        pl.lit("target").alias("role"),
         pl.lit(False).alias("cold"),
     )
     return pl.concat([shown, asked]).sort("user_id", "position")

@@ -1,20 +1,27 @@
-"""Door: histories in, prompts out."""
+"""Door: split in, prompts out."""
 
 from pathlib import Path
 from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import Histories, Predictions, Prompts, Tokenizer, TrustedRatings
-from tasks.crew import crew
-from tasks.prompt.config import Probe, Prompt, Spoiling
-from tasks.store import Store
+from tasks.executor import crew
+from tasks.prompt.config import Prompt
+from tasks.store.artifacts import (
+    CandidatePrompts,
+    Candidates,
+    Prompts,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
+from tasks.store.store import Store
 
 
 @task
 def write_prompts(
-    histories: Histories,
-    ratings: TrustedRatings,
+    split: SplitRatings,
+    ratings: ValidatedRatings,
     tokenizer: Tokenizer,
     *,
     config: Prompt,
@@ -26,21 +33,21 @@ def write_prompts(
         from tasks.prompt.shards import write_shards
 
         with crew(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
-            return write_shards(draft, histories, ratings, tokenizer, config, workers)
+            return write_shards(draft, split, ratings, tokenizer, config, workers)
 
-    return store.build(Prompts, recipe=config, parents=[histories, ratings, tokenizer], write=write)
+    return store.build(Prompts, recipe=config, parents=[split, ratings, tokenizer], write=write)
 
 
 @task
-def write_candidates(
-    histories: Histories,
-    ratings: TrustedRatings,
+def write_candidate_prompts(
+    split: SplitRatings,
+    ratings: ValidatedRatings,
     tokenizer: Tokenizer,
-    candidates: Predictions,
+    candidates: Candidates,
     *,
     config: Prompt,
     store: Store,
-) -> Prompts:
+) -> CandidatePrompts:
     """For each user and fold of a table of lists, one `rate` example asking for all its films.
 
     The ratings of these examples are null: nobody has told what they would be.
@@ -51,25 +58,12 @@ def write_candidates(
 
         with crew(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
             return write_candidate_shards(
-                draft, histories, ratings, tokenizer, candidates, config, workers
+                draft, split, ratings, tokenizer, candidates, config, workers
             )
 
     return store.build(
-        Prompts, recipe=config, parents=[histories, ratings, tokenizer, candidates], write=write
+        CandidatePrompts,
+        recipe=config,
+        parents=[split, ratings, tokenizer, candidates],
+        write=write,
     )
-
-
-@task
-def spoil_prompts(
-    prompts: Prompts, tokenizer: Tokenizer, how: Spoiling, *, config: Probe, store: Store
-) -> Prompts:
-    """The test questions of some users, behind contexts that tell nothing true of them."""
-    wording = Prompt.model_validate(prompts.manifest["recipe"]).template
-
-    def write(draft: Path) -> dict[str, Any]:
-        from tasks.prompt.spoil import write_spoilt
-
-        return write_spoilt(draft, prompts, tokenizer, how, wording, config)
-
-    recipe = {"how": how, "users": config.users, "seed": config.seed}
-    return store.build(Prompts, recipe=recipe, parents=[prompts, tokenizer], write=write)

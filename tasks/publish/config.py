@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pydantic
 
-from tasks.artifacts import Adapter
+from tasks.store.artifacts import Adapter
 
 
 class Margins(pydantic.BaseModel, frozen=True, extra="forbid"):

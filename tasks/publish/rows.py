@@ -5,28 +5,29 @@ from datetime import date, datetime
 
 import duckdb
 
-from tasks.artifacts import (
+from tasks.store.artifacts import (
+    AblationScores,
     Adapter,
     Artifact,
-    Predictions,
-    Probes,
+    MemorizationScores,
     Prompts,
+    RankedLists,
+    RatingPredictions,
     RawRatings,
-    Recalled,
     Scores,
-    TrustedRatings,
+    ValidatedRatings,
 )
 
 TABLES = {  # table of the metric file: (kind of artifact, its table)
     "metrics": (Scores, "metrics"),
     "comparisons": (Scores, "comparisons"),
-    "rating_predictions": (Predictions, "ratings"),
-    "lists": (Predictions, "lists"),
-    "quarantine": (TrustedRatings, "quarantine"),
-    "films": (TrustedRatings, "films"),
+    "rating_predictions": (RatingPredictions, "ratings"),
+    "lists": (RankedLists, "lists"),
+    "quarantine": (ValidatedRatings, "quarantine"),
+    "films": (ValidatedRatings, "films"),
     "training": (Adapter, "history"),
-    "probes": (Probes, "probes"),
-    "recalled": (Recalled, "recalled"),
+    "ablations": (AblationScores, "ablations"),
+    "memorization": (MemorizationScores, "memorization"),
 }
 
 
@@ -40,7 +41,7 @@ def insert_run(
     at: datetime,
 ) -> None:
     """Insert everything that the metric file keeps of a run."""
-    run_id, notes = scores.fingerprint, scores.notes
+    run_id, notes = scores.fingerprint, scores.metadata
     row = [run_id, at, profile, notes["dataset"], notes["protocol"], commit, _as_of(night)]
     db.execute("insert into runs values (?, ?, ?, ?, ?, ?, ?)", row)
     handles = [*night, scores]
@@ -48,16 +49,16 @@ def insert_run(
     for place, handle in enumerate(handles, start=1):
         cost = handle.cost
         measured = [cost[n] for n in ("seconds", "cpu_seconds", "peak_bytes", "bytes", "rows")]
-        row = [run_id, place, handle.kind(), handle.fingerprint, handle.reused, *measured]
+        row = [run_id, place, handle.kind(), handle.fingerprint, handle.cache_hit, *measured]
         db.execute(f"insert into stages values ({', '.join('?' * len(row))})", row)
         for parent in handle.manifest["parents"]:
-            row = [run_id, handle.kind(), handle.fingerprint, *parent.values()]
+            row = [run_id, handle.kind(), handle.fingerprint, parent["kind"], parent["fingerprint"]]
             db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
         if isinstance(handle, Prompts):
             _insert_shards(db, run_id, handle)
     for table, (kind, name) in TABLES.items():
         found = [handle for handle in handles if isinstance(handle, kind)]
-        if kind is Predictions:  # what was predicted of candidates only is nobody's
+        if kind in (RatingPredictions, RankedLists):  # not what only helps to rank
             found = [handle for handle in found if handle.fingerprint in scored]
         files = [str(file) for handle in found for file in handle.files(name)]
         if files:  # a night that trained nothing has no losses to tell

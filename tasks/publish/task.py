@@ -8,15 +8,15 @@ import duckdb
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from tasks.artifacts import Artifact, Scores, TrustedRatings
+from tasks.metrics_db import refresh, replacing
 from tasks.publish.config import Contest
-from tasks.publish.deciding import decide, go_back
+from tasks.publish.promotion import decide, go_back
 from tasks.publish.rows import insert_run
-from tasks.remote.kept import Remote
-from tasks.remote.place import OvertakenError
-from tasks.remote.shared import Shared
-from tasks.store import Store
-from tasks.warehouse import refresh, replacing
+from tasks.store.artifacts import Artifact, Scores, ValidatedRatings
+from tasks.store.remote.errors import OvertakenError
+from tasks.store.remote.remote_store import Remote
+from tasks.store.remote.shared_file import Shared
+from tasks.store.store import Store
 
 
 def was_overtaken(_task: object, _run: object, state: State[str]) -> bool:
@@ -44,9 +44,9 @@ def publish(
         if known is None:
             at = _moment(db)
             insert_run(db, scores, night, profile=profile, commit=commit, at=at)
-            ratings = next(handle for handle in night if isinstance(handle, TrustedRatings))
+            ratings = next(handle for handle in night if isinstance(handle, ValidatedRatings))
             champion = contest.champion
-            learnt = None if champion is None else store.parent(TrustedRatings, champion)
+            learnt = None if champion is None else store.parent(ValidatedRatings, champion)
             decide(db, scores, ratings, learnt, contest, at)
     return scores.fingerprint
 

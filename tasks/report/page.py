@@ -6,9 +6,9 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.report.drawing import beside, curve, dots
-from tasks.report.words import LEAD, in_words, rows_of, verdicts_of
-from tasks.warehouse import reading
+from tasks.metrics_db import reading
+from tasks.report.plots import beside, curve, dots
+from tasks.report.summary_text import LEAD, in_words, rows_of, verdicts_of
 
 HERE = Path(__file__).parent
 SLICED = ("blend", "llm", "bias")  # predictors whose error is told by slice
@@ -33,10 +33,12 @@ def page(metrics: Path, run_id: str) -> str:
             trend=_trend(db, run),
             protocols=_protocols(db, run),
             users=_users(db, run_id),
-            probes=rows_of(
-                db, "select * from probes where run_id = ? order by difference, probe", run_id
+            ablations=rows_of(
+                db, "select * from ablations where run_id = ? order by difference, ablation", run_id
             ),
-            recalled=rows_of(db, "select * from recalled where run_id = ? order by kind", run_id),
+            memorization=rows_of(
+                db, "select * from memorization where run_id = ? order by kind", run_id
+            ),
             costs=_costs(db, run_id),
             stages=rows_of(db, "select * from stages where run_id = ? order by stage", run_id),
             asked=_asked(db, run_id),

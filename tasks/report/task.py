@@ -4,8 +4,8 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.artifacts import Report, Scores
-from tasks.store import Store
+from tasks.store.artifacts import Report, Scores
+from tasks.store.store import Store
 
 
 @task

@@ -2,7 +2,7 @@
 
 import pydantic
 
-from tasks.crew import Address
+from tasks.executor import Address
 
 
 class Score(pydantic.BaseModel, frozen=True, extra="forbid"):

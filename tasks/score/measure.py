@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.artifacts import Scores
-from tasks.crew import Crew
-from tasks.score.bootstrap import middle
+from tasks.bootstrap import middle
+from tasks.executor import Crew
 from tasks.score.relations import describe_lists
 from tasks.score.statements import statements
 from tasks.score.sums import Asked, Part, Scene, Sums, list_sums, rating_sums
 from tasks.score.values import MILLION, Metric
+from tasks.store.artifacts import Scores
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ def measure(draft: Path, asked: Asked, crew: Crew) -> dict[str, Any]:
     comparisons: list[Row] = []
     with duckdb.connect(config={"threads": 2}) as db:
         scene = Scene.of(db, asked)
-        describe_lists(db, asked.predictions, asked.config.ks)
+        describe_lists(db, asked.lists, asked.config.ks)
         metrics = list(_of_catalogue(db))
         tables = rating_sums(scene, asked, crew), list_sums(scene)
     for table in tables:
@@ -39,7 +39,7 @@ def measure(draft: Path, asked: Asked, crew: Crew) -> dict[str, Any]:
             comparisons += differences
     _write(metrics, "metrics", draft, ["predictor"])
     _write(comparisons, "comparisons", draft, ["predictor", "against"])
-    return {name: asked.histories.notes[name] for name in ("dataset", "protocol")}
+    return {name: asked.split.metadata[name] for name in ("dataset", "protocol")}
 
 
 def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import duckdb
 import polars as pl
 
-from tasks.artifacts import Histories, Predictions, TrustedRatings
+from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 BLOCK = 250_000  # targets at once: bounds the memory, at about 500 bytes a target
 
@@ -22,32 +22,32 @@ class MissingPredictionError(Exception):
 
 def describe(
     db: duckdb.DuckDBPyConnection,
-    histories: Histories,
-    ratings: TrustedRatings,
-    predictions: Sequence[Predictions],
+    split: SplitRatings,
+    ratings: ValidatedRatings,
+    predictions: Sequence[RatingPredictions],
 ) -> None:
     """Make the relations of users and films; those of single ratings come block by block."""
     db.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     for name, files in {
-        "histories": histories.files("histories"),
+        "split_ratings": split.files("ratings"),
         "films": ratings.files("films"),
         "all_ratings": [file for made in predictions for file in made.files("ratings")],
     }.items():
         db.from_parquet([str(file) for file in files]).create_view(name)
-    scale = histories.notes["scale"]
+    scale = split.metadata["scale"]
     db.execute("create table ratings_scale as select ?::float[] as scale", [scale])
     for statement in DESCRIBED:
         db.execute(statement)
 
 
 def describe_lists(
-    db: duckdb.DuckDBPyConnection, predictions: Sequence[Predictions], ks: Sequence[int]
+    db: duckdb.DuckDBPyConnection, lists: Sequence[RankedLists], ks: Sequence[int]
 ) -> None:
     """Make `listed`, where users and films are described.
 
     Raises MissingPredictionError where a predictor that makes lists left out a user.
     """
-    files = [str(file) for made in predictions for file in made.files("lists")]
+    files = [str(file) for made in lists for file in made.files("lists")]
     db.from_parquet(files).create_view("all_lists")
     db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
     for statement in LISTED:
@@ -91,7 +91,7 @@ def hear(
     db.register("predicted_ratings", said)
 
 
-KNOWN = "fold <> 'unused' and not (fold = 'test' and part = 'target')"
+KNOWN = "fold <> 'unused' and not (fold = 'test' and role = 'target')"
 # Spread by whole half-stars: sums of integers are the same in every order.
 DESCRIBED = (
     f"""
@@ -99,7 +99,8 @@ DESCRIBED = (
     select f.film_id, f.year, f.genres, coalesce(h.known, 0) as film_known,
         ntile(10) over (order by coalesce(h.known, 0), f.film_id) as tenth
     from films as f
-    left join (select film_id, count(*) as known from histories where {KNOWN} group by film_id) as h
+    left join (select film_id, count(*) as known from split_ratings
+        where {KNOWN} group by film_id) as h
         using (film_id)
     order by f.film_id""",
     f"""
@@ -111,7 +112,7 @@ DESCRIBED = (
         coalesce(sqrt(greatest(0,
             known * sum((rating * 2)::bigint ** 2) filter ({KNOWN})
             - (sum((rating * 2)::bigint) filter ({KNOWN})) ** 2)) / known / 2, 0) as spread
-    from histories where fold <> 'unused'
+    from split_ratings where fold <> 'unused'
     group by user_id having asked > 0 order by user_id""",
 )
 LISTED = (
@@ -123,7 +124,8 @@ LISTED = (
         cast(h.film_id is not null and not h.known and 1 = row_number() over (
             partition by l.predictor, l.user_id, l.film_id order by l.rank) as integer) as is_hit
     from all_lists as l
-    left join (select user_id, film_id, {KNOWN} as known from histories where fold <> 'unused') as h
+    left join (select user_id, film_id, {KNOWN} as known from split_ratings
+        where fold <> 'unused') as h
         using (user_id, film_id)
     where l.fold = 'test'""",
     """
@@ -142,9 +144,9 @@ LISTED = (
 TARGETS = """
     create or replace temp table targets as
     select h.user_id, h.film_id, h.rating, h.rated_at, u.last_at
-    from histories as h
+    from split_ratings as h
     join users as u using (user_id)
-    where h.fold = 'test' and h.part = 'target' and h.user_id between ? and ?
+    where h.fold = 'test' and h.role = 'target' and h.user_id between ? and ?
     order by h.user_id, h.film_id"""
 PREDICTED = """
     select * exclude (predictor, fold) from all_ratings

@@ -16,15 +16,15 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tasks.artifacts import Histories, Predictions, TrustedRatings
-from tasks.crew import Crew
+from tasks.bootstrap import Resamples
+from tasks.executor import Crew
 from tasks.progress import track
-from tasks.score.bootstrap import Resamples
 from tasks.score.config import Score
 from tasks.score.relations import blocks, describe
 from tasks.score.slices import Slice, film_slices
 from tasks.score.statements import bare, statements
 from tasks.score.values import MILLION, Metric, block_sums
+from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,9 +50,10 @@ Table = dict[Part, dict[str, Sums]]  # of each part, by predictor
 class Asked(NamedTuple):
     """What is scored, and how."""
 
-    histories: Histories
-    ratings: TrustedRatings
-    predictions: tuple[Predictions, ...]
+    split: SplitRatings
+    ratings: ValidatedRatings
+    predictions: tuple[RatingPredictions, ...]
+    lists: tuple[RankedLists, ...]
     config: Score
 
 
@@ -71,7 +72,7 @@ class Scene:
     @classmethod
     def of(cls, db: duckdb.DuckDBPyConnection, asked: Asked) -> "Scene":
         """Describe users and films in an empty database."""
-        describe(db, asked.histories, asked.ratings, asked.predictions)
+        describe(db, asked.split, asked.ratings, asked.predictions)
         users = db.execute("select user_id from users").fetchnumpy()["user_id"]
         named = db.execute("select distinct predictor from all_ratings order by 1").fetchall()
         return cls(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import polars as pl
 import pydantic
 
-from tasks.split.order import Ordered
+from tasks.split.time_order import Ordered
 
 FOLDS = pl.Enum(["train", "validation", "test", "unused"])
 PARTS = pl.Enum(["context", "target"])
@@ -66,8 +66,8 @@ class LeaveLast(HoldsEnds, frozen=True, extra="forbid"):
             .then(VALIDATION)
             .otherwise(TRAIN)
         )
-        part = pl.when(fold == TRAIN).then(CONTEXT).otherwise(TARGET)
-        return lambda users: self.ordered(users).with_columns(fold=fold, part=part)
+        role = pl.when(fold == TRAIN).then(CONTEXT).otherwise(TARGET)
+        return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
 
 
 class GlobalTime(Ordered, frozen=True, extra="forbid"):
@@ -99,8 +99,8 @@ class GlobalTime(Ordered, frozen=True, extra="forbid"):
         fold = (
             pl.when(time >= tested).then(TEST).when(time >= validated).then(VALIDATION)
         ).otherwise(TRAIN)
-        part = pl.when(time >= validated).then(TARGET).otherwise(CONTEXT)
-        return lambda users: self.ordered(users).with_columns(fold=fold, part=part)
+        role = pl.when(time >= validated).then(TARGET).otherwise(CONTEXT)
+        return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
 
 
 class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
@@ -119,8 +119,8 @@ class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
         """Marks by who rated, and by the place in the history."""
         fold = _fold_of_user(self.seed, self.test_users, self.validation_users)
         asked = (fold != TRAIN) & (self.from_end <= self.end)
-        part = pl.when(asked).then(TARGET).otherwise(CONTEXT)
-        return lambda users: self.ordered(users).with_columns(fold=fold, part=part)
+        role = pl.when(asked).then(TARGET).otherwise(CONTEXT)
+        return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
 
 
 class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -157,7 +157,7 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
         used = pl.col("selected")
         fold = _fold_of_user(self.seed, self.test_users, self.validation_users)
         fold = pl.when(used).then(fold).otherwise(UNUSED)
-        part = pl.when(used & (of_user < self.answers)).then(TARGET).otherwise(CONTEXT)
+        role = pl.when(used & (of_user < self.answers)).then(TARGET).otherwise(CONTEXT)
 
         def mark(users: pl.DataFrame) -> pl.DataFrame:
             best = users.sort("user_id", "film_id", descending=[False, True])
@@ -166,8 +166,8 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
             )
             # Context first: what is shown stands before what is asked.
             return (
-                drawn.with_columns(fold=fold, part=part)
-                .sort("user_id", pl.col("selected").not_(), "part", maintain_order=True)
+                drawn.with_columns(fold=fold, role=role)
+                .sort("user_id", pl.col("selected").not_(), "role", maintain_order=True)
                 .with_columns(position=of_user)
             )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.artifacts import Base, Prompts
+from tasks.store.artifacts import Base, Prompts
 from tasks.train.config import Train
 
 CARD = """---
@@ -45,12 +45,12 @@ def model_card(
     base: Base, prompts: Prompts, config: Train, notes: Mapping[str, Any], last: Mapping[str, Any]
 ) -> str:
     """The card's text: the same for the same training. `last` is the best validated step."""
-    told = prompts.notes
+    told = prompts.metadata
     lora, objective = config.lora, config.objective.model_dump(exclude_defaults=False)
     return CARD.format(
-        base=base.notes["name"],
-        licence=base.notes["licence"],
-        revision=base.notes.get("revision", base.fingerprint),
+        base=base.metadata["name"],
+        licence=base.metadata["licence"],
+        revision=base.metadata.get("revision", base.fingerprint),
         dataset=told["dataset"],
         protocol=told["protocol"],
         prompts=prompts.fingerprint,

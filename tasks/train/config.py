@@ -2,8 +2,8 @@
 
 import pydantic
 
-from tasks.crew import Address
-from tasks.model.recipes import Fit, Lora, Objective
+from tasks.executor import Address
+from tasks.training.config import Fit, Lora, Objective
 
 
 class Train(pydantic.BaseModel, frozen=True, extra="forbid"):

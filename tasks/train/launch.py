@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Adapter, Base, Prompts
-from tasks.crew import cluster
-from tasks.model.gradients import TrainingError
-from tasks.model.stopping import termination
-from tasks.store import Store
+from tasks.executor import cluster
+from tasks.store.artifacts import Adapter, Base, Prompts
+from tasks.store.store import Store
+from tasks.train.cluster_launch import train_elsewhere
 from tasks.train.config import Train
-from tasks.train.elsewhere import train_elsewhere
 from tasks.train.torchrun import torchrun, waited
 from tasks.train.worker import NOTES
+from tasks.training.gradients import TrainingError
+from tasks.training.signals import termination
 
 
 def train_in_processes(

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Adapter, Base, Prompts
-from tasks.model import parallel
-from tasks.model.adapter import attach, continue_from, parameter_share, save_adapter
-from tasks.model.examples import Examples
-from tasks.model.learn import learn
-from tasks.model.load import load_base, load_tokenizer
+from tasks.hub import load_base, load_tokenizer
+from tasks.nn.examples import Examples
+from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.card import model_card
 from tasks.train.config import Train
+from tasks.training import distributed
+from tasks.training.adapter import attach, continue_from, parameter_share, save_adapter
+from tasks.training.train_model import learn
 
 
 def train_lora(
@@ -35,14 +35,14 @@ def train_lora(
     )
     trained, of = parameter_share(model)
     notes = {
-        "base": base.notes["name"],
+        "base": base.metadata["name"],
         "trained_parameters": trained,
         "parameters": of,
         "began_with": before and before.fingerprint,
         "best_step": last["step"],
         "validation_rmse": last["validation_rmse"],
     }
-    if parallel.rank() == 0:
-        save_adapter(model, draft, base.notes["name"])
+    if distributed.rank() == 0:
+        save_adapter(model, draft, base.metadata["name"])
         (draft / "README.md").write_text(model_card(base, prompts, config, notes, last))
     return notes

@@ -5,8 +5,8 @@ from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import Adapter, Base, Prompts
-from tasks.store import Store
+from tasks.store.artifacts import Adapter, Base, Prompts
+from tasks.store.store import Store
 from tasks.train.config import Train
 
 

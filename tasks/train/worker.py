@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from tasks.artifacts import Adapter, Base, Prompts
+from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
 

@@ -6,31 +6,31 @@ from typing import Any
 
 from prefect import task
 
-from tasks.artifacts import RawRatings, TrustedRatings
-from tasks.store import Store
+from tasks.store.artifacts import RawRatings, ValidatedRatings
+from tasks.store.store import Store
 from tasks.validate.config import Validate
 
 __all__ = ["Validate", "validate_ratings"]
 
 
 @task
-def validate_ratings(raw: RawRatings, *, config: Validate, store: Store) -> TrustedRatings:
+def validate_ratings(raw: RawRatings, *, config: Validate, store: Store) -> ValidatedRatings:
     """Hold every row to the rules; set aside what breaks one, or stop the night."""
 
     def write(draft: Path) -> dict[str, Any]:
-        from tasks.validate.sift import sift
+        from tasks.validate.validate_tables import sift
 
-        before = last_night(store, raw.notes["dataset"])
+        before = last_night(store, raw.metadata["dataset"])
         now = datetime.now(UTC)
-        return raw.notes | sift(raw, draft, now=now, config=config, before=before)
+        return raw.metadata | sift(raw, draft, now=now, config=config, before=before)
 
-    return store.build(TrustedRatings, recipe=config, parents=[raw], write=write)
+    return store.build(ValidatedRatings, recipe=config, parents=[raw], write=write)
 
 
 def last_night(store: Store, dataset: str) -> dict[str, Any] | None:
     """What was noted of this data set when it was last validated; None where it never was."""
-    for manifest in store.manifests(TrustedRatings):
-        notes: dict[str, Any] = manifest["notes"]
+    for manifest in store.manifests(ValidatedRatings):
+        notes: dict[str, Any] = manifest["metadata"]
         if notes.get("dataset") == dataset and "by_star" in notes:
             return notes
     return None

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.artifacts import Histories, TrustedRatings
 from tasks.split.task import LeaveLast, split_histories
-from tasks.store import Store
+from tasks.store.artifacts import SplitRatings, ValidatedRatings
+from tasks.store.store import Store
 
 ML_100K = Path(__file__).resolve().parents[2] / "data" / "raw" / "ml-100k"
 
@@ -33,7 +33,7 @@ def prepared(store: Store, ratings: pl.DataFrame, films: pl.DataFrame, dataset: 
         pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
         return {"dataset": dataset, "scale": scale}
 
-    trusted = store.build(TrustedRatings, recipe={"dataset": dataset}, write=write)
+    trusted = store.build(ValidatedRatings, recipe={"dataset": dataset}, write=write)
     return trusted, split_histories.fn(trusted, config=LeaveLast(ties="film"), store=store)
 
 
@@ -44,7 +44,7 @@ def house(tmp_path_factory) -> Store:
 
 
 @pytest.fixture(scope="session")
-def small(house, ml_latest_small) -> tuple[TrustedRatings, Histories]:
+def small(house, ml_latest_small) -> tuple[ValidatedRatings, SplitRatings]:
     """ml-latest-small."""
     ratings = pl.read_csv(ml_latest_small / "ratings.csv")
     films = pl.read_csv(ml_latest_small / "movies.csv")
@@ -56,7 +56,7 @@ def small(house, ml_latest_small) -> tuple[TrustedRatings, Histories]:
 
 
 @pytest.fixture(scope="session")
-def ml_100k(house) -> tuple[TrustedRatings, Histories]:
+def ml_100k(house) -> tuple[ValidatedRatings, SplitRatings]:
     """MovieLens-100K, where a night has fetched it."""
     if not ML_100K.is_dir():
         pytest.skip("no MovieLens-100K in data/raw: run `make nightly` first")

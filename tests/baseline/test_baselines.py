@@ -54,7 +54,7 @@ def test_lenskit_on_movielens_100k(house, ml_100k):
     factors, neighbours = errors(made, "matrix_factorisation"), errors(made, "item_knn")
     assert factors[:2] == pytest.approx((1.0103, 0.7986), abs=0.002)
     assert neighbours[:2] == pytest.approx((1.0152, 0.7973), abs=0.002)
-    targets = histories.scan("histories").filter(fold="test").select("user_id", "film_id")
+    targets = histories.scan("ratings").filter(fold="test").select("user_id", "film_id")
     hits = made.scan("lists").join(targets, on=["user_id", "film_id"]).group_by("predictor").len()
     recall = {name: n / 9430 for name, n in hits.collect().iter_rows()}
     assert recall == pytest.approx({"ease": 0.1275, "popularity": 0.0726}, abs=0.005)
@@ -62,18 +62,18 @@ def test_lenskit_on_movielens_100k(house, ml_100k):
 
 
 def test_no_guess_changes_with_the_ratings_to_be_guessed(house, small, store):
-    from tasks.artifacts import Histories
+    from tasks.store.artifacts import SplitRatings
 
     trusted, histories = small
 
     def write(draft):
-        is_test = (pl.col("fold") == "test") & (pl.col("part") == "target")
+        is_test = (pl.col("fold") == "test") & (pl.col("role") == "target")
         flipped = pl.when(is_test).then(5.5 - pl.col("rating")).otherwise(pl.col("rating"))
-        table = histories.scan("histories").with_columns(flipped.cast(pl.Float32).alias("rating"))
-        table.collect().write_parquet(draft / "histories.parquet")
-        return histories.notes
+        table = histories.scan("ratings").with_columns(flipped.cast(pl.Float32).alias("rating"))
+        table.collect().write_parquet(draft / "ratings.parquet")
+        return histories.metadata
 
-    other = store.build(Histories, recipe={"flipped": True}, write=write)
+    other = store.build(SplitRatings, recipe={"flipped": True}, write=write)
     both = [
         predict_baselines.fn(told, trusted, config=MEANS, store=at)
         for told, at in ((histories, house), (other, store))
@@ -86,7 +86,7 @@ def test_no_guess_changes_with_the_ratings_to_be_guessed(house, small, store):
 def test_lists_name_only_what_the_user_has_not_rated(house, small):
     trusted, histories = small
     made = predict_baselines.fn(histories, trusted, config=MEANS, store=house)
-    known = histories.scan("histories").filter(pl.col("fold") != "test")
+    known = histories.scan("ratings").filter(pl.col("fold") != "test")
     lists = made.scan("lists").collect()
     assert lists.lazy().join(known, on=["user_id", "film_id"]).collect().is_empty()
     assert set(lists.group_by("user_id").len()["len"]) == {10}

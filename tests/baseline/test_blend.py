@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.artifacts import Predictions
 from tasks.baseline.blend import fitted
 from tasks.baseline.config import Baseline
 from tasks.baseline.task import blend_predictions, predict_baselines
+from tasks.store.artifacts import Predictions
 
 MEMBERS = Baseline(
     rated=("bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation", "user_mean"),
@@ -41,7 +41,7 @@ def test_the_blend_beats_each_of_its_members(house, small):
     blend = blend_predictions.fn(histories, [made], config=MEMBERS, store=house)
     singles = {name: rmse(made, name) for name in MEMBERS.rated}
     assert rmse(blend, "blend") < min(singles.values())
-    assert set(blend.notes["weights"]) == set(MEMBERS.blended)
+    assert set(blend.metadata["weights"]) == set(MEMBERS.blended)
 
 
 def test_a_member_that_leaves_out_a_rating_is_an_error(house, small):

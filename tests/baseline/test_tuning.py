@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from tasks.baseline.config import Baseline
-from tasks.baseline.known import Codes
+from tasks.baseline.interactions import Codes
 from tasks.baseline.task import predict_baselines
 from tasks.baseline.tuning import GRIDS, ndcg, tuned
 
@@ -34,13 +34,13 @@ def test_the_setting_with_the_least_validation_error_is_taken(house, small):
         for value in values
     }
     made = predict_baselines.fn(histories, trusted, config=NEIGHBOURS, store=house)
-    assert made.notes["tuned"] == {field: min(errors, key=errors.get)}
+    assert made.metadata["tuned"] == {field: min(errors, key=errors.get)}
     assert validation_error(NEIGHBOURS) == min(errors.values()) < max(errors.values())
 
 
 def test_the_test_fold_has_no_say(small):
     trusted, histories = small
-    table = histories.scan("histories").filter(pl.col("fold") != "unused").collect()
+    table = histories.scan("ratings").filter(pl.col("fold") != "unused").collect()
     codes = Codes(table, trusted.scan("films").collect())
     without = table.filter(pl.col("fold") != "test")
     assert without.height < table.height

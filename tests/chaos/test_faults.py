@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from bench.movielens_like import write_data_set
-from tasks.warehouse import champion, reading, replacing
+from tasks.metrics_db import champion, reading, replacing
 from tests.nights import (
     CHANGES,
     Nights,

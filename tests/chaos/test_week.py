@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.warehouse import champion, reading
+from tasks.metrics_db import champion, reading
 from tests.servers import ROOT, beside_server, server, wait_until
 
 CHANGES = {  # fewer rivals, films and probes: all stages are there, and soon done

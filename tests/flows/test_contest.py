@@ -11,11 +11,11 @@ from flows.prepare import prepared
 from flows.recommend import of_the_champion
 from flows.rollback import rollback
 from flows.settings import WEBHOOK, load
-from tasks.artifacts import Adapter
 from tasks.ingest.download import SourceError
+from tasks.metrics_db import champion, reading
 from tasks.publish.task import metric_file
-from tasks.store import Store
-from tasks.warehouse import champion, reading
+from tasks.store.artifacts import Adapter
+from tasks.store.store import Store
 from tests.servers import webhook
 from tests.world import typed
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 
-from tasks.warehouse import reading
+from tasks.metrics_db import reading
 from tests.servers import PREFECT, ROOT, finished, worker
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]

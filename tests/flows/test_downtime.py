@@ -15,9 +15,9 @@ from prefect.flow_engine import run_flow
 
 from flows.gc import gc
 from flows.nightly import nightly
+from tasks.metrics_db import replacing
 from tasks.publish.task import metric_file
-from tasks.store import Store
-from tasks.warehouse import replacing
+from tasks.store.store import Store
 from tests.servers import wait_until, worker
 
 

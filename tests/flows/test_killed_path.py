@@ -13,7 +13,7 @@ import pytest
 
 from bench.data_path_peers import learn_tokenizer
 from bench.movielens_like import write_data_set
-from tasks.store import Store
+from tasks.store.store import Store
 
 KILLS = 20
 ROOT = Path(__file__).resolve().parents[2]

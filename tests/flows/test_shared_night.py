@@ -10,10 +10,10 @@ from flows.nightly import nightly
 from flows.recommend import of_the_champion
 from flows.rescore import rescore
 from flows.settings import the_store
-from tasks.artifacts import Adapter
+from tasks.metrics_db import champion, reading
 from tasks.publish.task import metric_file
-from tasks.remote.kept import _opened
-from tasks.warehouse import champion, reading
+from tasks.store.artifacts import Adapter
+from tasks.store.remote.remote_store import _opened
 from tests.servers import object_storage
 
 pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the night that builds
@@ -57,7 +57,7 @@ def rows(store):
 
 
 def stages(caplog):
-    return [r.getMessage().split()[-1] for r in caplog.records if r.name == "tasks.store"]
+    return [r.getMessage().split()[-1] for r in caplog.records if r.name == "tasks.store.store"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def first(machine, changes):
 def test_a_machine_that_has_nothing_builds_nothing(machine, first, changes, caplog):
     run_id, built, metrics = first
     store = machine("b")
-    caplog.set_level("INFO", logger="tasks.store")
+    caplog.set_level("INFO", logger="tasks.store.store")
     assert nightly("smoke", changes=changes) == run_id
     assert set(stages(caplog)) == {"fetched"}
     assert len(stages(caplog)) >= len(built)
@@ -87,6 +87,6 @@ def test_a_machine_that_has_nothing_knows_the_champion(machine, first):
 
 def test_a_machine_that_has_nothing_rescores_the_champion(machine, first, changes, caplog):
     machine("d")
-    caplog.set_level("INFO", logger="tasks.store")
+    caplog.set_level("INFO", logger="tasks.store.store")
     assert rescore(profile="smoke", changes=changes) == first[0]
     assert set(stages(caplog)) == {"fetched"}

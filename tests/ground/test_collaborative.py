@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.collaborative import SWEEPS, bias_guess, neighbour_guess
+from tasks.features.collaborative import SWEEPS, bias_guess, neighbour_guess
 
 DAMPINGS = {"item_damping": 2.0, "user_damping": 3.0}
 MENDS = {"shrinkage": 1.5, "noise": 0.4}

@@ -8,9 +8,9 @@ from pathlib import Path
 import dask
 import pytest
 
-from tasks.artifacts import Histories
-from tasks.crew import ClusterError, crew
-from tasks.store import StoreError
+from tasks.executor import ClusterError, crew
+from tasks.store.artifacts import SplitRatings
+from tasks.store.store import StoreError
 from tests.servers import dask_workers, scheduler
 
 
@@ -64,7 +64,7 @@ def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster,
 
 
 def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_path):
-    gone = Histories(tmp_path / "gone", "gone")
+    gone = SplitRatings(tmp_path / "gone", "gone")
     with (
         crew(1, cluster, store, [gone]) as workers,
         pytest.raises(StoreError, match="histories gone"),
@@ -73,7 +73,7 @@ def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_pa
 
 
 def test_workers_with_other_code_are_refused(store, cluster, monkeypatch):
-    monkeypatch.setattr("tasks.crew.code_version", lambda _: "other")
+    monkeypatch.setattr("tasks.executor.code_version", lambda _: "other")
     with (
         crew(1, cluster, store, []) as workers,
         pytest.raises(ClusterError, match=r"where this night has code other, duckdb .*: make them"),

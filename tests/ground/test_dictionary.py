@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.dictionary import HEADS, ROOT, dictionary
+from tasks.data_dictionary import HEADS, ROOT, dictionary
 
 
 @pytest.mark.parametrize("home", HEADS)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifacts import Adapter, Base, Histories, Tokenizer
-from tasks.remote.kept import Remote
-from tasks.remote.place import DamagedError, RemoteError
-from tasks.store import Store, StoreError
+from tasks.store.artifacts import Adapter, Base, SplitRatings, Tokenizer
+from tasks.store.remote.errors import DamagedError, RemoteError
+from tasks.store.remote.remote_store import Remote
+from tasks.store.store import Store, StoreError
 from tests.servers import free_port
 
 MANY = 200  # files of an artifact whose upload takes a while
@@ -48,7 +48,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def name_of(artifact) -> str:
-    return f"{artifact.home}/{artifact.kind()}/{artifact.fingerprint}"
+    return f"{artifact.top_level}/{artifact.kind()}/{artifact.fingerprint}"
 
 
 def spoil(remote: str, name: str, scratch: Path) -> None:
@@ -61,7 +61,7 @@ def spoil(remote: str, name: str, scratch: Path) -> None:
 
 def how(caplog) -> list[str]:
     """How each stage was had."""
-    stages = [told for told in caplog.records if told.name == "tasks.store"]
+    stages = [told for told in caplog.records if told.name == "tasks.store.store"]
     return [told.getMessage().split()[-1] for told in stages if told.levelname == "INFO"]
 
 
@@ -70,7 +70,7 @@ def test_what_one_machine_built_another_finds(machine, caplog):
     one = words(machine("a"))
     other = words(machine("b"), write=never)
     assert other == Tokenizer(machine("b").root / name_of(one), one.fingerprint)
-    assert other.reused
+    assert other.cache_hit
     assert content(other.path) == content(one.path)
     assert words(machine("b"), write=never) == other
     assert how(caplog) == ["built", "fetched", "reused"]
@@ -93,7 +93,7 @@ def test_everything_can_be_looked_up_on_an_empty_machine(machine):
     assert not (b.root / name_of(base)).exists()  # what lies between need not be here
     assert [one.fingerprint for one in b.finished(Tokenizer)] == names
     with pytest.raises(StoreError, match="not made from any histories"):
-        b.parent(Histories, found)
+        b.parent(SplitRatings, found)
     with pytest.raises(StoreError, match="0 artifacts of kind adapter"):
         b.find(Adapter, "")
 
@@ -151,7 +151,7 @@ def test_damage_in_the_remote_is_said_and_put_right(machine, remote, tmp_path, c
         machine("b").here(one)
     assert not (machine("b").root / name_of(one)).exists()
     mended = words(machine("b"))
-    assert not mended.reused
+    assert not mended.cache_hit
     assert "is damaged (tokenizer.json has changed): removing it there" in caplog.text
     assert content(words(machine("c"), write=never).path)["tokenizer.json"] == b'{"words": 3}'
 
@@ -200,8 +200,9 @@ def test_a_remote_that_is_not_there_is_told_in_one_line(tmp_path, bucket):
 
 def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
     code = (
-        "import sys; from tests.ground.test_remote import words; from tasks.store import Store; "
-        "from pathlib import Path; words(Store(Path(sys.argv[1]), remote='s3://house/x'))"
+        "import sys; from tests.ground.test_remote import words; "
+        "from tasks.store.store import Store; from pathlib import Path; "
+        "words(Store(Path(sys.argv[1]), remote='s3://house/x'))"
     )
     port = free_port()
     secrets = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "hush"}
@@ -220,8 +221,8 @@ def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
 
 def test_without_a_remote_nothing_of_it_is_loaded(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from tasks.artifacts import Tokenizer; "
-        "from tasks.store import Store; s = Store(Path(sys.argv[1])); "
+        "import sys; from pathlib import Path; from tasks.store.artifacts import Tokenizer; "
+        "from tasks.store.store import Store; s = Store(Path(sys.argv[1])); "
         "w = lambda draft: {}; w.__code__; "
         "print(s.finished(Tokenizer), sorted({'fsspec', 's3fs', 'botocore'} & sys.modules.keys()))"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.artifacts import Adapter, Histories, Scores, Tokenizer
-from tasks.store import Store, StoreError
+from tasks.store.artifacts import Adapter, Scores, SplitRatings, Tokenizer
+from tasks.store.store import Store, StoreError
 
 LOSSES = pl.DataFrame(
     {"step": [1], "examples": [4], "tokens": [9], "loss": [1.5], "learning_rate": [0.1]}
@@ -33,9 +33,9 @@ def build(store: Store, seed: int = 1, **how) -> Adapter:
 
 def test_the_same_work_is_done_once(store):
     first, second = build(store), build(store)
-    assert (first.reused, second.reused) == (False, True)
+    assert (first.cache_hit, second.cache_hit) == (False, True)
     assert first == second
-    assert second.notes == {"said": "done"}
+    assert second.metadata == {"said": "done"}
     assert second.manifest["rows"] == {"history": 1}
 
 
@@ -85,7 +85,7 @@ def test_damage_is_noticed_and_mended(store, harm, caplog):
         (artifact.path / "manifest.json").write_text("{")
     mended = build(store)
     assert mended == artifact
-    assert not mended.reused
+    assert not mended.cache_hit
     assert file.read_bytes() == whole
     assert "is damaged" in caplog.text
 
@@ -155,4 +155,4 @@ def test_an_unknown_fingerprint_is_answered_with_the_known_ones(store):
 
 
 def test_kinds_are_named_like_their_folders():
-    assert Histories.kind() == "histories"
+    assert SplitRatings.kind() == "histories"

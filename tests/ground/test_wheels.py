@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from tasks.wheels import WheelError, WrongWheelError, wheel
+from tasks.wheel_data import WheelError, WrongWheelError, wheel
 
 
 @pytest.fixture

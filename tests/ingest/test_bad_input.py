@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tasks.ingest.task import Ingest, ingest_ratings
-from tasks.store import Store
+from tasks.store.store import Store
 from tasks.validate import expectations, sift
 from tasks.validate.task import Validate, validate_ratings
 
@@ -153,7 +153,7 @@ def in_this_process(relations, docs):
 @pytest.mark.parametrize("name", [*ROWS, *FILMS])
 def test_a_bad_row_is_set_aside_with_its_line_and_reason_and_its_neighbours_stay(trusted, name):
     _, aside, kept = (ROWS | FILMS)[name]
-    of = next((f for f in trusted.notes["files"] if f["name"] == f"{name}.csv"), None)
+    of = next((f for f in trusted.metadata["files"] if f["name"] == f"{name}.csv"), None)
     quarantine = trusted.scan("quarantine").filter(pl.col("source") == f"{name}.csv").collect()
     assert quarantine.select("line", "rule").rows() == aside
     assert quarantine["detail"].null_count() == 0
@@ -164,7 +164,7 @@ def test_a_bad_row_is_set_aside_with_its_line_and_reason_and_its_neighbours_stay
 
 
 def test_what_is_odd_about_films_is_warned_of(trusted):
-    broken = {rule["rule"]: rule["broken"] for rule in trusted.notes["rules"]}
+    broken = {rule["rule"]: rule["broken"] for rule in trusted.metadata["rules"]}
     assert {name: broken[name] for name in ("year_range", "known_genres", "genres")} == {
         "year_range": 1,
         "known_genres": 1,

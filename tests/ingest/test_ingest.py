@@ -65,7 +65,7 @@ def test_every_layout_gives_the_same_rows(store, tmp_path, layout, files, newlin
     assert ratings.rows() == [(7, 1, 3.5, MOMENT, 2), (7, 3, 5.0, MOMENT, 3)]
     assert raw.scan("films").drop("source", "line").collect().rows() == FILMS
     assert raw.scan("rejects").collect().is_empty()
-    assert (raw.notes["layout"], raw.notes["dataset"]) == (layout, "data-set")
+    assert (raw.metadata["layout"], raw.metadata["dataset"]) == (layout, "data-set")
 
 
 def test_the_real_ml_latest_small_comes_whole(store, ml_latest_small):

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.ingest.download import SourceError
 from tasks.ingest.task import Ingest, ingest_ratings
-from tasks.store import Store
+from tasks.store.store import Store
 
 HEAD, T = "userId,movieId,rating,timestamp\n", 1112486027
 FILM_HEAD = "movieId,title,genres\n"

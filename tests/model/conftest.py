@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from tasks.model.examples import Example, Spans
+from tasks.nn.examples import Example, Spans
 
 VOCABULARY = 64
 

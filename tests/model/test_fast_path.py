@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.model import bloom as bloom_path
-from tasks.model import looks
-from tasks.model.blocks import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
-from tasks.model.examples import Example
-from tasks.model.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
-from tasks.model.ratings import RatingTrie
+from tasks.nn import bloom as bloom_path
+from tasks.nn import sparse_attention
+from tasks.nn.examples import Example
+from tasks.nn.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
+from tasks.nn.packing import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
+from tasks.readout.rating_trie import RatingTrie
 
 PROBES = ((), (7,), (8, 9))
 
@@ -79,7 +79,7 @@ def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examp
 
 @pytest.mark.parametrize("queries", [7, 192])
 def test_reading_leaves_out_columns_that_nobody_looks_at(bloom, examples, monkeypatch, queries):
-    monkeypatch.setattr(looks, "QUERIES", queries)
+    monkeypatch.setattr(sparse_attention, "QUERIES", queries)
     blocks = packed(examples, PROBES)
     with torch.no_grad():
         whole = hidden_states(bloom, blocks)
@@ -87,7 +87,7 @@ def test_reading_leaves_out_columns_that_nobody_looks_at(bloom, examples, monkey
         gathered = hidden_states(bloom, blocks)
     real = blocks.visible().any(-1).flatten()
     assert torch.allclose(whole[real], gathered[real], rtol=1e-4, atol=1e-5)
-    multiplied = sum(look.visible.numel() for look in looks.looks_of(blocks))
+    multiplied = sum(look.visible.numel() for look in sparse_attention.looks_of(blocks))
     assert blocks.visible().sum() <= multiplied < blocks.visible().numel()
 
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM
 
-from tasks.model import checkpoint, gradients
-from tasks.model.batches import plan_steps
-from tasks.model.examples import Examples
-from tasks.model.fit import Trainer, TrainingError
-from tasks.model.ratings import RatingTrie
-from tasks.model.recipes import Fit, Objective
-from tasks.model.schedule import rate_factor
-from tasks.model.validation import validate
+from tasks.nn.examples import Examples
+from tasks.readout.rating_trie import RatingTrie
+from tasks.training import checkpoint, gradients
+from tasks.training.batches import plan_steps
+from tasks.training.config import Fit, Objective
+from tasks.training.schedule import rate_factor
+from tasks.training.trainer import Trainer, TrainingError
+from tasks.training.validation import validate
 
 TRIE = RatingTrie((1.0, 2.0, 3.0, 4.0, 5.0), ((3,), (4,), (5,), (6,), (7,)))
 SPAN = pa.struct(
@@ -110,7 +110,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, "tests/model")
 import test_fit
-from tasks.model.fit import Trainer
+from tasks.training.trainer import Trainer
 
 doomed, sign = int(sys.argv[2]), int(sys.argv[3])
 step = Trainer._step

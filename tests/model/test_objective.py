@@ -5,12 +5,12 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional as F
 
-from tasks.model import cross_entropy as sliced
-from tasks.model.blocks import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
-from tasks.model.cross_entropy import cross_entropy
-from tasks.model.objective import Totals, loss
-from tasks.model.ratings import RatingTrie
-from tasks.model.recipes import Objective
+from tasks.nn.packing import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
+from tasks.readout.rating_trie import RatingTrie
+from tasks.training import cross_entropy as sliced
+from tasks.training.config import Objective
+from tasks.training.cross_entropy import cross_entropy
+from tasks.training.objective import Totals, loss
 
 SCALE = (1.0, 2.0, 3.0, 4.0, 5.0)
 TRIE = RatingTrie(SCALE, ((3,), (4,), (5,), (6,), (7,)))

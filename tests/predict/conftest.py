@@ -8,13 +8,13 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BloomConfig, BloomForCausalLM
 
-from tasks.artifacts import Adapter, Base, Histories, Tokenizer, TrustedRatings
 from tasks.base.tokenizer import train_tokenizer
-from tasks.model.adapter import attach, save_adapter
-from tasks.model.recipes import Lora
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
-from tasks.store import Store
+from tasks.store.artifacts import Adapter, Base, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.store import Store
+from tasks.training.adapter import attach, save_adapter
+from tasks.training.config import Lora
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
 USERS, FILMS, EACH = 24, 40, 24
@@ -27,7 +27,7 @@ def house(tmp_path_factory) -> Store:
 
 
 @pytest.fixture(scope="module")
-def trusted(house) -> TrustedRatings:
+def trusted(house) -> ValidatedRatings:
     """Forty films, two of which have the same line, rated at random."""
 
     def write(draft):
@@ -54,11 +54,11 @@ def trusted(house) -> TrustedRatings:
         pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
         return {"dataset": "made", "scale": SCALE}
 
-    return house.build(TrustedRatings, recipe={"made": 1}, write=write)
+    return house.build(ValidatedRatings, recipe={"made": 1}, write=write)
 
 
 @pytest.fixture(scope="module")
-def histories(house, trusted) -> Histories:
+def histories(house, trusted) -> SplitRatings:
     """The last four ratings are test targets, the four before them validation targets."""
 
     def write(draft):
@@ -73,13 +73,13 @@ def histories(house, trusted) -> Histories:
                 fold=fold,
                 cold=pl.lit(False),
             )
-            .with_columns(part=part.otherwise(pl.lit("target")))
+            .with_columns(role=part.otherwise(pl.lit("target")))
         )
-        columns = Histories.tables["histories"].columns
-        marked.select(*columns).collect().write_parquet(draft / "histories.parquet")
+        columns = SplitRatings.tables["ratings"].columns
+        marked.select(*columns).collect().write_parquet(draft / "ratings.parquet")
         return {"dataset": "made", "scale": SCALE, "protocol": "leave-last-4"}
 
-    return house.build(Histories, recipe={}, parents=[trusted], write=write)
+    return house.build(SplitRatings, recipe={}, parents=[trusted], write=write)
 
 
 @pytest.fixture(scope="module")

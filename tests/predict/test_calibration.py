@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from scipy.special import log_softmax
 
-from tasks.model.ratings import RatingTrie
 from tasks.predict.calibration import Calibration, fit_calibration, uncalibrated
 from tasks.predict.distributions import summarise
-from tasks.predict.drift import harder, level_for, surprises
+from tasks.predict.fold_difficulty import harder, level_for, surprises
 from tasks.predict.greedy import greedy_values
 from tasks.predict.intervals import Widths, fit_widths
+from tasks.readout.rating_trie import RatingTrie
 
 SCALE = np.arange(1.0, 6.0)
 
@@ -68,7 +68,7 @@ def test_without_validation_the_model_is_taken_at_its_word():
 
 def histories(rows):
     start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    names = ["user_id", "film_id", "rating", "rated_at", "position", "fold", "part"]
+    names = ["user_id", "film_id", "rating", "rated_at", "position", "fold", "role"]
     table = [
         (user, film, float(rating), start + dt.timedelta(hours=hour), place, fold, part)
         for user, film, rating, hour, place, fold, part in rows

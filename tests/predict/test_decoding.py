@@ -5,9 +5,9 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from tasks.model.catalogue import TokenTrie
-from tasks.predict.decoding import Decoder, Request
-from tasks.predict.writing import Draft, Grammar
+from tasks.decode.decoder import Decoder, Request
+from tasks.decode.list_grammar import Draft, Grammar
+from tasks.readout.token_trie import TokenTrie
 
 VOCABULARY = 64
 # Films 1 and 4 have the same line; many lines share their beginning; all end in 60.

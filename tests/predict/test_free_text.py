@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM
 
+from tasks.decode.free_text import generate
+from tasks.decode.parsing import Catalogue, parse_list
 from tasks.predict.config import FreeText
-from tasks.predict.free_text import generate
-from tasks.predict.parsing import Catalogue, parse_list
 from tasks.predict.task import write_freely
 
 FILMS = pl.DataFrame(

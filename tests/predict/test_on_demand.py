@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 
 from flows.recommend import advise as on_demand
-from tasks.artifacts import Predictions, Prompts
 from tasks.predict.config import Ask, Predict, Rank, Retrieve
-from tasks.predict.ranking import FEATURES
 from tasks.predict.task import predict, rank, retrieve, take_question, weigh
-from tasks.predict.titles import TitleError, understand
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
+from tasks.rank.mix import FEATURES
+from tasks.store.artifacts import Predictions, Prompts
+from tasks.titles import TitleError, understand
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 FILMS = pl.DataFrame(
@@ -90,7 +90,7 @@ def advise(house, night):
 
 def test_a_user_is_told_of_films_not_yet_rated(advise, histories):
     advice = advise(Ask(user=3, at=NOW, list_length=5))
-    rated = histories.scan("histories").filter(user_id=3).collect()["film_id"].to_list()
+    rated = histories.scan("ratings").filter(user_id=3).collect()["film_id"].to_list()
     named = [film.film_id for film in advice.films]
     assert len(set(named)) == 5
     assert not set(named) & set(rated)
@@ -137,8 +137,8 @@ def test_the_mix_is_the_nights_own(house, night, histories, trusted, tokenizer, 
     ranked = rank.fn(
         asked, trusted, films, rated, weighed, config=Rank(list_length=12), store=house, like=night
     )
-    weights = night.notes["weights"]
-    assert ranked.notes["weights"] == weights
+    weights = night.metadata["weights"]
+    assert ranked.metadata["weights"] == weights
     score = {
         name: column(name, films, rated, weighed, night) for name in FEATURES if name != "near"
     }

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 import torch
 
-from tasks.model.examples import Examples
-from tasks.model.load import load_adapted
+from tasks.hub import load_adapted
+from tasks.nn.examples import Examples
 from tasks.predict.config import Predict
 from tasks.predict.task import predict
-from tasks.store import Store
+from tasks.store.store import Store
 
 CONFIG = Predict(list_length=4, users_per_part=7)
 
@@ -27,7 +27,7 @@ def ratings(found) -> pl.DataFrame:
 
 
 def test_every_target_has_its_distribution_once(ratings, histories):
-    targets = histories.scan("histories").filter(pl.col("part") == "target").collect()
+    targets = histories.scan("ratings").filter(pl.col("role") == "target").collect()
     key = ["fold", "user_id", "film_id", "rating"]
     assert ratings.select(key).equals(targets.select(key).sort(key[:3]))
     p = np.array(ratings["probabilities"].to_list())
@@ -72,8 +72,8 @@ def test_expectations_equal_the_plain_path(found, ratings, adapter, base, prompt
 
 def test_lists_are_whole_and_name_only_news(found, histories, trusted):
     lists = found.scan("lists").collect()
-    rows = histories.scan("histories").collect()
-    targets = rows.filter(fold="test", part="target")
+    rows = histories.scan("ratings").collect()
+    targets = rows.filter(fold="test", role="target")
     seen = rows.join(targets, on=["user_id", "film_id"], how="anti")
     assert lists.join(seen, on=["user_id", "film_id"], how="inner").is_empty()
     assert lists.select("user_id", "rank").equals(
@@ -142,7 +142,7 @@ def test_one_row_that_does_not_fit_is_told(
     def full(*_):
         raise MemoryError("no room for one row")
 
-    monkeypatch.setattr("tasks.predict.reading.hidden_states", full)
+    monkeypatch.setattr("tasks.readout.inference.hidden_states", full)
     with pytest.raises(MemoryError, match="no room for one row"):
         predict.fn(adapter, base, prompts, histories, config=CONFIG, store=Store(tmp_path))
 

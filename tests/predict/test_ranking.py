@@ -8,16 +8,16 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from tasks.artifacts import Predictions
-from tasks.model.load import load_adapted
+from tasks.hub import load_adapted
 from tasks.predict.config import Predict, Rank, Retrieve
-from tasks.predict.rated import nearness, together
-from tasks.predict.retrieving import ease
 from tasks.predict.tables import LIST, list_table, no_ratings, with_empty
 from tasks.predict.task import predict, rank, retrieve, weigh
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidates
-from tasks.wording import Compact
+from tasks.rank.interactions import nearness, together
+from tasks.rank.retriever import ease
+from tasks.store.artifacts import Predictions
+from tasks.templates import Compact
 
 
 def test_ease_is_the_best_linear_model_without_a_diagonal():
@@ -40,7 +40,7 @@ def retrieved(house, histories):
 @pytest.mark.parametrize("fold", ["validation", "test"])
 def test_only_news_is_proposed(retrieved, histories, fold):
     lists = retrieved.scan("lists").filter(fold=fold).collect()
-    rows = histories.scan("histories").collect()
+    rows = histories.scan("ratings").collect()
     later = {"validation": ["validation", "test"], "test": ["test"]}[fold]
     seen = rows.filter(~pl.col("fold").is_in(later))
     assert lists["user_id"].n_unique() == 24
@@ -51,7 +51,7 @@ def test_only_news_is_proposed(retrieved, histories, fold):
 def test_where_rare_films_are_left_out_only_what_is_seen_is_kept_back(house, histories):
     few = retrieve.fn(histories, config=Retrieve(candidates=20, films=20), store=house)
     lists = few.scan("lists").filter(fold="test").collect()
-    rows = histories.scan("histories").collect()
+    rows = histories.scan("ratings").collect()
     seen = rows.filter(
         pl.col("fold") != "test", pl.col("film_id").is_in(lists["film_id"].implode())
     )
@@ -116,7 +116,7 @@ def rank_with(house, histories, trusted, retrieved, told):
     lists = retrieved.scan("lists").select("fold", "user_id", "film_id").collect()
 
     def write(draft):
-        empty = no_ratings(histories.notes["scale"])
+        empty = no_ratings(histories.metadata["scale"])
         rated = lists.with_columns(mean=told, p_like=told, predictor=pl.lit("made"))
         rated = pl.concat([empty, rated], how="diagonal").select(empty.columns)
         rated.write_parquet(draft / "ratings.parquet")
@@ -136,7 +136,7 @@ def first_films(lists, k=10):
 
 
 def hits_of(lists, histories):
-    targets = histories.scan("histories").filter(part="target").collect()
+    targets = histories.scan("ratings").filter(role="target").collect()
     key = ["fold", "user_id", "film_id"]
     joined = lists.join(targets, on=key, how="left", maintain_order="left")
     return joined["rating_right"].is_not_null().cast(pl.Float64)
@@ -164,7 +164,7 @@ def test_a_model_that_does_not_help_is_not_heard(house, histories, trusted, retr
         list_table(best.cast(dict(LIST.items()) | {"failure": pl.String}), "best").write_parquet(
             draft / "lists.parquet"
         )
-        no_ratings(histories.notes["scale"]).write_parquet(draft / "ratings.parquet")
+        no_ratings(histories.metadata["scale"]).write_parquet(draft / "ratings.parquet")
 
     perfect = house.build(Predictions, recipe={}, parents=[retrieved], write=write)
     told = pl.Series(np.random.default_rng(0).random(len(lists)))

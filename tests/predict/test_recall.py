@@ -6,11 +6,11 @@ import torch
 from scipy.stats import binomtest
 from transformers import AutoTokenizer, BloomConfig, BloomForCausalLM
 
-from tasks.artifacts import Base
-from tasks.model.load import load_base, load_tokenizer
+from tasks.audit.memorization import film_rows, rating_rows, reciter, wilson
+from tasks.hub import load_base, load_tokenizer
 from tasks.predict.config import Recall
-from tasks.predict.recall import film_rows, rating_rows, reciter, wilson
 from tasks.predict.task import probe_recall
+from tasks.store.artifacts import Base
 
 CONFIG = Recall(rows=20, shown=2)
 BY_HEART, MOST_STEPS = 0.003, 1000  # the loss at which no token is in doubt

@@ -11,12 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+from tasks.predict.multi_adapter import Voices
 
-from tasks.model.load import load_adapted
+from tasks.hub import load_adapted
 from tasks.predict.config import Predict
 from tasks.predict.task import predict, predict_together, weigh
-from tasks.predict.voices import Voices
-from tasks.store import Store
+from tasks.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = Predict(list_length=4, users_per_part=3)
@@ -35,7 +35,7 @@ def test_champion_and_challenger_say_together_what_each_says_alone(
         for table in ("ratings", "lists"):
             said = both.scan(table).filter(pl.col("predictor").str.starts_with(name)).collect()
             assert said.equals(alone.scan(table).collect())
-        assert both.notes["calibrations"][name] == alone.notes["calibration"]
+        assert both.metadata["calibrations"][name] == alone.metadata["calibration"]
     ratings = both.scan("ratings").filter(predictor="champion").select("mean").collect()
     others = both.scan("ratings").filter(predictor="challenger").select("mean").collect()
     assert not ratings.equals(others)

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.artifacts import Histories, Predictions, Tokenizer, TrustedRatings
 from tasks.base.tokenizer import train_tokenizer
-from tasks.by_user import regrouped
-from tasks.collaborative import bias_guess
+from tasks.features.build import teller
+from tasks.features.collaborative import bias_guess
+from tasks.features.point_in_time import facts_before
+from tasks.features.user_shards import Groups
 from tasks.prompt import replay
 from tasks.prompt.config import Prompt
-from tasks.prompt.facts import facts_before
-from tasks.prompt.groups import Groups
 from tasks.prompt.task import write_candidates, write_prompts
-from tasks.prompt.telling import teller
-from tasks.store import Store
-from tasks.wording import Compact, Original, film_texts
+from tasks.store.artifacts import Predictions, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.store import Store
+from tasks.templates import Compact, Original, film_texts
+from tasks.user_batches import regrouped
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
 FILMS = pl.DataFrame(
@@ -56,7 +56,7 @@ def _marked(ratings: pl.DataFrame) -> pl.DataFrame:
         .when(from_end == 2)
         .then(pl.lit("validation"))
         .otherwise(pl.lit("train")),
-        part=pl.when(from_end <= 2).then(pl.lit("target")).otherwise(pl.lit("context")),
+        role=pl.when(from_end <= 2).then(pl.lit("target")).otherwise(pl.lit("context")),
         cold=pl.lit(False),
     )
 
@@ -69,21 +69,21 @@ def night(store):
     def trusted(draft):
         ratings.write_parquet(draft / "ratings.parquet")
         FILMS.write_parquet(draft / "films.parquet")
-        columns = TrustedRatings.tables["quarantine"].columns
+        columns = ValidatedRatings.tables["quarantine"].columns
         types = {"string": pl.String, "uint32": pl.UInt32}
         schema = {name: types[kind] for name, (kind, _) in columns.items()}
         pl.DataFrame(schema=schema).write_parquet(draft / "quarantine.parquet")
         return {"dataset": "tiny", "scale": SCALE}
 
     def marked(draft):
-        _marked(ratings).write_parquet(draft / "histories.parquet")
+        _marked(ratings).write_parquet(draft / "ratings.parquet")
         return {"dataset": "tiny", "scale": SCALE, "protocol": "leave-last-1"}
 
     def words(draft):
         train_tokenizer(film_texts(FILMS) * 50, scale=SCALE, vocabulary=2048).save_pretrained(draft)
 
-    kept = store.build(TrustedRatings, recipe={}, write=trusted)
-    histories = store.build(Histories, recipe={}, parents=[kept], write=marked)
+    kept = store.build(ValidatedRatings, recipe={}, write=trusted)
+    histories = store.build(SplitRatings, recipe={}, parents=[kept], write=marked)
     return histories, kept, store.build(Tokenizer, recipe={}, parents=[kept], write=words)
 
 
@@ -128,7 +128,7 @@ def test_every_train_rating_is_learnt_exactly_once(night, store):
         .explode("spans")
         .select("user_id", pl.col("spans").struct.field("rating"))
     )
-    train = night[0].scan("histories").filter(pl.col("fold") == "train").collect()
+    train = night[0].scan("ratings").filter(pl.col("fold") == "train").collect()
     by_user = ["user_id", "rating"]
     assert learnt.sort(by_user).rows() == train.select(by_user).sort(by_user).rows()
 
@@ -142,7 +142,7 @@ def test_a_list_is_learnt_whole(night, store):
 
 
 def test_nothing_of_a_fold_or_of_a_later_one_is_shown(night, store):
-    histories = night[0].scan("histories").collect().join(FILMS, on="film_id")
+    histories = night[0].scan("ratings").collect().join(FILMS, on="film_id")
     folds = ["train", "validation", "test"]
     for row in _examples(night, store).iter_rows(named=True):
         if row["fold"] == "train":
@@ -155,17 +155,17 @@ def test_nothing_of_a_fold_or_of_a_later_one_is_shown(night, store):
 
 def test_a_target_does_not_change_any_prompt_but_its_own_answer(night, store):
     histories, kept, tokenizer = night
-    table = histories.scan("histories").collect()
+    table = histories.scan("ratings").collect()
     is_test = pl.col("fold") == "test"
 
     def inverted(draft):
         other = pl.when(is_test).then(6 - pl.col("rating")).otherwise(pl.col("rating"))
         table.with_columns(other.cast(pl.Float32).alias("rating")).write_parquet(
-            draft / "histories.parquet"
+            draft / "ratings.parquet"
         )
-        return histories.notes
+        return histories.metadata
 
-    changed = store.build(Histories, recipe={"inverted": True}, parents=[kept], write=inverted)
+    changed = store.build(SplitRatings, recipe={"inverted": True}, parents=[kept], write=inverted)
     shown = ["example", "context", "question", "prefix_tokens"]
     before, after = _examples(night, store), _examples((changed, kept, tokenizer), store)
     assert before.select(shown).equals(after.select(shown))
@@ -206,18 +206,18 @@ def test_no_prompt_changes_with_the_ratings_of_its_own_or_a_later_fold(night, st
     config = COMPACT.model_copy(
         update={"template": Compact(facts=("film", "user", "guess")), "facts_as_of": as_of}
     )
-    target = pl.col("part") == "target"
+    target = pl.col("role") == "target"
     told = []
     for changed in (pl.col("rating"), pl.when(target).then(1.0).otherwise(pl.col("rating"))):
 
         def write(draft, changed=changed):
-            table = pl.read_parquet(night[0].path / "histories.parquet")
+            table = pl.read_parquet(night[0].path / "ratings.parquet")
             table = table.with_columns(changed.cast(pl.Float32).alias("rating"))
-            table.write_parquet(draft / "histories.parquet")
+            table.write_parquet(draft / "ratings.parquet")
             return {"dataset": "tiny", "scale": SCALE, "protocol": "leave-last-1"}
 
         recipe = {"as_of": as_of, "changed": len(told)}
-        histories = store.build(Histories, recipe=recipe, parents=[kept], write=write)
+        histories = store.build(SplitRatings, recipe=recipe, parents=[kept], write=write)
         found = write_prompts.fn(histories, kept, tokenizer, config=config, store=store)
         rows = found.scan("examples").filter(pl.col("kind") == "rate").collect()
         fold = rows.filter(pl.col("fold") == "validation").sort("user_id")
@@ -251,7 +251,7 @@ def test_the_same_inputs_give_the_same_bytes(night, store, tmp_path):
     held = {file: file.read_bytes() for file in first.path.glob("*.parquet")}
     (first.path / "films.parquet").write_bytes(b"")
     second = write_prompts.fn(*night, config=COMPACT, store=store)
-    assert not second.reused
+    assert not second.cache_hit
     assert {file: file.read_bytes() for file in second.path.glob("*.parquet")} == held
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.prompt.spoil import Wordings, lines_of, spoilt
-from tasks.wording import Compact, Original
+from tasks.audit.perturb import Wordings, lines_of, spoilt
+from tasks.templates import Compact, Original
 
 HEAT = "Heat, The (1995), Action|Crime, guess 3.7, Rating: 4.0\n"
 ALIEN = "Alien (1979), (no genres listed), guess 4.1, Rating: 5.0\n"

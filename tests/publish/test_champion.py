@@ -6,12 +6,12 @@ import datetime as dt
 import duckdb
 import pytest
 
-from tasks.artifacts import TrustedRatings
+from tasks.metrics_db import champion, reading, rival
 from tasks.publish.config import Margins
-from tasks.publish.deciding import drift
+from tasks.publish.promotion import drift
 from tasks.publish.task import metric_file, publish, roll_back
 from tasks.score.task import Score, score
-from tasks.warehouse import champion, reading, rival
+from tasks.store.artifacts import ValidatedRatings
 from tests.world import NAMED, SAID, START, typed
 
 USUAL = [[3.0, 4.0] * 5] * 30  # stars by day
@@ -108,12 +108,12 @@ def rated(store):
             rows = [(START + dt.timedelta(days=d), s) for d, day in enumerate(stars) for s in day]
             at, star = map(list, zip(*rows, strict=True))
             told = {"user_id": 1, "film_id": list(range(len(rows))), "rating": star, "rated_at": at}
-            typed(TrustedRatings, "ratings", told).write_parquet(draft / "ratings.parquet")
+            typed(ValidatedRatings, "ratings", told).write_parquet(draft / "ratings.parquet")
             for name in ("films", "quarantine"):
-                typed(TrustedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
+                typed(ValidatedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
             return {"dataset": "by-hand", "scale": [], "rules": []}
 
-        return store.build(TrustedRatings, recipe={"stars": stars}, write=write)
+        return store.build(ValidatedRatings, recipe={"stars": stars}, write=write)
 
     return build
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tasks.artifacts import Prompts
+from tasks.metrics_db import SQL, leaderboard, reading, replacing, report, reports
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
-from tasks.warehouse import SQL, leaderboard, reading, replacing, report, reports
+from tasks.store.artifacts import Prompts
 from tests.world import typed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,7 +205,7 @@ def test_from_a_recommendation_back_to_the_shard(night, store, histories):
 READER = """
 import sys, json, time
 from pathlib import Path
-from tasks.warehouse import reading
+from tasks.metrics_db import reading
 path, stop = Path(sys.argv[1]), Path(sys.argv[2])
 slowest, seen = 0.0, set()
 while not stop.exists():

@@ -13,13 +13,13 @@ from s3fs import S3FileSystem
 from werkzeug.serving import make_server
 
 from flows.gc import swept
-from tasks.artifacts import Adapter, Scores
+from tasks.metrics_db import champion, reading, replacing
 from tasks.publish.task import metric_file, publish, roll_back, sharing
-from tasks.remote.kept import Remote, _opened
-from tasks.remote.place import OvertakenError, RemoteError
 from tasks.score.task import Score, score
-from tasks.store import Store
-from tasks.warehouse import champion, reading, replacing
+from tasks.store.artifacts import Adapter, Scores
+from tasks.store.remote.errors import OvertakenError, RemoteError
+from tasks.store.remote.remote_store import Remote, _opened
+from tasks.store.store import Store
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, nigh
     a = machine("a")
     night(1, a)
     night(2, a)
-    unfinished = tmp_path / "mount" / "data" / "histories" / "0123" / "histories.parquet"
+    unfinished = tmp_path / "mount" / "data" / "histories" / "0123" / "ratings.parquet"
     unfinished.parent.mkdir()
     unfinished.write_text("half")
     shown = {row["kind"]: row["folders"] for row in swept(1, apply=True, store=a)}

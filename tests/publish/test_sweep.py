@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from flows.gc import swept
-from tasks.artifacts import Adapter, Histories, Predictions, Scores, TrustedRatings
+from tasks.metrics_db import needed
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
-from tasks.store import Store, StoreBusyError
-from tasks.sweep import clear, leftovers
-from tasks.warehouse import needed
+from tasks.store.artifacts import Adapter, Predictions, Scores, SplitRatings, ValidatedRatings
+from tasks.store.garbage import clear, leftovers
+from tasks.store.store import Store, StoreBusyError
 from tests.world import SAID
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,9 @@ def test_what_the_newest_night_stands_on_stays(store, nights):
     assert going(store, keep=1) == ["adapter", "adapter", "predictions", "scores"]
     clear(leftovers(store, needed(metric_file(store), 1), draft_days=7))
     assert going(store, keep=1) == []
-    left = [len(store.finished(kind)) for kind in (TrustedRatings, Histories, Predictions, Scores)]
+    left = [
+        len(store.finished(kind)) for kind in (ValidatedRatings, SplitRatings, Predictions, Scores)
+    ]
     assert left == [1, 1, 2, 1]
     assert store.finished(Adapter) == []
     assert not list(store.root.glob("*/*/.gone-*"))
@@ -112,7 +114,7 @@ def test_nothing_goes_while_a_night_is_at_work(store, nights):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tasks.store import Store
+from tasks.store.store import Store
 with Store(Path(sys.argv[1])).held("a killed night", wait=True):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

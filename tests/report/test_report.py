@@ -5,11 +5,11 @@ import re
 import polars as pl
 import pytest
 
-from tasks.artifacts import Histories, Predictions, TrustedRatings
+from tasks.metrics_db import leaderboard, reading
 from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
-from tasks.warehouse import leaderboard, reading
+from tasks.store.artifacts import Predictions, SplitRatings, ValidatedRatings
 
 EVIL = ["<script>alert(1)</script>", "'); drop table runs; --", 'a "b" & {{ run }} <b>']
 
@@ -27,9 +27,9 @@ def night(store, histories, ratings, say, contest):
         renamed(ratings.scan("films")).write_parquet(draft / "films.parquet")
         for name in ("ratings", "quarantine"):
             ratings.scan(name).collect().write_parquet(draft / f"{name}.parquet")
-        return ratings.notes
+        return ratings.metadata
 
-    trusted = store.build(TrustedRatings, recipe={"evil": True}, write=films)
+    trusted = store.build(ValidatedRatings, recipe={"evil": True}, write=films)
 
     def lists(name):
         said = say(name)
@@ -54,7 +54,7 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say, co
     assert 'class="band"' not in html.split("Night by night")[1]
     parts = [say("llm"), say("bias")]
     config = Score(ks=(5,), resamples=101)
-    (ratings, *_) = store.finished(TrustedRatings)
+    (ratings, *_) = store.finished(ValidatedRatings)
     scores = score.fn(histories, ratings, parts, config=config, store=store)
     run_id = publish.fn(
         scores, [ratings, *parts], profile="next", commit=None, contest=contest(), store=store
@@ -74,10 +74,10 @@ def test_protocols_of_the_same_data_stand_side_by_side(
     assert "By protocol" not in html
 
     def asked_otherwise(draft):
-        histories.scan("histories").collect().write_parquet(draft / "histories.parquet")
-        return histories.notes | {"protocol": "legacy"}
+        histories.scan("ratings").collect().write_parquet(draft / "ratings.parquet")
+        return histories.metadata | {"protocol": "legacy"}
 
-    other = store.build(Histories, recipe={"other": 1}, parents=[ratings], write=asked_otherwise)
+    other = store.build(SplitRatings, recipe={"other": 1}, parents=[ratings], write=asked_otherwise)
     parts = [say("llm"), say("bias")]
     scores = score.fn(other, ratings, parts, config=Score(ks=(5,), resamples=100), store=store)
     run_id = publish.fn(
@@ -117,7 +117,7 @@ def test_a_page_leads_to_what_was_asked_of_the_data(night, store):
     (page,) = (path.parent for path in store.root.glob("artifacts/report/*/report.html"))
     (asked,) = re.findall(r'href="([^"]*)"', html)
     data = (page / asked.removesuffix("/measured-docs/index.html")).resolve()
-    assert data in {ratings.path.resolve() for ratings in store.finished(TrustedRatings)}
+    assert data in {ratings.path.resolve() for ratings in store.finished(ValidatedRatings)}
 
 
 def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from tasks.score.bootstrap import Resamples, middle
+from tasks.bootstrap import Resamples, middle
 from tasks.score.measure import scored
 from tasks.score.sums import Sums
 from tasks.score.task import Score, score
 from tasks.score.values import Metric
-from tasks.store import Store
+from tasks.store.store import Store
 
 USERS = 400
 

@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from tasks.artifacts import Predictions
 from tasks.score.config import Score
 from tasks.score.task import score_probes
+from tasks.store.artifacts import Predictions
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_the_first_users_with_many_ratings_are_taken_with_their_best_films():
     for (user,), chosen in used.group_by("user_id"):
         best = ratings.filter(user_id=user).sort("rating", "film_id", descending=True).head(4)
         assert sorted(chosen["film_id"]) == sorted(best["film_id"])
-        assert chosen.sort("position")["part"].to_list() == ["context"] * 3 + ["target"]
+        assert chosen.sort("position")["role"].to_list() == ["context"] * 3 + ["target"]
         assert chosen["position"].max() == 3
     assert (
         marked.select(ratings.columns).sort(ratings.columns).equals(ratings.sort(ratings.columns))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.artifacts import TrustedRatings
-from tasks.by_user import whole_users
-from tasks.split.order import Ordered
 from tasks.split.protocols import GlobalTime, LeaveLast, Legacy, Split, UserHoldout
 from tasks.split.task import split_histories
-from tasks.store import Store
+from tasks.split.time_order import Ordered
+from tasks.store.artifacts import ValidatedRatings
+from tasks.store.store import Store
+from tasks.user_batches import whole_users
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 AGE = {"train": 0, "validation": 1, "test": 2}
@@ -92,7 +92,7 @@ def test_what_may_be_shown_stands_before_what_is_asked(rows, protocol):
         used = in_order.filter(pl.col("fold") != "unused")
         assert used["fold"].cast(pl.String).replace_strict(AGE).is_sorted()
         for _, fold in used.group_by("fold"):
-            assert fold["part"].is_sorted()  # context, then target
+            assert fold["role"].is_sorted()  # context, then target
 
 
 @timeless
@@ -177,7 +177,7 @@ def trusted(store, rows):
         pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
         return {"dataset": "hand", "scale": [1, 2, 3, 4, 5]}
 
-    return store.build(TrustedRatings, recipe={}, write=write)
+    return store.build(ValidatedRatings, recipe={}, write=write)
 
 
 HAND = table([(1, 1, 6, 0), (1, 2, 7, 1), (1, 3, 7, 2), (2, 1, 4, 0), (2, 3, 5, 1), (2, 2, 9, 3)])
@@ -189,15 +189,15 @@ def test_the_door_gives_the_same_bytes_again(store, tmp_path):
         split_histories.fn(trusted(at, HAND), config=EVERYONE, store=at)
         for at in (store, Store(tmp_path / "second"))
     ]
-    first, second = (histories.files("histories")[0].read_bytes() for histories in made)
+    first, second = (histories.files("ratings")[0].read_bytes() for histories in made)
     assert first == second
-    assert made[0].notes["protocol"] == "leave-last-1"
+    assert made[0].metadata["protocol"] == "leave-last-1"
 
 
 def test_a_film_is_cold_that_no_fold_before_has_rated(store):
     last = HAND.filter(~((pl.col("user_id") == 2) & (pl.col("film_id") == 3)))
     found = split_histories.fn(trusted(store, last), config=EVERYONE, store=store)
-    rows = found.scan("histories").select("user_id", "film_id", "fold", "cold").collect().rows()
+    rows = found.scan("ratings").select("user_id", "film_id", "fold", "cold").collect().rows()
     assert rows == [
         (1, 1, "train", False),
         (1, 2, "validation", True),

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.artifacts import Histories, TrustedRatings
 from tasks.base.config import BaseChoice, Mini
 from tasks.base.task import build_base, build_tokenizer
-from tasks.model.recipes import Fit, Lora, Objective
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
-from tasks.store import Store
+from tasks.store.artifacts import SplitRatings, ValidatedRatings
+from tasks.store.store import Store
 from tasks.train.config import Train
+from tasks.training.config import Fit, Lora, Objective
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
 USERS, FILMS, EACH = 30, 40, 24
@@ -51,7 +51,7 @@ def house(tmp_path_factory) -> Store:
 
 
 @pytest.fixture(scope="module")
-def trusted(house) -> TrustedRatings:
+def trusted(house) -> ValidatedRatings:
     def write(draft):
         draw = np.random.default_rng(0)
         liked = draw.integers(2, size=(USERS, FILMS))
@@ -79,11 +79,11 @@ def trusted(house) -> TrustedRatings:
         pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
         return {"dataset": "made", "scale": SCALE}
 
-    return house.build(TrustedRatings, recipe={"made": 1}, write=write)
+    return house.build(ValidatedRatings, recipe={"made": 1}, write=write)
 
 
 @pytest.fixture(scope="module")
-def histories(house, trusted) -> Histories:
+def histories(house, trusted) -> SplitRatings:
     def write(draft):
         back = pl.len() - pl.int_range(pl.len())
         fold = pl.when(back <= 4).then(pl.lit("test")).when(back <= 8)
@@ -95,11 +95,11 @@ def histories(house, trusted) -> Histories:
         )
         part = pl.when(pl.col("fold") == "train").then(pl.lit("context"))
         marked = marked.with_columns(part.otherwise(pl.lit("target")).alias("part"))
-        columns = Histories.tables["histories"].columns
-        marked.select(*columns).collect().write_parquet(draft / "histories.parquet")
+        columns = SplitRatings.tables["ratings"].columns
+        marked.select(*columns).collect().write_parquet(draft / "ratings.parquet")
         return {"dataset": "made", "scale": SCALE, "protocol": "leave-last-4"}
 
-    return house.build(Histories, recipe={}, parents=[trusted], write=write)
+    return house.build(SplitRatings, recipe={}, parents=[trusted], write=write)
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,16 @@ import torch
 
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
-from tasks.model.batches import passes_of
-from tasks.model.blocks import lay_out
-from tasks.model.examples import Examples
-from tasks.model.forward import hidden_states, output_layer
-from tasks.model.load import load_adapted, load_base, load_tokenizer
-from tasks.model.ratings import RatingTrie
+from tasks.hub import load_adapted, load_base, load_tokenizer
+from tasks.nn.examples import Examples
+from tasks.nn.forward import hidden_states, output_layer
+from tasks.nn.packing import lay_out
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
+from tasks.readout.rating_trie import RatingTrie
+from tasks.templates import Compact
 from tasks.train.task import train_adapter
-from tasks.wording import Compact
+from tasks.training.batches import passes_of
 
 CHOICE = BaseChoice(name="smollm2-135m")
 
@@ -42,7 +42,7 @@ def test_smollm2_is_fetched_trained_saved_loaded_and_asked(house, trusted, histo
         **loaded("The capital of France is", return_tensors="pt"), max_new_tokens=5
     )
     assert "Paris" in loaded.decode(words[0])
-    trie = RatingTrie.of(loaded, prompts.notes["scale"], prompts.notes["rating_prefix"])
+    trie = RatingTrie.of(loaded, prompts.metadata["scale"], prompts.metadata["rating_prefix"])
     layouts = [lay_out(e, trie.probes, ()) for e in Examples.read(prompts, "test").take(range(3))]
     before = expectations(plain, layouts, trie)
     after = expectations(load_adapted(base, adapter), layouts, trie)

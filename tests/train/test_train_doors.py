@@ -12,20 +12,20 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tasks.artifacts import Adapter
 from tasks.base.config import BaseChoice
 from tasks.base.task import build_base, build_tokenizer
-from tasks.crew import ClusterError
-from tasks.crew import cluster as connected
-from tasks.model.adapter import attach, parameter_share
-from tasks.model.learn import some_of_validation
-from tasks.model.load import load_adapted, load_base, load_tokenizer
-from tasks.model.recipes import Lora
+from tasks.executor import ClusterError
+from tasks.executor import cluster as connected
+from tasks.hub import load_adapted, load_base, load_tokenizer
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
-from tasks.store import Store
-from tasks.train.elsewhere import train_elsewhere
+from tasks.store.artifacts import Adapter
+from tasks.store.store import Store
+from tasks.train.cluster_launch import train_elsewhere
 from tasks.train.task import train_adapter
+from tasks.training.adapter import attach, parameter_share
+from tasks.training.config import Lora
+from tasks.training.train_model import some_of_validation
 from tests.servers import wait_until
 
 
@@ -42,7 +42,7 @@ def adapter(house, base, prompts, recipe):
 
 def test_the_tokenizer_spells_each_rating_in_one_token(tokenizer):
     loaded = load_tokenizer(tokenizer)
-    assert len(loaded) == tokenizer.notes["vocabulary"] == 600
+    assert len(loaded) == tokenizer.metadata["vocabulary"] == 600
     text = "Film 3 (1963), Comedy, film 3.9 x4, user new, guess 3.7, Rating: 4.0\n"
     ids = loaded(text)["input_ids"]
     assert loaded.decode(ids) == text
@@ -55,7 +55,7 @@ def test_the_base_is_a_bloom_that_learnt(base, prompts):
     assert not any(p.requires_grad for p in loaded.parameters())
     history = pl.read_parquet(base.path / "history.parquet")
     assert history["loss"][-1] < history["loss"][1]
-    assert base.notes["name"] == "bloom-mini"
+    assert base.metadata["name"] == "bloom-mini"
     assert not (base.path / "checkpoint.pt").exists()
 
 
@@ -74,7 +74,7 @@ def test_an_adapter_is_saved_alone_as_safetensors(adapter, base):
     config = json.loads((adapter.path / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (8, 16, 0.1)
     assert config["base_model_name_or_path"] == "bloom-mini"
-    assert adapter.notes["trained_parameters"] == sum(w.numel() for w in weights.values())
+    assert adapter.metadata["trained_parameters"] == sum(w.numel() for w in weights.values())
 
 
 def test_its_card_tells_what_it_is_made_of(adapter, base, prompts):
@@ -119,7 +119,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path, adapter, base, prompts, r
 
 def test_a_finished_adapter_is_found_again(house, adapter, base, prompts, recipe):
     again = train_adapter.fn(base, prompts, config=recipe, store=house)
-    assert again.reused
+    assert again.cache_hit
     assert again == adapter
 
 
@@ -139,14 +139,14 @@ def test_a_warm_start_goes_on_from_the_last_adapter_of_the_base(
     )
     cold = recipe.model_copy(update={"fit": barely})
     begun = train_adapter.fn(base, next_night, config=warm, store=house)
-    assert begun.notes["began_with"] == adapter.fingerprint
+    assert begun.metadata["began_with"] == adapter.fingerprint
     assert house.parent(Adapter, begun).fingerprint == adapter.fingerprint
     before = load_file(adapter.path / "adapter_model.safetensors")
     for name, weight in load_file(begun.path / "adapter_model.safetensors").items():
         assert torch.allclose(weight, before[name], atol=1e-6), name
     new = train_adapter.fn(base, next_night, config=cold, store=house)
-    assert new.notes["began_with"] is None
-    assert train_adapter.fn(base, next_night, config=warm, store=house).reused
+    assert new.metadata["began_with"] is None
+    assert train_adapter.fn(base, next_night, config=warm, store=house).cache_hit
 
 
 def test_an_adapter_of_another_rank_is_not_gone_on_from(house, adapter, base, next_night, recipe):
@@ -205,7 +205,7 @@ def test_a_folder_in_hub_layout_is_a_base_model(tmp_path, house, base, prompts, 
     choice = BaseChoice(name=str(folder))
     tokenizer = build_tokenizer.fn(None, None, config=choice, store=house)
     found = build_base.fn(tokenizer, prompts, config=choice, store=house)
-    assert found.notes["name"] == "my-model"
+    assert found.metadata["name"] == "my-model"
     assert not (found.path / "pytorch_model.bin").exists()
     for name, weight in load_base(base).state_dict().items():
         assert torch.equal(load_base(found).state_dict()[name], weight)
@@ -255,8 +255,8 @@ def test_a_cluster_of_too_few_or_without_the_draft_is_told_of(
 ENDLESS = """
 import sys
 from pathlib import Path
-from tasks.artifacts import Base, Prompts
-from tasks.store import Store
+from tasks.store.artifacts import Base, Prompts
+from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.train.task import train_adapter
 
@@ -293,11 +293,11 @@ def test_nobody_goes_on_training_for_a_night_that_was_killed(
 KILLED = """
 import sys
 from pathlib import Path
-from tasks.artifacts import Base, Prompts
-from tasks.model.fit import Trainer
-from tasks.store import Store
+from tasks.store.artifacts import Base, Prompts
+from tasks.training.trainer import Trainer
+from tasks.store.store import Store
 from tasks.train.config import Train
-from tasks.train.elsewhere import train_elsewhere
+from tasks.train.cluster_launch import train_elsewhere
 from tasks.train.task import train_adapter
 import os, signal
 

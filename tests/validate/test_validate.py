@@ -6,7 +6,7 @@ import itertools
 import polars as pl
 import pytest
 
-from tasks.artifacts import RawRatings
+from tasks.store.artifacts import RawRatings
 from tasks.validate import expectations, judge
 from tasks.validate.rules import RULES, Rule
 from tasks.validate.task import Validate, validate_ratings
@@ -86,12 +86,17 @@ def test_each_rule_sets_aside_exactly_the_row_that_breaks_it(validated):
     kept = trusted.scan("ratings").select("user_id", "film_id").collect().rows()
     assert kept == [row[:2] for row in RATINGS]
     assert trusted.scan("films").collect().rows() == FILMS
-    counted = {rule["rule"]: rule["broken"] for rule in trusted.notes["rules"]}
+    counted = {rule["rule"]: rule["broken"] for rule in trusted.metadata["rules"]}
     assert {rule: counted[rule] for rule in BROKEN} == dict.fromkeys(BROKEN, 1)
-    for account in trusted.notes["rows"].values():
+    for account in trusted.metadata["rows"].values():
         assert account["came"] == account["kept"] + account["set_aside"] + account["folded"]
-    assert trusted.notes["rows"]["ratings"] == {"came": 13, "set_aside": 7, "folded": 0, "kept": 6}
-    assert trusted.notes["rows"]["films"] == {"came": 6, "set_aside": 4, "folded": 0, "kept": 2}
+    assert trusted.metadata["rows"]["ratings"] == {
+        "came": 13,
+        "set_aside": 7,
+        "folded": 0,
+        "kept": 6,
+    }
+    assert trusted.metadata["rows"]["films"] == {"came": 6, "set_aside": 4, "folded": 0, "kept": 2}
 
 
 def test_of_several_ratings_of_a_film_the_newest_stays_and_of_equals_the_last(validated):
@@ -99,19 +104,19 @@ def test_of_several_ratings_of_a_film_the_newest_stays_and_of_equals_the_last(va
     trusted = validated([(1, 1, 1.0, newer), (1, 2, 2.0, older), (2, 1, 3.0, DAY)])
     stars = trusted.scan("ratings").select("user_id", "film_id", "rating").collect().rows()
     assert {(1, 1, 1.0), (1, 2, 4.0), (2, 1, 3.0)} <= set(stars)
-    account = trusted.notes["rows"]["ratings"]
+    account = trusted.metadata["rows"]["ratings"]
     assert account == {"came": 9, "set_aside": 0, "folded": 3, "kept": 6}
 
 
 @pytest.mark.parametrize(("star", "scale"), [(4.0, 5), (3.5, 10)])
 def test_whole_stars_give_a_scale_of_five_and_one_half_star_one_of_ten(validated, star, scale):
-    assert len(validated([(9, 1, star, DAY)]).notes["scale"]) == scale
+    assert len(validated([(9, 1, star, DAY)]).metadata["scale"]) == scale
 
 
 def test_what_is_only_warned_about_stays(validated):
     trusted = validated(films=[(3, "Unknown", None, "")])
     assert trusted.scan("films").collect().rows()[-1] == (3, "Unknown", None, "")
-    counted = {rule["rule"]: rule["broken"] for rule in trusted.notes["rules"]}
+    counted = {rule["rule"]: rule["broken"] for rule in trusted.metadata["rules"]}
     assert (counted["year"], counted["genres"]) == (1, 1)
 
 

@@ -1,5 +1,0 @@
--- recall: How many rows of the data does the pretrained base know by heart? Parameter: run_id.
-select kind, n, recalled, round(share, 4) as share, round(low, 4) as low, round(high, 4) as high
-from recalled
-where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))
-order by kind;

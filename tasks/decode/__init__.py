@@ -1,0 +1,1 @@
+"""Lists of films that the language model writes."""

@@ -1,0 +1,34 @@
+"""The ratings of some users as arrays of equal length."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Arrays = TypeVar("Arrays", bound=Any)
+FOLDS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class RatingArrays:
+    """The ratings of some users, sorted by user and position."""
+
+    user: Ints
+    film: Ints  # row in the table of films
+    rating: NDArray[np.float64]  # stars; NaN where it is not known
+    time: Ints  # in any unit that orders them
+    fold: Ints  # index into FOLDS
+    target: NDArray[np.bool_]
+
+    def known_to(self, fold: int) -> NDArray[np.bool_]:
+        """Which ratings a fold may learn from: those of earlier folds, and its context ratings."""
+        return (self.fold < fold) | ((self.fold == fold) & ~self.target)
+
+
+def take_rows(arrays: Arrays, rows: Ints) -> Arrays:
+    """Those rows of a dataclass of arrays of equal length."""
+    names = [field.name for field in dataclasses.fields(arrays)]
+    return dataclasses.replace(arrays, **{name: getattr(arrays, name)[rows] for name in names})

@@ -1,1 +1,0 @@
-"""Everything made of tensors that more than one room needs."""

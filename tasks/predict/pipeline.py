@@ -1,0 +1,64 @@
+"""Predicts ratings batch by batch, each finished or done again, then calibrates and joins them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tasks.executor import Crew
+from tasks.hub import load_tokenizer
+from tasks.predict.config import Predict
+from tasks.predict.greedy import greedy_table
+from tasks.predict.tables import READOUT, calibration_of, matrix_of, rating_table, readout_table
+from tasks.readout.config import Inference
+from tasks.readout.inference import Reader, load_merged
+from tasks.readout.rating_trie import RatingTrie
+from tasks.readout.resumable_batches import Batch, Make, Work, finish_all, joined
+from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
+
+
+def write_predictions(
+    draft: Path,
+    adapter: Adapter,
+    base: Base,
+    prompts: Prompts,
+    split: SplitRatings,
+    config: Predict,
+    inference: Inference,
+    calibrated_by: RatingPredictions | None,
+    executor: Crew,
+) -> dict[str, Any]:
+    """Write ratings.parquet and calibration.json; return the metadata."""
+    metadata, batches = prompts.metadata, draft / "batches"
+    inputs = (adapter, base, prompts, inference)
+    work = Work("predict", prompts, inference.users_per_batch, load_reader, inputs)
+    finish_all(batches, work, inference.workers, executor)
+    trie = RatingTrie.of(load_tokenizer(base), metadata["scale"], metadata["rating_prefix"])
+    readouts = joined(batches, "rate", READOUT).sort("fold", "user_id", "film_id")
+    calibration = calibration_of(readouts, trie.scale, split, calibrated_by)
+    tables = [rating_table(readouts, calibration, trie.scale, config.predictor)]
+    if config.greedy and calibrated_by is None:
+        log_p = matrix_of(readouts["log_p"], len(trie.scale))
+        tables.append(greedy_table(tables[0], log_p, trie))
+    pl.concat(tables).write_parquet(draft / "ratings.parquet")
+    (draft / "calibration.json").write_text(json.dumps(calibration.json(), indent=1))
+    shutil.rmtree(batches)
+    return {
+        "predictor": config.predictor,
+        "calibration": calibration.json(),
+        **{key: metadata.get(key) for key in ("dataset", "scale", "protocol")},
+    }
+
+
+def load_reader(adapter: Adapter, base: Base, prompts: Prompts, inference: Inference) -> Make:
+    """A function that reads a batch's log-probabilities."""
+    metadata = prompts.metadata
+    trie = RatingTrie.of(load_tokenizer(base), metadata["scale"], metadata["rating_prefix"])
+    reader = Reader(load_merged(base, adapter), trie, inference)
+
+    def read(batch: Batch) -> pl.DataFrame:
+        return readout_table(reader, batch.examples)
+
+    return read

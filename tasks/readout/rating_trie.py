@@ -1,0 +1,117 @@
+"""Reads a rating off a language model: the probability of each string that spells one.
+
+A tokenizer may spell "4.0" in one token or in several, so the strings of a scale form a trie of
+tokens. At a node with one child nothing is to be decided; the nodes with several are the trie's
+probes, and a rating's probability is the product of the choices on its way. With the scale 1 to 5
+and any usual tokenizer the root is the only probe, so one forward pass tells all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from tasks.nn.packing import TokenPath
+
+
+@dataclass(frozen=True)
+class RatingTrie:
+    """`paths[v]` are the tokens of the v-th value of the ascending `scale`."""
+
+    scale: tuple[float, ...]
+    paths: tuple[TokenPath, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where two values are spelt alike, or one within the other."""
+        for i, path in enumerate(self.paths):
+            for j, other in enumerate(self.paths):
+                if i != j and other[: len(path)] == path:
+                    raise ValueError(
+                        f"the tokenizer spells {self.scale[i]} as {path}, with which it begins "
+                        f"{self.scale[j]} too: a rating cannot be read off its tokens"
+                    )
+
+    @classmethod
+    def of(
+        cls,
+        tokenizer: PreTrainedTokenizerBase,
+        scale: Sequence[float],
+        rating_prefix: str = ", Rating: ",
+    ) -> "RatingTrie":
+        """The trie of a scale as it is spelt behind `rating_prefix` at the end of a line.
+
+        A token that begins with the blank before a rating belongs to the rating.
+        """
+        return cls(tuple(scale), tuple(_path(tokenizer, rating_prefix, value) for value in scale))
+
+    @property
+    def probes(self) -> tuple[TokenPath, ...]:
+        """The ways to the nodes with a choice, the shortest first; what was spelt so far."""
+        return tuple(probe for probe, tokens in self._children().items() if len(tokens) > 1)
+
+    @property
+    def choices(self) -> tuple[TokenPath, ...]:
+        """The tokens that may follow each probe."""
+        return tuple(tuple(t) for t in self._children().values() if len(t) > 1)
+
+    def _children(self) -> dict[TokenPath, list[int]]:
+        children: dict[TokenPath, list[int]] = {}
+        for path in sorted(self.paths):
+            for depth, token in enumerate(path):
+                found = children.setdefault(path[:depth], [])
+                if token not in found:
+                    found.append(token)
+        return dict(sorted(children.items(), key=lambda item: (len(item[0]), item[0])))
+
+    def log_probabilities(self, hidden: Tensor, head: nn.Linear) -> Tensor:
+        """Log-probability of each value of the scale, given that a rating is spelt.
+
+        `hidden` [ratings, probes, width] is what the model holds after each probe, `head` its
+        output layer. Returns [ratings, values] in fp32; only the choices' logits are computed.
+        """
+        chosen = [
+            torch.log_softmax(_logits(head, hidden[:, i], tokens).float(), dim=-1)
+            for i, tokens in enumerate(self.choices)
+        ]
+        if not chosen:  # a scale of one value
+            return hidden.new_zeros(len(hidden), len(self.scale), dtype=torch.float32)
+        return torch.cat(chosen, dim=-1) @ self._ways().to(hidden.device).T
+
+    def expectation(self, log_probabilities: Tensor) -> Tensor:
+        """The expected rating in stars: [ratings]."""
+        values = torch.tensor(self.scale, device=log_probabilities.device)
+        return log_probabilities.exp() @ values
+
+    def _ways(self) -> Tensor:
+        """[values, choices]: 1 where a choice lies on the way of a value."""
+        edges = [
+            (*probe, token)
+            for probe, tokens in zip(self.probes, self.choices, strict=True)
+            for token in tokens
+        ]
+        rows = [[float(path[: len(edge)] == edge) for edge in edges] for path in self.paths]
+        return torch.tensor(rows)
+
+
+def _path(tokenizer: PreTrainedTokenizerBase, rating_prefix: str, value: float) -> TokenPath:
+    text = f"{value:.1f}"
+    encoded = tokenizer(
+        f"{rating_prefix}{text}\n", add_special_tokens=False, return_offsets_mapping=True
+    )
+    start, end = len(rating_prefix), len(rating_prefix) + len(text)
+    return tuple(
+        token
+        for token, (first, last) in zip(
+            encoded["input_ids"], encoded["offset_mapping"], strict=True
+        )
+        if last > start and first < end
+    )
+
+
+def _logits(head: nn.Linear, hidden: Tensor, tokens: TokenPath) -> Tensor:
+    """The logits of some tokens: [..., tokens]."""
+    rows = torch.tensor(tokens, device=hidden.device)
+    bias = None if head.bias is None else head.bias[rows]
+    return nn.functional.linear(hidden, head.weight[rows], bias)

@@ -1,0 +1,1 @@
+"""Recommendations for one person, with reasons."""

@@ -1,0 +1,22 @@
+"""Who asks for recommendations."""
+
+import datetime as dt
+from typing import Self
+
+import pydantic
+
+
+class RecommendRequest(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """A user of the data, or ratings typed by hand such as "Toy Story (1995)=5"."""
+
+    user: int | None = None
+    ratings: tuple[str, ...] = ()
+    at: dt.datetime  # now, with its zone
+    list_length: int = pydantic.Field(10, ge=1)
+    reasons: int = pydantic.Field(2, ge=0)  # films of the own history named beside each film
+
+    @pydantic.model_validator(mode="after")
+    def _refuse_nobody(self) -> Self:
+        if self.user is None and not self.ratings:
+            raise ValueError('nobody to recommend to: name a user, or ratings ("Heat (1995)=4")')
+        return self

@@ -1,0 +1,1 @@
+"""Immutable, content-addressed artifacts: their columns, where they are, which may go."""

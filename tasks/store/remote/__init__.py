@@ -1,0 +1,1 @@
+"""A bucket or a mount that several machines share."""
