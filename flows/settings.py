@@ -37,7 +37,7 @@ WEBHOOK_BLOCK = "content-advisor"  # on the server
 Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
-class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """One field a room (predict has one a door), and what the machine must have."""
 
     ingest: Ingest = Ingest()
@@ -51,17 +51,19 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     decode: Decode = Decode()
     retrieve: Retrieve = Retrieve()
     rank: Rank = Rank()
-    free_text: FreeText | None = None  # lists as the original wrote them, beside the others
+    free_text: FreeText | None = None
+    """Lists as the original notebooks wrote them, beside the others."""
     baseline: Baseline = Baseline()
     score: Score = Score()
     ablation: Ablation = Ablation()
     memorization: Memorization = Memorization()
     margins: Margins = Margins()  # of what a challenger may lose to the champion
     needs_gpu: bool = False
-    # Address of a Dask scheduler whose workers share the shards of all rooms that have some; null:
-    # this machine.
+    """Refuse to start on a machine without an NVIDIA GPU."""
     cluster: str | None = None
-    wait: bool = True  # for the end of another night on the same store; false: leave it to that
+    """Dask scheduler whose workers make the shards of every stage that has some."""
+    wait: bool = True
+    """Wait while another run works on the store; false: cancel this run."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

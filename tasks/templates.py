@@ -9,7 +9,7 @@ STEPS = 51  # means in tenths of a star, 0.0 to 5.0
 BUCKETS = 32  # counts by powers of two, the first for none
 
 
-class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Compact(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Lines and little else: made for small models, and for many films in few tokens.
 
     `facts` adds to each film's line what other ratings told of it: the mean and number of its
@@ -19,34 +19,50 @@ class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     wording: Literal["compact"] = "compact"
     facts: tuple[Literal["film", "user", "guess"], ...] = ("guess",)
+    """Features on each film's line: mean and count of the film's or user's ratings; the prior."""
 
     opening: str = ""
+    """Text before the context."""
     shown: str = ", Rating: "
+    """Text between a context film and its rating."""
     asked: str = ", Rating: "
+    """Text between a target film and its rating."""
     rate: str = ""
+    """Question that asks for ratings."""
     recommend: str = "More films that this user liked:\n"
+    """Question that asks for a list."""
     closing: str = ""
-    by_line: bool = True  # tokens of a prompt: those of its lines, one after the other
+    """Text after an answer."""
+    by_line: bool = True
+    """Tokenise each line on its own."""
 
 
-class Original(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Original(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The original notebooks' wording, to the character; the question for ratings is ours."""
 
     wording: Literal["original"] = "original"
     facts: tuple[Literal["film", "user", "guess"], ...] = ()
+    """Features on each film's line: mean and count of the film's or user's ratings; the prior."""
 
     opening: str = (
         "### CONTEXT\nGiven a user's past movie ratings in the format: Title, Genres, Rating.\n"
         "Ratings range from 1.0 to 5.0\n\n"
     )
+    """Text before the context."""
     shown: str = ", Rating "
+    """Text between a context film and its rating."""
     asked: str = ", Rating: "
+    """Text between a target film and its rating."""
     rate: str = "\n\n### QUESTION\nHow will this user rate this movie?\n\n### ANSWER\n"
+    """Question that asks for ratings."""
     recommend: str = (
         "\n\n### QUESTION\nWhat will be some more movies this user might like?\n\n### ANSWER\n"
     )
+    """Question that asks for a list."""
     closing: str = "</s>"
-    by_line: bool = False  # its blank lines merge with what follows, so it is tokenised whole
+    """Text after an answer."""
+    by_line: bool = False
+    """Tokenise each line on its own; false: its blank lines merge with the text that follows."""
 
 
 Template = Annotated[Compact | Original, pydantic.Field(discriminator="wording")]

@@ -7,17 +7,23 @@ import pydantic
 Perturbation = Literal["empty", "retitled", "reversed", "shuffled"]
 
 
-class Ablation(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Ablation(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """How contexts are perturbed, and for how many of the test users."""
 
     perturbations: tuple[Perturbation, ...] = ("empty", "retitled", "reversed", "shuffled")
+    """How contexts are perturbed: left out, other films' titles, reversed, another user's."""
     users: int = pydantic.Field(100, ge=2)
+    """Test users whose ratings are predicted again."""
     seed: int = 0
+    """Of the perturbations."""
 
 
-class Memorization(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Memorization(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Rows of the data that a pretrained base is asked to complete."""
 
-    rows: int = pydantic.Field(200, ge=1)  # of films, and of ratings
-    shown: int = pydantic.Field(5, ge=1)  # rows before the one to complete
+    rows: int = pydantic.Field(200, ge=1)
+    """Films, and ratings, to complete."""
+    shown: int = pydantic.Field(5, ge=1)
+    """Rows before the one to complete."""
     seed: int = 0
+    """Of the choice of rows."""

@@ -5,14 +5,19 @@ import pydantic
 from tasks.training.config import Fit, Objective
 
 
-class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Mini(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """bloom-mini: a BLOOM of this shape, built from nothing."""
 
     vocabulary: int = pydantic.Field(4096, ge=300)
+    """Size of the tokenizer, which is trained on the data."""
     hidden: int = pydantic.Field(128, ge=8)
+    """Width of the model."""
     layers: int = pydantic.Field(4, ge=1)
+    """Transformer layers."""
     heads: int = pydantic.Field(4, ge=1)
+    """Attention heads; `hidden` is a multiple."""
     dropout: float = pydantic.Field(0.1, ge=0, lt=1)
+    """Dropout while training the base."""
     objective: Objective = Objective(rating=0.0, scale=1.0, squared=1.0, answer=0.2)
     fit: Fit = Fit(
         epochs=2.0,
@@ -23,9 +28,11 @@ class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid"):
+class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Which base model: a name of the catalogue, owner/name of the hub, or a folder."""
 
     name: str = "bloom-mini"
-    four_bit: bool = False  # weights in 4 bits while in use (QLoRA): needs CUDA and bitsandbytes
+    """Name in tasks/base_models.py, owner/name on the Hugging Face hub, or a folder."""
+    four_bit: bool = False
+    """Weights in 4 bits while in use (QLoRA): needs CUDA and bitsandbytes."""
     mini: Mini = Mini()

@@ -11,16 +11,20 @@ Rated = Literal[
 Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 
 
-class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """As the prompts' guess has it by default: see tasks/features/collaborative.py."""
 
     item_damping: float = pydantic.Field(2, ge=0)
+    """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(10, ge=0)
+    """Ratings at the mean that damp each user's bias."""
     shrinkage: float = pydantic.Field(50, ge=0)
+    """Ratings added to the count of every film."""
     noise: float = pydantic.Field(0.8, gt=0)
+    """Noise on the diagonal, in variances of the bias model's residuals."""
 
 
-class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Baseline(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Which baselines there are, and how they are fitted.
 
     With `tune` those settings that tasks/baseline/tuning.py lists are chosen on the validation
@@ -34,27 +38,48 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
         "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean",
         "item_knn", "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
     )  # fmt: skip
+    """Predictors of ratings."""
     listed: tuple[Listed, ...] = pydantic.Field(
         ("ease", "implicit_item_knn", "implicit_mf", "popularity"), min_length=1
     )
+    """Predictors of lists."""
     tune: bool = False
+    """Select the settings in tasks/baseline/tuning.py on the validation fold. On MovieLens-100K
+    that made the baselines weaker on the test fold."""
     item_damping: float = pydantic.Field(2, ge=0)
+    """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(20, ge=0)
+    """Ratings at the mean that damp each user's bias."""
     sweeps: int = pydantic.Field(20, ge=1)
+    """Alternating passes of the bias model."""
     context_films: int = pydantic.Field(30, ge=1)
+    """Newest ratings behind `context_mean` and `context_median`."""
     factors: int = pydantic.Field(50, ge=1)
-    regularisation: float = pydantic.Field(0.1, ge=0)  # of matrix factorisation
+    """Factors of matrix factorisation and FunkSVD."""
+    regularisation: float = pydantic.Field(0.1, ge=0)
+    """Regularisation of matrix factorisation."""
     neighbours: int = pydantic.Field(20, ge=1)
+    """Neighbours of item-kNN."""
     funk_epochs: int = pydantic.Field(250, ge=1)
+    """Epochs per factor of FunkSVD."""
     funk_regularisation: float = pydantic.Field(0.02, ge=0)
+    """Regularisation of FunkSVD."""
     neighbourhood: Neighbourhood = Neighbourhood()
     list_neighbours: int = pydantic.Field(100, ge=1)
+    """Neighbours of implicit item-kNN."""
     list_factors: int = pydantic.Field(32, ge=1)
+    """Factors of implicit matrix factorisation."""
     list_weight: float = pydantic.Field(10, gt=0)
+    """Weight of a rated film in implicit matrix factorisation."""
     ease_regularisation: float = pydantic.Field(200, gt=0)
+    """L2 regularisation of EASE."""
     list_length: int = pydantic.Field(10, ge=1)
+    """Films in each list."""
     blended: tuple[str, ...] = (
         "llm", "bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation"
     )  # fmt: skip
+    """Predictors in the blend."""
     ridge: float = pydantic.Field(10, ge=0)
+    """Ratings' worth of evidence for equal weights in the blend."""
     seed: int = 42
+    """Of LensKit's random numbers."""

@@ -5,23 +5,28 @@ from typing import Literal
 import pydantic
 
 
-class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The covariance of `gaussian_process_prediction`."""
 
-    shrinkage: float = pydantic.Field(50, ge=0)  # ratings added to the count of every film
-    noise: float = pydantic.Field(0.8, gt=0)  # in variances of the bias model's residuals
+    shrinkage: float = pydantic.Field(50, ge=0)
+    """Ratings added to the count of every film."""
+    noise: float = pydantic.Field(0.8, gt=0)
+    """Noise on the diagonal, in variances of the bias model's residuals."""
 
 
-class FeatureSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
+class FeatureSettings(
+    pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True
+):
     """How features are computed."""
 
-    # The time of a target's features: before the rating itself, or at the end of the earlier
-    # folds, which is what baselines fitted on them know. Context lines and ratings learnt from a
-    # history always have the features of their own time.
     facts_as_of: Literal["rating", "fold"] = "fold"
+    """Time of a target's features: before the rating itself, or the end of the earlier folds, which
+    is what the baselines know. Context lines always have the features of their own time."""
     item_damping: float = pydantic.Field(2, ge=0)
+    """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(10, ge=0)
-    # The model behind the prior at the end of the earlier folds: damped biases, whose time grows
-    # with the number of ratings, or also films that are rated alike.
+    """Ratings at the mean that damp each user's bias."""
     guess: Literal["bias", "neighbours"] = "neighbours"
+    """Prior on each line: damped biases, or biases corrected by Gaussian-process regression over
+    the user's other ratings."""
     neighbours: Neighbours = Neighbours()

@@ -17,11 +17,13 @@ from tasks.store.artifacts import RawRatings
 from tasks.store.store import Store
 
 
-class Ingest(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Ingest(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Which data: a name of the catalogue or a local path, and up to which day it is known."""
 
     data: str = "ml-100k-wheel"
+    """Name of a known data set, or path of a folder, zip or file."""
     as_of: date | None = None
+    """Take only ratings of days before this one; null: all."""
 
 
 def may_come_back(_task: object, _run: object, state: State[RawRatings]) -> bool:

@@ -3,8 +3,10 @@
 import pydantic
 
 
-class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Predict(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Which predictors the tables name."""
 
-    predictor: str = "llm"  # the name in every table
-    greedy: bool = True  # also keep the rating that greedy text would spell, as {predictor}_greedy
+    predictor: str = "llm"
+    """Name in every table."""
+    greedy: bool = True
+    """Also keep the rating that greedy text would spell, as `{predictor}_greedy`."""

@@ -13,17 +13,28 @@ class Prompt(FeatureSettings, frozen=True, extra="forbid"):
     """How histories become prompts."""
 
     template: Template = Compact()
-    choice: Literal["recent", "top", "mixed"] = "recent"  # which known ratings are shown
+    choice: Literal["recent", "top", "mixed"] = "recent"
+    """Which earlier ratings are context: the newest, the best, or half of each."""
     context_films: int = pydantic.Field(30, ge=1)
-    context_tokens: int | None = pydantic.Field(None, ge=16)  # whole lines within that many
+    """Films in a context."""
+    context_tokens: int | None = pydantic.Field(None, ge=16)
+    """Tokens in a context, in whole lines; null: no limit."""
     learn_from: Literal["history", "targets"] = "history"
-    step: int = pydantic.Field(30, ge=1)  # ratings learnt from each window of a history
-    windows: int | None = pydantic.Field(None, ge=1)  # the latest of each user; None: all
-    answer_order: Literal["best", "given"] = "best"  # of a list to be learnt: best rated first
+    """`history`: also train on the ratings of each context; `targets`: on targets only."""
+    step: int = pydantic.Field(30, ge=1)
+    """Ratings that each window of a history trains on."""
+    windows: int | None = pydantic.Field(None, ge=1)
+    """Newest windows of each user; null: all."""
+    answer_order: Literal["best", "given"] = "best"
+    """Order of a training list: best rated first, or as in the history."""
     list_length: int = pydantic.Field(10, ge=1)
+    """Films in a training list."""
     users_per_shard: int = pydantic.Field(8192, ge=1)
-    workers: int = pydantic.Field(1, ge=1, exclude=True)  # threads that share the shards
-    cluster: Address = None  # whose workers share them instead
+    """Users in each file of prompts."""
+    workers: int = pydantic.Field(1, ge=1, exclude=True)
+    """Threads that make shards."""
+    cluster: Address = None
+    """Dask scheduler whose workers do the work; null: this machine."""
 
     @pydantic.model_validator(mode="after")
     def _history_needs_lines(self) -> Self:

@@ -3,19 +3,27 @@
 import pydantic
 
 
-class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The collaborative retriever, and how many candidates it names for each user."""
 
     predictor: str = "ease"
+    """Name in every table."""
     regularisation: float = pydantic.Field(200.0, gt=0)
-    films: int = pydantic.Field(10_000, ge=1)  # the most rated: memory grows with their square
+    """L2 regularisation of EASE."""
+    films: int = pydantic.Field(10_000, ge=1)
+    """Most rated films that are considered; memory grows with their square."""
     candidates: int = pydantic.Field(100, ge=1)
+    """Films retrieved for each user."""
 
 
-class Rank(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Rank(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The lists that are made of the candidates."""
 
     predictor: str = "ranked"
+    """Name in every table."""
     list_length: int = pydantic.Field(10, ge=1)
-    latest: int = pydantic.Field(5, ge=1)  # latest films of a user that a candidate is compared to
-    films: int = pydantic.Field(10_000, ge=1)  # as in Retrieve
+    """Films in each list."""
+    latest: int = pydantic.Field(5, ge=1)
+    """Newest films of a user that candidates are compared with."""
+    films: int = pydantic.Field(10_000, ge=1)
+    """Most rated films that are considered, as in `retrieve`."""

@@ -5,11 +5,16 @@ import pydantic
 from tasks.executor import Address
 
 
-class Inference(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Inference(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """How examples are batched. What changes no byte of a result is kept out of its recipe."""
 
-    pack_length: int = pydantic.Field(512, ge=1)  # tokens of a row that examples share
-    users_per_batch: int = pydantic.Field(256, ge=1)  # a batch is finished or done again
-    micro_batch_rows: int = pydantic.Field(32, ge=1, exclude=True)  # halved when memory runs out
-    workers: int = pydantic.Field(1, ge=1, exclude=True)  # processes that share the batches
-    dask_address: Address = None  # whose workers share them instead
+    pack_length: int = pydantic.Field(512, ge=1)
+    """Tokens of a row that several examples share."""
+    users_per_batch: int = pydantic.Field(256, ge=1)
+    """Users in a batch; an interrupted run repeats at most one."""
+    micro_batch_rows: int = pydantic.Field(32, ge=1, exclude=True)
+    """Rows in one forward pass; halved when memory runs out."""
+    workers: int = pydantic.Field(1, ge=1, exclude=True)
+    """Processes that share the batches."""
+    dask_address: Address = None
+    """Dask scheduler whose workers do the work; null: this machine."""

@@ -6,14 +6,21 @@ from typing import Self
 import pydantic
 
 
-class RecommendRequest(pydantic.BaseModel, frozen=True, extra="forbid"):
+class RecommendRequest(
+    pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True
+):
     """A user of the data, or ratings typed by hand such as "Toy Story (1995)=5"."""
 
     user: int | None = None
+    """A user of the data."""
     ratings: tuple[str, ...] = ()
-    at: dt.datetime  # now, with its zone
+    """Ratings typed by hand, such as `Toy Story (1995)=5`."""
+    at: dt.datetime
+    """The moment of the request, with its time zone."""
     list_length: int = pydantic.Field(10, ge=1)
-    reasons: int = pydantic.Field(2, ge=0)  # films of the own history named beside each film
+    """Films in each list."""
+    reasons: int = pydantic.Field(2, ge=0)
+    """Films of the user's history named as reasons beside each film."""
 
     @pydantic.model_validator(mode="after")
     def _refuse_nobody(self) -> Self:

@@ -5,11 +5,16 @@ import pydantic
 from tasks.executor import Address
 
 
-class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Score(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """List lengths, who is compared with all others, and how the intervals are drawn."""
 
     ks: tuple[int, ...] = (5, 10)
+    """List lengths at which list metrics are taken."""
     compared: tuple[str, ...] = ("llm", "ranked", "blend")
+    """Predictors that are compared with all others."""
     resamples: int = pydantic.Field(2000, ge=100)
+    """Bootstrap resamples of the users."""
     seed: int = 0
-    cluster: Address = None  # whose workers share the ratings
+    """Of the bootstrap."""
+    cluster: Address = None
+    """Dask scheduler whose workers do the work; null: this machine."""

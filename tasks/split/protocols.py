@@ -28,7 +28,9 @@ class HoldsEnds(Ordered, frozen=True, extra="forbid"):
     """
 
     n: int = pydantic.Field(10, ge=1)
+    """Last ratings of each user that are targets."""
     share: float | None = pydantic.Field(None, gt=0, lt=1)
+    """Share of each history that is its targets, at least one rating; in place of `n`."""
 
     @property
     def end(self) -> pl.Expr:
@@ -51,6 +53,7 @@ class LeaveLast(HoldsEnds, frozen=True, extra="forbid"):
 
     protocol: Literal["leave-last"] = "leave-last"
     validation_users: Share = 0.2
+    """Share of the users with validation targets."""
 
     @property
     def name(self) -> str:
@@ -78,7 +81,10 @@ class GlobalTime(Ordered, frozen=True, extra="forbid"):
 
     protocol: Literal["global-time"] = "global-time"
     validation_from: Share | dt.datetime = 0.8
+    """Moment from which ratings are validation targets: a date, or the share of all ratings before
+    it."""
     test_from: Share | dt.datetime = 0.9
+    """Moment from which ratings are test targets: a date, or the share of all ratings before it."""
 
     @property
     def name(self) -> str:
@@ -108,7 +114,9 @@ class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
 
     protocol: Literal["user-holdout"] = "user-holdout"
     validation_users: Share = 0.1
+    """Share of the users with validation targets."""
     test_users: Share = 0.1
+    """Share of the users with test targets."""
 
     @property
     def name(self) -> str:
@@ -123,7 +131,7 @@ class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
         return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
 
 
-class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Legacy(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The original's selection: top-rated films only, in no order of time.
 
     Of the first `users` users with more than `over` ratings, the `top` best rated films (of
@@ -134,12 +142,19 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     protocol: Literal["legacy"] = "legacy"
     users: int = pydantic.Field(1000, ge=1)
+    """Number of users, the first that have enough ratings."""
     over: int = pydantic.Field(100, ge=1)
+    """A user needs more ratings than this."""
     top: int = pydantic.Field(40, ge=2)
+    """Best rated films of each user that are used."""
     answers: int = pydantic.Field(10, ge=1)
+    """How many of them are targets; the rest is context."""
     validation_users: Share = 0.1
+    """Share of the users with validation targets."""
     test_users: Share = 0.2
+    """Share of the users with test targets."""
     seed: int = 0
+    """Of the shuffle and the choice of users."""
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Ordered(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """What every protocol that goes by time needs: an order among equal timestamps.
 
     `hash` orders them by a seeded hash of the film, so that no model can learn the order of a
@@ -18,7 +18,10 @@ class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
     """
 
     ties: Literal["hash", "film"] = "hash"
+    """Order of equal timestamps: `hash` by a seeded hash of the film, so that no model can learn
+    the file's order; `film` by film id, as published reference figures."""
     seed: int = 0
+    """Of the order of ties and the choice of users."""
 
     def ordered(self, ratings: pl.DataFrame) -> pl.DataFrame:
         """The ratings by user and time, with `position` and `size` of each user's history."""

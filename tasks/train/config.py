@@ -6,12 +6,15 @@ from tasks.executor import Address
 from tasks.training.config import Fit, Lora, Objective
 
 
-class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Train(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The adapter, what it learns for, and for how long."""
 
     lora: Lora = Lora()
     objective: Objective = Objective(rating=0.0, scale=1.0, squared=1.0, answer=0.2)
     fit: Fit = Fit(epochs=0.5, step_tokens=2048, learning_rate=5e-4, validate_steps=100)
-    warm_start: bool = False  # go on from the last adapter of this base, learnt from other prompts
-    processes: int = pydantic.Field(1, ge=1)  # each with its share of every step
-    cluster: Address = None  # whose workers they are, one each; null: of this machine
+    warm_start: bool = False
+    """Start from the newest adapter of this base that was trained on other prompts."""
+    processes: int = pydantic.Field(1, ge=1)
+    """Data-parallel training processes, each with its share of every step."""
+    cluster: Address = None
+    """Dask scheduler whose workers do the work; null: this machine."""

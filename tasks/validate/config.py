@@ -3,7 +3,8 @@
 import pydantic
 
 
-class Validate(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Validate(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """How much may be wrong before the night stops."""
 
-    most_set_aside: float = pydantic.Field(0.05, ge=0, le=1)  # share of a relation's rows
+    most_set_aside: float = pydantic.Field(0.05, ge=0, le=1)
+    """Largest share of a table's rows in quarantine before the run stops."""
