@@ -26,7 +26,7 @@ from bench.movielens_like import ROWS, write_data_set
 from flows.settings import PROFILES, Settings
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
-from tasks.split.task import split_histories
+from tasks.split.task import split_ratings
 from tasks.store.artifacts import Tokenizer
 from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
@@ -47,9 +47,9 @@ def prompts_of(data: Path, root: Path) -> None:
     tokenizer = store.finished(Tokenizer)[-1]
     raw = ingest_ratings.fn(config=settings.ingest, store=store)
     ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
-    histories = split_histories.fn(ratings, config=settings.split, store=store)
-    write_prompts.fn(histories, ratings, tokenizer, config=settings.prompt, store=store)
-    for room in ("raw-ratings", "trusted-ratings", "histories", "prompts"):
+    split = split_ratings.fn(ratings, config=settings.split, store=store)
+    write_prompts.fn(split, ratings, tokenizer, config=settings.prompt, store=store)
+    for room in ("raw-ratings", "validated-ratings", "split-ratings", "prompts"):
         for file in store.root.glob(f"*/{room}/*/cost.json"):
             cost = json.loads(file.read_text())
             print(f"  {room:<16} {cost['cpu_seconds']:8.1f} CPU s")

@@ -37,7 +37,7 @@ class Night:
     """What the lists of the champion below a root were made with, loaded."""
 
     predictions: RatingPredictions
-    histories: SplitRatings
+    split: SplitRatings
     prompts: Prompts
     films: pl.DataFrame
     reader: Reader
@@ -51,11 +51,11 @@ class Night:
         """For the first users of the test fold; candidates are kept in the store `own`."""
         rated = store.parent(RatingPredictions, of_the_champion(store))
         (found,) = store.parents(RatingPredictions, rated)  # the run's own, which calibrated them
-        histories, prompts = store.parent(SplitRatings, found), store.parent(Prompts, found)
+        split, prompts = store.parent(SplitRatings, found), store.parent(Prompts, found)
         base, adapter = store.parent(Base, found), store.parent(Adapter, found)
-        best = retrieve_candidates.fn(histories, config=Retrieve(candidates=100), store=own)
+        best = retrieve_candidates.fn(split, config=Retrieve(candidates=100), store=own)
         asked = write_candidate_prompts.fn(
-            histories,
+            split,
             store.parent(Ratings, found),
             store.parent(Tokenizer, found),
             best,
@@ -68,11 +68,11 @@ class Night:
         reader = Reader(load_merged(base, adapter), trie, inference)
         return cls(
             found,
-            histories,
+            split,
             prompts,
             prompts.scan("films").collect(),
             reader,
-            ListWriter.of(reader, tokenizer, prompts, histories, Decode()),
+            ListWriter.of(reader, tokenizer, prompts, split, Decode()),
             tokenizer,
             [open_ended(e) for e in Examples.of(_first(asked, "rate", users)).take(range(users))],
             _first(prompts, "recommend", users),
@@ -141,7 +141,7 @@ def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
     """Of the original's lists: complete ones, and lines that are right in each respect."""
     catalogue = Catalogue.of(night.films, night.prompts.metadata["rating_prefix"])
     users = night.lists["user_id"].to_numpy()[: len(texts)]
-    news = news_for(users, "test", night.histories.scan("ratings"), night.films)
+    news = news_for(users, "test", night.split.scan("ratings"), night.films)
     film_ids = night.films["film_id"].to_numpy()
     lists = [
         parse_list(text, catalogue, set(film_ids[may].tolist()), 10)
@@ -161,7 +161,7 @@ def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
 def valid_share(night: Night, lists: pl.DataFrame) -> float:
     """Of our lists, those that are complete, existing, unseen, unique and known in time."""
     users = lists["user_id"].unique().sort().to_numpy()
-    news = news_for(users, "test", night.histories.scan("ratings"), night.films)
+    news = news_for(users, "test", night.split.scan("ratings"), night.films)
     valid = []
     for user, may in zip(users, news, strict=True):
         named = lists.filter(user_id=int(user))

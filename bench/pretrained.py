@@ -5,7 +5,7 @@ And how many rows of the data it knows by heart before it has seen any here.
     python -m bench.pretrained --json pretrained.json          smollm2-135m: half an hour, two cores
     python -m bench.pretrained --steps 2 --examples 4          a try
 
-The room's own doors, on the newest night's histories below `--root`; the RMSE is that of the
+The room's own doors, on the newest night's split ratings below `--root`; the RMSE is that of the
 expected rating on a sample of the validation fold.
 """
 
@@ -35,12 +35,12 @@ def before_and_after(
     night: Store, own: Store, name: str, steps: int, examples: int
 ) -> dict[str, Any]:
     """RMSE at step 0 and of the best step, and what was learnt from in between."""
-    histories = night.finished(SplitRatings)[-1]
-    ratings = night.parent(ValidatedRatings, histories)
+    split = night.finished(SplitRatings)[-1]
+    ratings = night.parent(ValidatedRatings, split)
     choice = BaseChoice(name=name)
-    tokenizer = build_tokenizer.fn(ratings, histories, config=choice, store=own)
+    tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=own)
     prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)
-    prompts = write_prompts.fn(histories, ratings, tokenizer, config=prompt, store=own)
+    prompts = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=own)
     base = build_base.fn(tokenizer, prompts, config=choice, store=own)
     fit = Fit(
         kinds=("rate",),
@@ -55,7 +55,7 @@ def before_and_after(
     validated = history["validation_rmse"].drop_nulls()
     return {
         "base": name,
-        "dataset": histories.metadata["dataset"],
+        "dataset": split.metadata["dataset"],
         "steps": steps,
         "tokens": history["tokens"][-1],
         "rmse_before": validated[0],

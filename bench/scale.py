@@ -30,7 +30,7 @@ from tasks.prompt.task import write_prompts
 from tasks.score.config import Score
 from tasks.score.relations import BLOCK
 from tasks.score.task import score
-from tasks.split.task import split_histories
+from tasks.split.task import split_ratings
 from tasks.store.artifacts import (
     Artifact,
     RatingPredictions,
@@ -52,23 +52,23 @@ def prepare(rows: int, root: Path) -> None:
     settings = settings_of(root / "csv")
     raw = ingest_ratings.fn(config=settings.ingest, store=store)
     ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
-    split_histories.fn(ratings, config=settings.split, store=store)
+    split_ratings.fn(ratings, config=settings.split, store=store)
     write_world(root / "score", rows // PREDICTED // 2, 10, ["first", "second"])
 
 
 def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
     """Have a room do its work, by this machine or by a cluster; what it cost, and its files."""
     store = Store(root / room)
-    histories, ratings = store.finished(SplitRatings)[-1], store.finished(ValidatedRatings)[-1]
+    split, ratings = store.finished(SplitRatings)[-1], store.finished(ValidatedRatings)[-1]
     made: Artifact
     if room == "prompt":
         prompt = settings_of(root / "csv").prompt.model_copy(update={"cluster": address})
         tokenizer = store.finished(Tokenizer)[-1]
-        made = write_prompts.fn(histories, ratings, tokenizer, config=prompt, store=store)
+        made = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=store)
         shards = len(made.files("examples"))
     else:
         said, config = store.finished(RatingPredictions)[-1:], Score(cluster=address)
-        made = score.fn(histories, ratings, said, [], config=config, store=store)
+        made = score.fn(split, ratings, said, [], config=config, store=store)
         shards = -(-sum(p.manifest["rows"]["ratings"] for p in said) // 2 // BLOCK)
     told = {"shards": shards, "files": made.manifest["files"], **made.cost}
     shutil.rmtree(made.path)  # the next way makes it anew

@@ -34,7 +34,7 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
     Nobody who was held to another split: what one learns there, the other asks for. Nor somebody
     of a later day, who has learnt from what this night asks; but such a one is not dethroned.
     """
-    notes, against = data.histories.metadata, partial(Contest, adapter, settings.margins)
+    notes, against = data.split.metadata, partial(Contest, adapter, settings.margins)
     name = rival(metric_file(store), notes["dataset"], notes["protocol"], adapter.fingerprint)
     if name is None:
         return against()
@@ -43,7 +43,7 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
     except StoreError:
         log.warning("the champion %s is no longer in the store: nobody to compete with", name)
         return against(settled=(True, f"the champion {name} is no longer in the store"))
-    if store.parent(SplitRatings, champion).manifest["recipe"] != data.histories.manifest["recipe"]:
+    if store.parent(SplitRatings, champion).manifest["recipe"] != data.split.manifest["recipe"]:
         return against()
     if (seen := _day_of(store.parent(RawRatings, champion))) > _day_of(data.raw):
         return against(settled=(False, f"the champion knows ratings up to {seen}, a later day"))
@@ -59,12 +59,12 @@ def champion_says(
     champion = contest.champion
     wording = Prompt.model_validate(store.parent(Prompts, champion).manifest["recipe"])
     asked = write_prompts(
-        data.histories, data.ratings, store.parent(Tokenizer, champion), config=wording, store=store
+        data.split, data.ratings, store.parent(Tokenizer, champion), config=wording, store=store
     )
     config = settings.predict.model_copy(update={"predictor": "champion", "greedy": False})
     base = store.parent(Base, champion)
     lists = settings.decode.model_copy(update={"predictor": "champion"})
-    inputs = (champion, base, asked, data.histories)
+    inputs = (champion, base, asked, data.split)
     inference = settings.inference
     return (
         [predict_ratings(*inputs, config=config, inference=inference, store=store)],

@@ -33,17 +33,17 @@ def listed(
 
     `said` is what the model says of the night's targets: candidates are calibrated alike.
     """
-    films = retrieve_candidates(data.histories, config=settings.retrieve, store=store)
+    films = retrieve_candidates(data.split, config=settings.retrieve, store=store)
     # Worded as the adapter has learnt it, whatever the profile says today.
     wording = Prompt.model_validate(data.prompts.manifest["recipe"])
     asked = write_candidate_prompts(
-        data.histories, data.ratings, data.tokenizer, films, config=wording, store=store
+        data.split, data.ratings, data.tokenizer, films, config=wording, store=store
     )
     rated = predict_ratings(
         adapter,
         base,
         asked,
-        data.histories,
+        data.split,
         config=settings.predict,
         inference=settings.inference,
         store=store,
@@ -51,20 +51,18 @@ def listed(
     )
     weighed = score_candidates(adapter, base, asked, inference=settings.inference, store=store)
     ranked = rank_candidates(
-        data.histories, data.ratings, films, rated, weighed, config=settings.rank, store=store
+        data.split, data.ratings, films, rated, weighed, config=settings.rank, store=store
     )
     decoded = decode_lists(
         adapter,
         base,
         data.prompts,
-        data.histories,
+        data.split,
         config=settings.decode,
         inference=settings.inference,
         store=store,
     )
     told, free = [decoded, ranked], settings.free_text
     if free is not None:
-        told += [
-            generate_lists(adapter, base, data.prompts, data.histories, config=free, store=store)
-        ]
+        told += [generate_lists(adapter, base, data.prompts, data.split, config=free, store=store)]
     return Listed(told, [films, asked, rated, weighed])

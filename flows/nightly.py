@@ -75,12 +75,12 @@ def finished(
     profile: str, settings: Settings, store: Store, data: Prepared, base: Base, adapter: Adapter
 ) -> str:
     """Predict, score, publish and report for an adapter; return the run's id."""
-    rooms: list[Artifact] = [data.raw, data.ratings, data.histories, data.tokenizer, data.prompts]
+    rooms: list[Artifact] = [data.raw, data.ratings, data.split, data.tokenizer, data.prompts]
     said = predict_ratings(
         adapter,
         base,
         data.prompts,
-        data.histories,
+        data.split,
         config=settings.predict,
         inference=settings.inference,
         store=store,
@@ -88,14 +88,12 @@ def finished(
     contest = contested(settings, store, data, adapter)
     rivals, rival_lists = champion_says(settings, store, data, contest)
     lists = listed(settings, store, data, base, adapter, said)
-    others = predict_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
-    popular = rank_baselines(data.histories, data.ratings, config=settings.baseline, store=store)
-    blend = blend_predictions(data.histories, [said, others], config=settings.baseline, store=store)
+    others = predict_baselines(data.split, data.ratings, config=settings.baseline, store=store)
+    popular = rank_baselines(data.split, data.ratings, config=settings.baseline, store=store)
+    blend = blend_predictions(data.split, [said, others], config=settings.baseline, store=store)
     told = [said, *rivals, others, blend]
     listed_by = [*rival_lists, *lists.told, popular]
-    scores = score(
-        data.histories, data.ratings, told, listed_by, config=settings.score, store=store
-    )
+    scores = score(data.split, data.ratings, told, listed_by, config=settings.score, store=store)
     probes = probed(settings, store, data, base, adapter, said)
     night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, *listed_by, *probes]
     is_new = not is_published(metric_file(store), scores.fingerprint)

@@ -9,7 +9,7 @@ from flows.settings import Profile, Settings, load, the_store
 from tasks.base.task import build_tokenizer
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
-from tasks.split.task import split_histories
+from tasks.split.task import split_ratings
 from tasks.store.artifacts import Prompts, RawRatings, SplitRatings, Tokenizer, ValidatedRatings
 from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
@@ -21,7 +21,7 @@ class Prepared:
 
     raw: RawRatings
     ratings: ValidatedRatings
-    histories: SplitRatings
+    split: SplitRatings
     tokenizer: Tokenizer
     prompts: Prompts
 
@@ -30,10 +30,10 @@ def prepared(settings: Settings, store: Store) -> Prepared:
     """Walk through the rooms of the data."""
     raw = ingest_ratings(config=settings.ingest, store=store)
     ratings = validate_ratings(raw, config=settings.validation, store=store)
-    histories = split_histories(ratings, config=settings.split, store=store)
-    tokenizer = build_tokenizer(ratings, histories, config=settings.base, store=store)
-    prompts = write_prompts(histories, ratings, tokenizer, config=settings.prompt, store=store)
-    return Prepared(raw, ratings, histories, tokenizer, prompts)
+    split = split_ratings(ratings, config=settings.split, store=store)
+    tokenizer = build_tokenizer(ratings, split, config=settings.base, store=store)
+    prompts = write_prompts(split, ratings, tokenizer, config=settings.prompt, store=store)
+    return Prepared(raw, ratings, split, tokenizer, prompts)
 
 
 @flow(name="prepare")

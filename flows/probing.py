@@ -27,7 +27,7 @@ def probed(
             data.prompts, data.tokenizer, how, config=settings.ablation, store=store
         )
         told[how] = predict_ratings(
-            adapter, base, asked, data.histories,
+            adapter, base, asked, data.split,
             config=settings.predict, inference=settings.inference, store=store, calibrated_by=said,
         )  # fmt: skip
     probes = score_ablations(

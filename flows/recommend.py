@@ -56,7 +56,7 @@ def advise(ask: RecommendRequest, run: str | None, store: Store) -> Advice:
     night = store.find(RankedLists, run) if run else of_the_champion(store)
     retrieved = store.parent(Candidates, night)
     rated = store.parent(RatingPredictions, night)
-    histories, ratings = store.parent(SplitRatings, night), store.parent(Ratings, night)
+    split, ratings = store.parent(SplitRatings, night), store.parent(Ratings, night)
     base, tokenizer = store.parent(Base, night), store.parent(Tokenizer, night)
     adapter, prompts = store.parent(Adapter, night), store.parent(Prompts, night)
     every = Retrieve.model_validate(retrieved.manifest["recipe"])
@@ -67,7 +67,7 @@ def advise(ask: RecommendRequest, run: str | None, store: Store) -> Advice:
     ranking = Rank.model_validate(night.manifest["recipe"] | {"list_length": every.candidates})
     with tempfile.TemporaryDirectory() as folder:
         own = Store(Path(folder))
-        asked = add_request.fn(histories, ratings, config=ask, store=own)
+        asked = add_request.fn(split, ratings, config=ask, store=own)
         films = retrieve_candidates.fn(asked, config=every, store=own)
         candidates = write_candidate_prompts.fn(
             asked, ratings, tokenizer, films, config=wording, store=own

@@ -35,7 +35,7 @@ def rescore(
         data = Prepared(
             raw=store.parent(RawRatings, found),
             ratings=store.parent(ValidatedRatings, found),
-            histories=store.parent(SplitRatings, found),
+            split=store.parent(SplitRatings, found),
             tokenizer=store.parent(Tokenizer, found),
             prompts=store.parent(Prompts, found),
         )

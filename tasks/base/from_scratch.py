@@ -19,10 +19,10 @@ NAME = "bloom-mini"
 
 
 def learn_tokenizer(
-    draft: Path, ratings: ValidatedRatings, histories: SplitRatings, mini: Mini
+    draft: Path, ratings: ValidatedRatings, split: SplitRatings, mini: Mini
 ) -> dict[str, Any]:
     """Leave a tokenizer in the draft that knows the films and the facts."""
-    texts = tokenizer_texts(ratings, histories)
+    texts = tokenizer_texts(ratings, split)
     scale = ratings.metadata["scale"]
     tokenizer = train_tokenizer(texts, scale=scale, vocabulary=mini.vocabulary)
     tokenizer.save_pretrained(str(draft))

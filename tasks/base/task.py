@@ -15,7 +15,7 @@ DOWNLOADS = "data/raw"
 
 @task
 def build_tokenizer(
-    ratings: ValidatedRatings, histories: SplitRatings, *, config: BaseChoice, store: Store
+    ratings: ValidatedRatings, split: SplitRatings, *, config: BaseChoice, store: Store
 ) -> Tokenizer:
     """Learn bloom-mini's tokenizer from the train fold, or fetch the chosen model's own."""
     model = find_base_model(config.name)
@@ -23,13 +23,13 @@ def build_tokenizer(
     parents: list[Artifact] = []
     if model.built_here:
         recipe["vocabulary"] = config.mini.vocabulary
-        parents = [ratings, histories]
+        parents = [ratings, split]
 
     def write(draft: Path) -> dict[str, Any]:
         if model.built_here:
             from tasks.base.from_scratch import learn_tokenizer
 
-            return learn_tokenizer(draft, ratings, histories, config.mini)
+            return learn_tokenizer(draft, ratings, split, config.mini)
         from tasks.base.pretrained import fetch_tokenizer
 
         return fetch_tokenizer(draft, model, store.root / DOWNLOADS)

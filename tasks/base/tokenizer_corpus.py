@@ -10,11 +10,11 @@ from tasks.templates import film_texts, guesses, known_facts
 FACT_WEIGHT = 20  # how often each fact is shown: more than the rarest merges of titles
 
 
-def tokenizer_texts(ratings: ValidatedRatings, histories: SplitRatings) -> Iterator[str]:
+def tokenizer_texts(ratings: ValidatedRatings, split: SplitRatings) -> Iterator[str]:
     """Lines of films, once each and once for each rating of the train fold; then every fact."""
     films = ratings.scan("films").collect()
     counts = (
-        histories.scan("ratings")
+        split.scan("ratings")
         .filter(fold="train")
         .group_by("film_id")
         .agg(pl.len().alias("count"))

@@ -9,11 +9,11 @@ from tasks.split.protocols import LeaveLast, Split
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 
-__all__ = ["LeaveLast", "Split", "split_histories"]
+__all__ = ["LeaveLast", "Split", "split_ratings"]
 
 
 @task
-def split_histories(ratings: ValidatedRatings, *, config: Split, store: Store) -> SplitRatings:
+def split_ratings(ratings: ValidatedRatings, *, config: Split, store: Store) -> SplitRatings:
     """Mark every rating of every user as context (shown) or target (to be guessed)."""
 
     def write(draft: Path) -> dict[str, Any]:

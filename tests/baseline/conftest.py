@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.split.task import LeaveLast, split_histories
+from tasks.split.task import LeaveLast, split_ratings
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 
@@ -34,7 +34,7 @@ def prepared(store: Store, ratings: pl.DataFrame, films: pl.DataFrame, dataset: 
         return {"dataset": dataset, "scale": scale}
 
     trusted = store.build(ValidatedRatings, recipe={"dataset": dataset}, write=write)
-    return trusted, split_histories.fn(trusted, config=LeaveLast(ties="film"), store=store)
+    return trusted, split_ratings.fn(trusted, config=LeaveLast(ties="film"), store=store)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.split.protocols import GlobalTime, LeaveLast, Legacy, Split, UserHoldout
-from tasks.split.task import split_histories
+from tasks.split.task import split_ratings
 from tasks.split.time_order import Ordered
 from tasks.store.artifacts import ValidatedRatings
 from tasks.store.store import Store
@@ -186,7 +186,7 @@ EVERYONE = LeaveLast(n=1, validation_users=1)
 
 def test_the_door_gives_the_same_bytes_again(store, tmp_path):
     made = [
-        split_histories.fn(trusted(at, HAND), config=EVERYONE, store=at)
+        split_ratings.fn(trusted(at, HAND), config=EVERYONE, store=at)
         for at in (store, Store(tmp_path / "second"))
     ]
     first, second = (histories.files("ratings")[0].read_bytes() for histories in made)
@@ -196,7 +196,7 @@ def test_the_door_gives_the_same_bytes_again(store, tmp_path):
 
 def test_a_film_is_cold_that_no_fold_before_has_rated(store):
     last = HAND.filter(~((pl.col("user_id") == 2) & (pl.col("film_id") == 3)))
-    found = split_histories.fn(trusted(store, last), config=EVERYONE, store=store)
+    found = split_ratings.fn(trusted(store, last), config=EVERYONE, store=store)
     rows = found.scan("ratings").select("user_id", "film_id", "fold", "cold").collect().rows()
     assert rows == [
         (1, 1, "train", False),
