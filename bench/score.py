@@ -125,8 +125,8 @@ def _said(name: str, asked: pl.DataFrame, random: np.random.Generator) -> pl.Dat
         median=half,
         mode=half,
         within_half=half,
-        low=half - 1,
-        high=half + 1,
+        pi80_low=half - 1,
+        pi80_high=half + 1,
         p_like=p[:, 7:].sum(axis=1).astype(np.float64),
         probabilities=pl.Series(p.reshape(-1)).reshape(p.shape).arr.to_list(),
     )

@@ -42,7 +42,7 @@ RATED = [
     (2, 3, 3, 1000, "test"),
 ]
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
-# true rating, mean, median, mode, within_half, low, high, probabilities
+# true rating, mean, median, mode, within_half, pi80_low, pi80_high, probabilities
 SAID = [
     (1, 1, 4, 3.5, 4, 4, 4.5, 3, 5, [0.125, 0.125, 0.125, 0.625, 0]),
     (1, 2, 2, 3.0, 3, 3, 3.5, 3, 5, [0.25, 0.25, 0.375, 0.125, 0]),
@@ -139,7 +139,7 @@ def say(store: Store, histories: SplitRatings) -> Callable[..., Predictions]:
     def build(name="hand", said=SAID, named=NAMED):
         def write(draft):
             columns = ("user_id", "film_id", "rating", "mean", "median", "mode", "within_half")
-            columns = (*columns, "low", "high", "probabilities")
+            columns = (*columns, "pi80_low", "pi80_high", "probabilities")
             rows = dict(zip(columns, map(list, zip(*said, strict=True)), strict=True))
             rows |= {"predictor": name, "fold": "test"}
             typed(Predictions, "ratings", rows).write_parquet(draft / "ratings.parquet")

@@ -71,7 +71,7 @@ def rating_rows(predictor: str, asked: pl.DataFrame, guess: Floats) -> pl.DataFr
         "film_id",
         "rating",
         *[value.alias(of) for of in ("mean", "median", "mode", "within_half")],
-        *[nothing.alias(of) for of in ("low", "high", "p_like")],
+        *[nothing.alias(of) for of in ("pi80_low", "pi80_high", "p_like")],
         pl.lit(None, pl.List(pl.Float32)).alias("probabilities"),
     )
 

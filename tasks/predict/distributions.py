@@ -17,8 +17,8 @@ class Summary:
     median: Floats
     mode: Floats
     within_half: Floats
-    low: Floats
-    high: Floats
+    pi80_low: Floats
+    pi80_high: Floats
     p_like: Floats
 
 
@@ -30,8 +30,8 @@ def summarise(probabilities: Floats, scale: Floats, width: Floats) -> Summary:
         median=scale[(running < 0.5 * running[:, -1:]).sum(1)],
         mode=scale[probabilities.argmax(1)],
         within_half=_within_half(probabilities, scale),
-        low=_quantile(probabilities, scale, (1 - width) / 2),
-        high=_quantile(probabilities, scale, (1 + width) / 2),
+        pi80_low=_quantile(probabilities, scale, (1 - width) / 2),
+        pi80_high=_quantile(probabilities, scale, (1 + width) / 2),
         p_like=probabilities[:, scale >= LIKED].sum(1),
     )
 

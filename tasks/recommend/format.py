@@ -71,8 +71,8 @@ def advice_of(found: Recommendations, asked: SplitRatings, ratings: ValidatedRat
                 title=films[film]["title"],
                 genres=films[film]["genres"],
                 rating=predicted[film]["mean"],
-                low=predicted[film]["low"],
-                high=predicted[film]["high"],
+                low=predicted[film]["pi80_low"],
+                high=predicted[film]["pi80_high"],
                 because=[
                     {"title": _title(reason["line"], titles), "stars": reason["stars"]}
                     for reason in reasons[str(film)]

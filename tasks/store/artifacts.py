@@ -266,11 +266,11 @@ class RatingPredictions(Artifact):
                 "median": ("double", "for MAE"),
                 "mode": ("double", "most likely value of the scale"),
                 "within_half": ("double", "the value with most probability within half a star"),
-                "low": (
+                "pi80_low": (
                     "double",
-                    "lower end of the central 80 % interval; null without probabilities",
+                    "lower end of the 80 % prediction interval; null without probabilities",
                 ),
-                "high": ("double", "its upper end; null without probabilities"),
+                "pi80_high": ("double", "its upper end; null without probabilities"),
                 "p_like": ("double", "probability of 4 stars or more; null without probabilities"),
                 "probabilities": (
                     "list<float>",

@@ -1,6 +1,6 @@
 -- biggest_misses: the test ratings that the language model guessed worst.
 create or replace view biggest_misses as
-select p.run_id, p.user_id, f.title, p.rating, p.mean, p.low, p.high, abs(p.mean - p.rating) as error
+select p.run_id, p.user_id, f.title, p.rating, p.mean, p.pi80_low, p.pi80_high, abs(p.mean - p.rating) as error
 from rating_predictions as p join films as f using (run_id, film_id)
 where p.predictor = 'llm' and p.fold = 'test'
 order by error desc, p.run_id, p.user_id, p.film_id;
