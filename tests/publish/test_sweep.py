@@ -2,11 +2,7 @@
 
 import dataclasses
 import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +12,9 @@ from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
 from tasks.store.artifacts import Adapter, Predictions, Scores, SplitRatings, ValidatedRatings
 from tasks.store.garbage import clear, leftovers
-from tasks.store.store import Store, StoreBusyError
+from tasks.store.store import StoreBusyError
 from tests.world import SAID
 
-ROOT = Path(__file__).resolve().parents[2]
 OTHER = [(*row[:3], row[3] + 0.5, *row[4:]) for row in SAID]
 
 
@@ -109,39 +104,3 @@ def test_nothing_goes_while_a_night_is_at_work(store, nights):
     ):
         swept(1, apply=True, store=store)
     assert len(going(store, keep=1)) == 2
-
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from tasks.store.store import Store
-with Store(Path(sys.argv[1])).held("a killed night", wait=True):
-    print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
-"""
-
-
-def holder(store: Store, seconds: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", HOLDER, str(store.root), str(seconds)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
-def test_who_comes_second_waits_for_the_end(store, caplog):
-    first = holder(store, 1)
-    with caplog.at_level("INFO"), store.held("the second", wait=True):
-        assert first.wait(10) == 0
-    assert "a killed night" in caplog.text
-    assert "waiting for its end" in caplog.text
-
-
-def test_a_killed_night_holds_nothing(store):
-    first = holder(store, 60)
-    with pytest.raises(StoreBusyError, match="a killed night"), store.held("x", wait=False):
-        pass
-    first.send_signal(signal.SIGKILL)
-    first.wait(10)
-    with store.held("the next", wait=False):
-        pass

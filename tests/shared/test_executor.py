@@ -67,7 +67,7 @@ def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_pa
     gone = SplitRatings(tmp_path / "gone", "gone")
     with (
         crew(1, cluster, store, [gone]) as workers,
-        pytest.raises(StoreError, match="histories gone"),
+        pytest.raises(StoreError, match="split-ratings gone"),
     ):
         list(workers.each(told_by, range(3)))
 

@@ -92,7 +92,7 @@ def test_everything_can_be_looked_up_on_an_empty_machine(machine):
     assert b.parent(Tokenizer, found).fingerprint == first.fingerprint
     assert not (b.root / name_of(base)).exists()  # what lies between need not be here
     assert [one.fingerprint for one in b.finished(Tokenizer)] == names
-    with pytest.raises(StoreError, match="not made from any histories"):
+    with pytest.raises(StoreError, match="not made from any split-ratings"):
         b.parent(SplitRatings, found)
     with pytest.raises(StoreError, match="0 artifacts of kind adapter"):
         b.find(Adapter, "")
@@ -200,7 +200,7 @@ def test_a_remote_that_is_not_there_is_told_in_one_line(tmp_path, bucket):
 
 def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
     code = (
-        "import sys; from tests.ground.test_remote import words; "
+        "import sys; from tests.store.test_remote import words; "
         "from tasks.store.store import Store; from pathlib import Path; "
         "words(Store(Path(sys.argv[1]), remote='s3://house/x'))"
     )

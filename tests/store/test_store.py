@@ -155,4 +155,4 @@ def test_an_unknown_fingerprint_is_answered_with_the_known_ones(store):
 
 
 def test_kinds_are_named_like_their_folders():
-    assert SplitRatings.kind() == "histories"
+    assert SplitRatings.kind() == "split-ratings"
