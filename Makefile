@@ -57,6 +57,7 @@ lock: .venv/installed  ## write what is installed into requirements.lock
 
 dictionary: .venv/installed  ## write the data dictionary from the code
 	@$(python) -m tasks.data_dictionary
+	@$(python) -m flows.settings_reference
 
 docs: .venv/installed  ## the documentation as a site: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --strict --quiet

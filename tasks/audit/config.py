@@ -15,7 +15,7 @@ class Ablation(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     users: int = pydantic.Field(100, ge=2)
     """Test users whose ratings are predicted again."""
     seed: int = 0
-    """Of the perturbations."""
+    """Seed of the perturbations."""
 
 
 class Memorization(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -26,4 +26,4 @@ class Memorization(pydantic.BaseModel, frozen=True, extra="forbid", use_attribut
     shown: int = pydantic.Field(5, ge=1)
     """Rows before the one to complete."""
     seed: int = 0
-    """Of the choice of rows."""
+    """Seed of the choice of rows."""

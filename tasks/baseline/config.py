@@ -82,4 +82,4 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     ridge: float = pydantic.Field(10, ge=0)
     """Ratings' worth of evidence for equal weights in the blend."""
     seed: int = 42
-    """Of LensKit's random numbers."""
+    """Seed of LensKit's random numbers."""

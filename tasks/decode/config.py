@@ -19,7 +19,7 @@ class Decode(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docs
     temperature: float = pydantic.Field(1.0, gt=0)
     """Temperature of sampling."""
     seed: int = 0
-    """Of sampling."""
+    """Seed of sampling."""
 
 
 class FreeText(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):

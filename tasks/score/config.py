@@ -15,6 +15,6 @@ class Score(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docst
     resamples: int = pydantic.Field(2000, ge=100)
     """Bootstrap resamples of the users."""
     seed: int = 0
-    """Of the bootstrap."""
+    """Seed of the bootstrap."""
     cluster: Address = None
     """Dask scheduler whose workers do the work; null: this machine."""

@@ -154,7 +154,7 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docs
     test_users: Share = 0.2
     """Share of the users with test targets."""
     seed: int = 0
-    """Of the shuffle and the choice of users."""
+    """Seed of the shuffle and the choice of users."""
 
     @property
     def name(self) -> str:

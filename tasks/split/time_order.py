@@ -21,7 +21,7 @@ class Ordered(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_doc
     """Order of equal timestamps: `hash` by a seeded hash of the film, so that no model can learn
     the file's order; `film` by film id, as published reference figures."""
     seed: int = 0
-    """Of the order of ties and the choice of users."""
+    """Seed of the order of ties and the choice of users."""
 
     def ordered(self, ratings: pl.DataFrame) -> pl.DataFrame:
         """The ratings by user and time, with `position` and `size` of each user's history."""

@@ -63,7 +63,7 @@ class Fit(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     clip: float | None = pydantic.Field(1.0, gt=0)
     """Largest norm of the gradient; null: no clipping."""
     seed: int = 0
-    """Of the order of examples, of dropout and of new weights."""
+    """Seed of the order of examples, of dropout and of new weights."""
     kinds: tuple[Literal["rate", "recommend"], ...] = ("rate", "recommend")
     """Which examples to train on: ratings, lists or both."""
     log_steps: int = pydantic.Field(10, ge=1)

@@ -1,0 +1,65 @@
+"""What the documentation says exists: settings, links, commands; and the site builds offline."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.settings import Settings
+from flows.settings_reference import MARK, PAGE, setting_rows, with_reference
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = ["README", "CONTRIBUTING", "SECURITY", "CHANGELOG", "sql/README"]
+PAGES = [*(ROOT / f"{name}.md" for name in OUTSIDE), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def names(schema: dict) -> Iterator[str]:
+    for name, part in schema["properties"].items():
+        for row in setting_rows(name, part, part["default"], schema["$defs"]):
+            yield row[0].split("`")[1]
+
+
+def test_the_configuration_page_is_current():
+    text = PAGE.read_text()
+    assert text == with_reference(text), "run `make dictionary`"
+
+
+def test_every_setting_is_on_the_configuration_page_with_a_meaning():
+    schema = Settings.model_json_schema()
+    rows = re.findall(r"^\| `([\w.]+)`.* \| ([^|]*) \|$", PAGE.read_text().split(MARK)[1], re.M)
+    assert {name for name, _ in rows} == set(names(schema))
+    assert not [name for name, meaning in rows if len(meaning.split()) < 2]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_resolve(page: Path):
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    local = [target for target in targets if not re.match(r"https?:|mailto:", target)]
+    assert not [target for target in local if not (page.parent / target).exists()]
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 110
+
+
+def test_the_site_builds_with_all_links_and_loads_nothing_from_other_hosts(tmp_path: Path):
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        check=True,
+    )
+    pages = {file: file.read_text() for file in tmp_path.rglob("*.html")}
+    assert len(pages) > 10
+    loads = r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(https?:)?//|<link[^>]*\shref=\"?https?://"
+    assert not [file for file, text in pages.items() if re.search(loads, text)]
+
+
+def test_each_test_that_security_names_exists():
+    files = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text())
+    assert len(set(files)) > 5
+    assert not [file for file in files if not (ROOT / file).exists()]
