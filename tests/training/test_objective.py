@@ -5,21 +5,17 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional as F
 
-from tasks.nn.packing import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
+from tasks.nn.packing import ANSWER, RATING, TEXT
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import cross_entropy as sliced
 from tasks.training.config import Objective
 from tasks.training.cross_entropy import cross_entropy
 from tasks.training.objective import Totals, loss
+from tests.small_models import packed
 
 SCALE = (1.0, 2.0, 3.0, 4.0, 5.0)
 TRIE = RatingTrie(SCALE, ((3,), (4,), (5,), (6,), (7,)))
 ONLY_WORDS = Objective(rating=0, scale=0, squared=0, answer=1, text=0)
-
-
-def blocks_of(examples, kinds, width=64):
-    layouts = [lay_out(example, TRIE.probes, kinds) for example in examples]
-    return stack(layouts, fill_rows([len(layout) for layout in layouts], width))
 
 
 def with_lora(model, targets):
@@ -50,7 +46,7 @@ def test_loss_and_lora_gradients_are_those_of_the_plain_path(request, examples, 
     stock = plain(input_ids=ids, labels=labels).loss
     stock.backward()
 
-    blocks = blocks_of([answer], (ANSWER,))
+    blocks = packed([answer], kinds=(ANSWER,))
     ours = loss(fast, blocks, TRIE, ONLY_WORDS, Totals(0, 7, 1, 7)).total
     ours.backward()
 
@@ -83,7 +79,7 @@ def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(b
     total.backward()
 
     objective = Objective(rating=0, scale=1, squared=1, answer=0)
-    found = loss(fast, blocks_of([many], ()), TRIE, objective, Totals(0, 0, 4, 0))
+    found = loss(fast, packed([many], kinds=()), TRIE, objective, Totals(0, 0, 4, 0))
     found.total.backward()
     assert found.total.item() == pytest.approx(total.item(), rel=1e-4)
     expected = gradients(plain)
@@ -95,7 +91,7 @@ def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
     answer = examples[2]
     ids = torch.tensor([[*answer.prefix, *answer.branches[0]]], dtype=torch.long)
     objective = Objective(rating=1, squared=0, answer=1, text=1, mean="tokens")
-    blocks = blocks_of([answer], (TEXT, ANSWER, RATING))
+    blocks = packed([answer], kinds=(TEXT, ANSWER, RATING))
     found = loss(bloom, blocks, TRIE, objective, Totals(13, 7, 1, ids.shape[1] - 1)).total
     assert found.item() == pytest.approx(bloom(input_ids=ids, labels=ids).loss.item(), rel=1e-5)
 
@@ -103,7 +99,7 @@ def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
 def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
     objective = Objective(rating=1, scale=0.5, squared=2, answer=1, text=0.1)
     kinds = (TEXT, ANSWER, RATING)
-    whole = blocks_of(examples, kinds)
+    whole = packed(examples, kinds=kinds)
     totals = Totals(
         text=int((whole.next_kind == TEXT).sum()),
         answer=int((whole.next_kind == ANSWER).sum()),
@@ -111,7 +107,7 @@ def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
         tokens=len(whole.next_kind),
     )
     at_once = loss(bloom, whole, TRIE, objective, totals).total
-    parts = [loss(bloom, blocks_of([e], kinds), TRIE, objective, totals).total for e in examples]
+    parts = [loss(bloom, packed([e], kinds=kinds), TRIE, objective, totals).total for e in examples]
     assert sum(p.item() for p in parts) == pytest.approx(at_once.item(), rel=1e-5)
 
 

@@ -6,15 +6,10 @@ from tasks.nn import bloom as bloom_path
 from tasks.nn import sparse_attention
 from tasks.nn.examples import Example
 from tasks.nn.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
-from tasks.nn.packing import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
-from tasks.readout.rating_trie import RatingTrie
+from tasks.nn.packing import lay_out, stack
+from tests.small_models import packed, stock_hidden_states
 
 PROBES = ((), (7,), (8, 9))
-
-
-def packed(examples, probes=((),), width=48, kinds=(TEXT, ANSWER, RATING)):
-    layouts = [lay_out(example, probes, kinds) for example in examples]
-    return stack(layouts, fill_rows([len(layout) for layout in layouts], width))
 
 
 def plain_texts(example):
@@ -23,12 +18,6 @@ def plain_texts(example):
         return [(-1, example.prefix)]
     whole = [np.concatenate([example.prefix, branch]) for branch in example.branches]
     return list(enumerate(whole))
-
-
-@torch.no_grad()
-def plain_hidden(model, tokens):
-    ids = torch.from_numpy(np.asarray(tokens, np.int64))[None]
-    return model.base_model(input_ids=ids).last_hidden_state[0]
 
 
 @pytest.fixture(params=["bloom", "llama"])
@@ -49,7 +38,7 @@ def test_a_rating_is_read_where_the_plain_path_has_it(model, examples):
             before = example.prefix[:start]
             if branch >= 0:
                 before = np.concatenate([example.prefix, example.branches[branch][:start]])
-            expected += [plain_hidden(model, [*before, *probe])[-1] for probe in PROBES]
+            expected += [stock_hidden_states(model, [*before, *probe])[-1] for probe in PROBES]
     assert torch.allclose(found.flatten(0, 1), torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 
@@ -98,7 +87,7 @@ def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
     row = 0
     for example in examples:
         for number, (_branch, text) in enumerate(plain_texts(example)):
-            hidden = plain_hidden(model, text)
+            hidden = stock_hidden_states(model, text)
             # The prefix is learnt once, with the first of the texts that share it.
             begin = 1 if number == 0 else len(example.prefix)
             n = len(text) - begin
@@ -108,13 +97,6 @@ def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
             )
             row += n
     assert row == len(found)
-
-
-def test_only_supervised_tokens_are_learnt_by_default(examples):
-    blocks = packed(examples, kinds=(ANSWER, RATING))
-    expected = sum(int((e.spans.end - e.spans.start).sum()) for e in examples)
-    assert len(blocks.next_at) == expected
-    assert (blocks.next_kind == ANSWER).sum() == 7
 
 
 def test_what_stands_in_the_same_row_changes_nothing(model, examples):
@@ -143,20 +125,6 @@ def test_a_line_that_ends_before_its_rating_is_read_at_its_end(bloom, examples, 
     assert np.isnan(layout.ratings).all()
 
 
-def test_a_rating_at_the_very_beginning_is_refused(examples):
-    example = examples[0]
-    example.spans.start[0] = 0
-    with pytest.raises(ValueError, match="begins an example"):
-        lay_out(example, ((),))
-
-
-def test_rows_hold_everything_once_and_no_more_than_fits():
-    lengths = np.random.default_rng(1).integers(1, 60, 200).tolist()
-    rows = fill_rows(lengths, 50)
-    assert sorted(i for row in rows for i in row) == list(range(200))
-    assert all(len(row) == 1 or sum(lengths[i] for i in row) <= 50 for row in rows)
-
-
 def test_recomputing_activations_changes_no_gradient(bloom, examples, monkeypatch):
     blocks = packed(examples)
     gradients, calls = [], []
@@ -173,25 +141,3 @@ def test_recomputing_activations_changes_no_gradient(bloom, examples, monkeypatc
     assert len(calls) == 3 + 2 * 3  # each of three layers once, then once more backwards
     for plain, other in zip(*gradients, strict=True):
         assert torch.allclose(plain, other, rtol=1e-5, atol=1e-7)
-
-
-def test_the_trie_agrees_with_the_product_of_token_probabilities(bloom):
-    # As BLOOM spells half stars: " 4", ".", "5".
-    scale = (0.5, 1.0, 1.5, 2.0)
-    trie = RatingTrie(scale, ((10, 20, 35), (11, 20, 30), (11, 20, 35), (12, 20, 30)))
-    assert trie.probes == ((), (11, 20))
-    context = [40, 41, 42]
-    with torch.no_grad():
-        hidden = torch.stack([plain_hidden(bloom, context + list(p))[-1] for p in trie.probes])
-        found = trie.log_probabilities(hidden[None], output_layer(bloom))[0]
-        logits = output_layer(bloom)(hidden)
-    whole = torch.log_softmax(logits[0][[10, 11, 12]], 0)
-    half = torch.log_softmax(logits[1][[30, 35]], 0)
-    expected = torch.stack([whole[0], whole[1] + half[0], whole[1] + half[1], whole[2]])
-    assert torch.allclose(found, expected, atol=1e-6)
-    assert found.exp().sum().item() == pytest.approx(1)
-
-
-def test_spellings_that_hide_in_one_another_are_refused():
-    with pytest.raises(ValueError, match="cannot be read off"):
-        RatingTrie((1.0, 2.0), ((5,), (5, 6)))

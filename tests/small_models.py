@@ -1,4 +1,4 @@
-"""Small random models and examples made by hand, for tests that compare with the stock library."""
+"""Small random models and handmade examples, to compare the fast path with the stock library."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from tasks.nn.examples import Example, Spans
+from tasks.nn.packing import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
 
 VOCABULARY = 64
 
@@ -82,3 +83,16 @@ def examples(spans) -> list[Example]:
         ),
         Example(tokens(12), [tokens(10)], spans((0, 0, 7, None), (0, 8, 9, 5.0))),
     ]
+
+
+def packed(examples, probes=((),), width=48, kinds=(TEXT, ANSWER, RATING)):
+    """The examples in rows of `width` tokens."""
+    layouts = [lay_out(example, probes, kinds) for example in examples]
+    return stack(layouts, fill_rows([len(layout) for layout in layouts], width))
+
+
+@torch.no_grad()
+def stock_hidden_states(model, tokens):
+    """[tokens, hidden size] of one text by the library's own path."""
+    ids = torch.from_numpy(np.asarray(tokens, np.int64))[None]
+    return model.base_model(input_ids=ids).last_hidden_state[0]

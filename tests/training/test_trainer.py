@@ -16,9 +16,7 @@ from transformers import BloomConfig, BloomForCausalLM
 from tasks.nn.examples import Examples
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import checkpoint, gradients
-from tasks.training.batches import plan_steps
 from tasks.training.config import Fit, Objective
-from tasks.training.schedule import rate_factor
 from tasks.training.trainer import Trainer, TrainingError
 from tasks.training.validation import validate
 
@@ -83,17 +81,6 @@ def test_it_learns_what_can_be_learnt(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_each_pass_takes_every_example_once_and_half_a_pass_half_of_the_tokens():
-    lengths = np.random.default_rng(0).integers(5, 30, 200)
-    steps = plan_steps(lengths, Fit(epochs=2, step_tokens=100))
-    taken = np.concatenate(steps)
-    assert sorted(taken[:200]) == sorted(taken[200:]) == list(range(200))
-    assert taken[:200].tolist() != taken[200:].tolist()
-    half = np.concatenate(plan_steps(lengths, Fit(epochs=0.5, step_tokens=100)))
-    assert lengths[half].sum() == pytest.approx(lengths.sum() / 2, abs=30)
-    assert all(lengths[step].sum() < 100 + 2 * 30 for step in steps)
-
-
 def test_two_runs_end_with_the_same_weights(tmp_path):
     results = []
     for name in ("a", "b"):
@@ -108,9 +95,8 @@ def test_two_runs_end_with_the_same_weights(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, "tests/model")
-import test_fit
 from tasks.training.trainer import Trainer
+from tests.training.test_trainer import trained
 
 doomed, sign = int(sys.argv[2]), int(sys.argv[3])
 step = Trainer._step
@@ -119,7 +105,7 @@ def step_and_die(self, *args):
     if self.now.step == doomed:
         os.kill(os.getpid(), sign)
 Trainer._step = step_and_die
-test_fit.trained(Path(sys.argv[1]))
+trained(Path(sys.argv[1]))
 """
 
 
@@ -211,12 +197,6 @@ def test_scaled_gradients_learn_the_same_and_those_that_overflow_are_left_out(tm
     assert history[-1]["loss"] < history[1]["loss"] / 2
 
 
-def test_steps_may_be_counted_in_examples():
-    lengths = np.full(10, 7)
-    steps = plan_steps(lengths, Fit(step_examples=4))
-    assert [len(step) for step in steps] == [4, 4, 2]
-
-
 def test_out_of_memory_halves_the_rows_and_learns_the_same(tmp_path, monkeypatch, caplog):
     recipe = SMALL.model_copy(update={"rows_at_once": 4, "max_steps": 6, "step_tokens": 150})
     (tmp_path / "plenty").mkdir()
@@ -252,18 +232,3 @@ def test_other_errors_of_the_model_are_not_taken_for_memory(tmp_path, monkeypatc
     monkeypatch.setattr(gradients, "loss", broken)
     with pytest.raises(RuntimeError, match="shapes differ"):
         trained(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("warmup", "decay", "step", "expected"),
-    [
-        (100, "none", 49, 0.5),  # the original: it warms up for as long as it lasts
-        (0.1, "cosine", 0, 0.1),
-        (0.1, "cosine", 55, 0.5),
-        (0.1, "linear", 55, 0.5),
-        (0, "none", 99, 1.0),
-    ],
-)
-def test_learning_rates_follow_warm_up_and_decay(warmup, decay, step, expected):
-    recipe = Fit(warmup=warmup, decay=decay)
-    assert rate_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)

@@ -1,0 +1,19 @@
+import pytest
+
+from tasks.training.config import Fit
+from tasks.training.schedule import rate_factor
+
+
+@pytest.mark.parametrize(
+    ("warmup", "decay", "step", "expected"),
+    [
+        (100, "none", 49, 0.5),  # the original: it warms up for as long as it lasts
+        (0.1, "cosine", 0, 0.1),
+        (0.1, "cosine", 55, 0.5),
+        (0.1, "linear", 55, 0.5),
+        (0, "none", 99, 1.0),
+    ],
+)
+def test_learning_rates_follow_warm_up_and_decay(warmup, decay, step, expected):
+    recipe = Fit(warmup=warmup, decay=decay)
+    assert rate_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)
