@@ -1,18 +1,24 @@
 """A world of two users and ten films, small enough to work every figure by hand.
 
-Folders of tests whose rooms are scored take its fixtures into their conftest.
+The conftest of a folder of tests imports the fixtures that it needs.
 """
 
 import datetime as dt
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from tasks.publish.config import Contest, Margins
-from tasks.store.artifacts import Adapter, Artifact, Predictions, SplitRatings, ValidatedRatings
+from tasks.store.artifacts import (
+    Adapter,
+    Artifact,
+    RankedLists,
+    RatingPredictions,
+    SplitRatings,
+    ValidatedRatings,
+)
 from tasks.store.store import Store
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -42,15 +48,18 @@ RATED = [
     (2, 3, 3, 1000, "test"),
 ]
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
-# true rating, mean, median, mode, within_half, pi80_low, pi80_high, probabilities
-SAID = [
+COLUMNS = (
+    *("user_id", "film_id", "rating", "mean", "median", "mode", "within_half"),
+    *("pi80_low", "pi80_high", "probabilities"),
+)
+PREDICTED = [  # rows of COLUMNS
     (1, 1, 4, 3.5, 4, 4, 4.5, 3, 5, [0.125, 0.125, 0.125, 0.625, 0]),
     (1, 2, 2, 3.0, 3, 3, 3.5, 3, 5, [0.25, 0.25, 0.375, 0.125, 0]),
     (2, 1, 5, 4.5, 4, 5, 4.0, 4, 5, [0, 0, 0.1875, 0.125, 0.6875]),
     (2, 3, 3, 3.0, 5, 1, 3.0, 2, 4, [0.5, 0, 0, 0.25, 0.25]),
 ]
-# The second list names a film that is none, one film twice, and one that the user knows.
-NAMED = {1: [4, 1, 2, 6], 2: [3, None, 3, 10]}
+# The second list names no film at rank 2, film 3 twice, and a film that the user has rated.
+LISTED = {1: [4, 1, 2, 6], 2: [3, None, 3, 10]}
 
 
 def typed(kind: type[Artifact], table: str, rows: dict[str, Any]) -> pl.DataFrame:
@@ -85,12 +94,6 @@ def typed(kind: type[Artifact], table: str, rows: dict[str, Any]) -> pl.DataFram
     return pl.DataFrame(series)
 
 
-@pytest.fixture(scope="session")
-def world() -> SimpleNamespace:
-    """What is said of the targets, and which lists are named."""
-    return SimpleNamespace(SAID=SAID, NAMED=NAMED, SCALE=SCALE)
-
-
 @pytest.fixture
 def ratings(store: Store) -> ValidatedRatings:
     """Ten films; the ratings themselves play no part in scoring."""
@@ -111,7 +114,7 @@ def ratings(store: Store) -> ValidatedRatings:
 
 
 @pytest.fixture
-def histories(store: Store, ratings: ValidatedRatings) -> SplitRatings:
+def split(store: Store, ratings: ValidatedRatings) -> SplitRatings:
     """Two test targets a user."""
 
     def write(draft):
@@ -133,39 +136,49 @@ def histories(store: Store, ratings: ValidatedRatings) -> SplitRatings:
 
 
 @pytest.fixture
-def say(store: Store, histories: SplitRatings) -> Callable[..., Predictions]:
-    """`say(name, said, named)`: predictions in the shape of SAID and NAMED."""
+def predict(store: Store, split: SplitRatings) -> Callable[..., RatingPredictions]:
+    """`predict(name, rows)`: a predictor's ratings, in the shape of PREDICTED."""
 
-    def build(name="hand", said=SAID, named=NAMED):
+    def build(name="hand", rows=PREDICTED):
         def write(draft):
-            columns = ("user_id", "film_id", "rating", "mean", "median", "mode", "within_half")
-            columns = (*columns, "pi80_low", "pi80_high", "probabilities")
-            rows = dict(zip(columns, map(list, zip(*said, strict=True)), strict=True))
-            rows |= {"predictor": name, "fold": "test"}
-            typed(Predictions, "ratings", rows).write_parquet(draft / "ratings.parquet")
-            entries = [(u, r, f) for u, films in named.items() for r, f in enumerate(films, 1)]
-            user, rank, film = map(list, zip(*entries, strict=True)) if entries else ([], [], [])
-            rows = {"user_id": user, "rank": rank, "film_id": film}
-            rows |= {"title": [f"Film {f}" for f in film], "score": [-float(r) for r in rank]}
-            rows |= {"predictor": name, "fold": "test"}
-            typed(Predictions, "lists", rows).write_parquet(draft / "lists.parquet")
-            return {}
+            table = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+            table |= {"predictor": name, "fold": "test"}
+            typed(RatingPredictions, "ratings", table).write_parquet(draft / "ratings.parquet")
 
-        recipe = {"name": name, "said": repr(said), "named": repr(named)}
-        return store.build(Predictions, recipe=recipe, parents=[histories], write=write)
+        recipe = {"name": name, "rows": repr(rows)}
+        return store.build(RatingPredictions, recipe=recipe, parents=[split], write=write)
 
     return build
 
 
 @pytest.fixture
-def contest(store: Store, histories: SplitRatings) -> Callable[..., Contest]:
+def rank(store: Store, split: SplitRatings) -> Callable[..., RankedLists]:
+    """`rank(name, films)`: a predictor's lists, in the shape of LISTED."""
+
+    def build(name="hand", films=LISTED):
+        def write(draft):
+            places = [(u, r, f) for u, listed in films.items() for r, f in enumerate(listed, 1)]
+            user, place, film = map(list, zip(*places, strict=True))
+            table = {"user_id": user, "rank": place, "film_id": film}
+            table |= {"title": [f"Film {f}" for f in film], "score": [-float(r) for r in place]}
+            table |= {"predictor": name, "fold": "test"}
+            typed(RankedLists, "lists", table).write_parquet(draft / "lists.parquet")
+
+        recipe = {"name": name, "films": repr(films)}
+        return store.build(RankedLists, recipe=recipe, parents=[split], write=write)
+
+    return build
+
+
+@pytest.fixture
+def contest(store: Store, split: SplitRatings) -> Callable[..., Contest]:
     """`contest(name, against)`: an adapter, and the one that it competes with, if any."""
 
     def adapter(name):
         def write(draft):
             typed(Adapter, "history", {}).write_parquet(draft / "history.parquet")
 
-        return store.build(Adapter, recipe={"name": name}, parents=[histories], write=write)
+        return store.build(Adapter, recipe={"name": name}, parents=[split], write=write)
 
     def build(name="first", against=None, **changes):
         margins = Margins(**{"coverage": 0.1} | changes)

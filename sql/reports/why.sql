@@ -1,5 +1,5 @@
 -- why: What was a user's list made of, back to the shard, the adapter, the data and the commit? Parameters: user (the first), predictor (llm), run_id.
-select rank, title, round(expected, 2) as expected, rated, shard, prompts, adapter, trusted_ratings as data, commit
+select rank, title, round(expected, 2) as expected, rated, shard, prompts, adapter, validated_ratings as data, commit
 from why_recommended
 where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))
     and predictor = coalesce(getvariable('predictor'), 'llm')

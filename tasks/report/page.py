@@ -99,7 +99,8 @@ def _costs(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
         """
         select sum(seconds) as seconds, max(peak_bytes) / 1e9 as gigabytes,
             (select max(tokens) from training where run_id = ?) as tokens,
-            1000 * sum(seconds) filter (kind = 'predictions')
+            1000 * sum(seconds) filter (kind in
+                ('rating-predictions', 'candidates', 'candidate-scores', 'ranked-lists'))
                 / nullif((select count(*) from lists where run_id = ?), 0) as per_thousand
         from stages where run_id = ?""",
         *[run_id] * 3,
@@ -187,9 +188,9 @@ def _protocols(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, 
 def _asked(db: duckdb.DuckDBPyConnection, run_id: str) -> str | None:
     """Where the page of the rules lies that the data was held to, seen from the run's own page."""
     found = rows_of(
-        db, "select fingerprint from stages where run_id = ? and kind = 'trusted-ratings'", run_id
+        db, "select fingerprint from stages where run_id = ? and kind = 'validated-ratings'", run_id
     )
-    folder = "../../../data/trusted-ratings/{fingerprint}/measured-docs/index.html"
+    folder = "../../../data/validated-ratings/{fingerprint}/measured-docs/index.html"
     return folder.format_map(found[0]) if found else None
 
 

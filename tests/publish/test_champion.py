@@ -12,25 +12,27 @@ from tasks.publish.promotion import drift
 from tasks.publish.task import metric_file, publish, roll_back
 from tasks.score.task import Score, score
 from tasks.store.artifacts import ValidatedRatings
-from tests.world import NAMED, SAID, START, typed
+from tests.world import LISTED, PREDICTED, START, typed
 
 USUAL = [[3.0, 4.0] * 5] * 30  # stars by day
-WORSE = [(*row[:3], row[3] + 1, *row[4:]) for row in SAID]
+WORSE = [(*row[:3], row[3] + 1, *row[4:]) for row in PREDICTED]
 
 
 @pytest.fixture
-def compete(store, histories, ratings, say):
-    """`compete(contest, said, named)`: a night whose adapter says that, published; its run's id."""
+def compete(store, split, ratings, predict, rank):
+    """`compete(contest, rows, films)`: publish a run with these predictions; return its id."""
 
-    def night(contest, said=SAID, named=NAMED, data=ratings):
-        told = [say("llm", said, named), *([say("champion")] if contest.champion else [])]
-        # Nights differ as their adapters do; here by their seed.
+    def run(contest, rows=PREDICTED, films=LISTED, data=ratings):
+        predictions, lists = [predict("llm", rows)], [rank("llm", films)]
+        if contest.champion:
+            predictions, lists = [*predictions, predict("champion")], [*lists, rank("champion")]
+        # Runs differ by their adapters; here by the seed of their scores.
         config = Score(ks=(4,), resamples=100, seed=int(contest.challenger.fingerprint[:6], 16))
-        scores = score.fn(histories, ratings, told, config=config, store=store)
-        night = [data, histories, *told]
-        return publish.fn(scores, night, profile="smoke", commit=None, contest=contest, store=store)
+        scores = score.fn(split, ratings, predictions, lists, config=config, store=store)
+        made = [data, split, *predictions, *lists]
+        return publish.fn(scores, made, profile="smoke", commit=None, contest=contest, store=store)
 
-    return night
+    return run
 
 
 def decided(store, run_id):
@@ -76,8 +78,8 @@ def test_one_that_is_worse_does_not_and_the_reason_is_told(store, compete, conte
 
 def test_worse_lists_are_a_loss_as_well(store, compete, contest):
     compete(contest("first"))
-    nothing = {user: [6, 7, 9, 4] for user in NAMED}
-    promoted, *_, failed = decided(store, compete(contest("second", "first"), named=nothing))
+    nothing = {user: [6, 7, 9, 4] for user in LISTED}
+    promoted, *_, failed = decided(store, compete(contest("second", "first"), films=nothing))
     assert not promoted
     assert failed == [("ndcg", "everyone")]
 
@@ -85,7 +87,7 @@ def test_worse_lists_are_a_loss_as_well(store, compete, contest):
 def test_a_slice_may_not_fall_where_everyone_does_not(store, compete, contest):
     """User 1 is guessed worse and user 2 better: over everyone the margin is wide enough."""
     compete(contest("first"))
-    other = [(*r[:3], r[3] + 0.5 if r[0] == 1 else r[2], *r[4:]) for r in SAID]
+    other = [(*r[:3], r[3] + 0.5 if r[0] == 1 else r[2], *r[4:]) for r in PREDICTED]
     wide = contest("second", "first", rmse=5, slice_rmse=0.02)
     promoted, *_, failed = decided(store, compete(wide, other))
     assert not promoted

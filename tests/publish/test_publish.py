@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def night(store, histories, ratings, say, contest):
+def night(store, split, ratings, predict, rank, contest):
     """`night(seed)`: the scores and the other handles of a night of its own, and its contest."""
 
     def walked(seed=0):
-        predictions = [say("llm"), say("bias")]
+        predictions, lists = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
         config = Score(ks=(4,), resamples=100, seed=seed)
-        scores = score.fn(histories, ratings, predictions, config=config, store=store)
-        return scores, [ratings, histories, *predictions], contest()
+        scores = score.fn(split, ratings, predictions, lists, config=config, store=store)
+        return scores, [ratings, split, *predictions, *lists], contest()
 
     return walked
 
@@ -120,7 +120,7 @@ def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
     put((scores, handles, contest), store, commit="c0ffee")
     with reading(metric_file(store)) as db:
         found = db.execute(
-            "select distinct trusted_ratings, commit from why_recommended where predictor = 'llm'"
+            "select distinct validated_ratings, commit from why_recommended where predictor = 'llm'"
         ).fetchall()
     assert found == [(handles[0].fingerprint, "c0ffee")]
 
@@ -134,11 +134,11 @@ def test_every_view_and_report_answers(night, store):
             db.execute(f"select * from {view}").fetchall()
         answered = {name: report(db, name, {}).fetchall() for name in reports()}
     assert [name for name, rows in answered.items() if not rows] == [
+        "ablations",
         "calibration",
         "checks",
         "film",
-        "probes",
-        "recall",
+        "memorization",
         "set_aside",
     ]
     assert all("?" in question for question in reports().values())
@@ -182,14 +182,14 @@ def test_a_report_is_listed_and_run_by_its_name(night, store, monkeypatch, capsy
             main()
 
 
-def test_from_a_recommendation_back_to_the_shard(night, store, histories):
+def test_from_a_recommendation_back_to_the_shard(night, store, split):
     def write(draft):
         for shard, users in enumerate(([1], [2])):
             rows = typed(Prompts, "examples", {"user_id": users, "fold": "test"})
             rows.write_parquet(draft / f"shard-{shard:05}.parquet")
         typed(Prompts, "films", {}).write_parquet(draft / "films.parquet")
 
-    prompts = store.build(Prompts, recipe={}, parents=[histories], write=write)
+    prompts = store.build(Prompts, recipe={}, parents=[split], write=write)
     scores, handles, contest = night()
     put((scores, [*handles[:2], prompts, *handles[2:]], contest), store)
     with reading(metric_file(store)) as db:

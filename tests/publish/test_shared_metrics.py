@@ -29,15 +29,15 @@ def store(machine):
 
 
 @pytest.fixture
-def night(store, histories, ratings, say, contest):
+def night(store, split, ratings, predict, rank, contest):
     """`night(seed, at)`: publish a night of its own on a machine."""
 
     def walked(seed, at):
-        told = [say("llm"), say("bias")]
+        parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
         config = Score(ks=(4,), resamples=100, seed=seed)
-        scores = score.fn(histories, ratings, told, config=config, store=store)
+        scores = score.fn(split, ratings, *parts, config=config, store=store)
         return publish.fn(
-            scores, [ratings, histories, *told],
+            scores, [ratings, split, *parts[0], *parts[1]],
             profile="smoke", commit=None, contest=contest(f"adapter {seed}"), store=at,
         )  # fmt: skip
 
@@ -204,7 +204,7 @@ def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, nigh
     a = machine("a")
     night(1, a)
     night(2, a)
-    unfinished = tmp_path / "mount" / "data" / "histories" / "0123" / "ratings.parquet"
+    unfinished = tmp_path / "mount" / "data" / "split-ratings" / "0123" / "ratings.parquet"
     unfinished.parent.mkdir()
     unfinished.write_text("half")
     shown = {row["kind"]: row["folders"] for row in swept(1, apply=True, store=a)}
@@ -216,10 +216,17 @@ def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, nigh
     a.find(Scores, next(iter(runs(a))))
     shown = {row["kind"]: row["folders"] for row in swept(1, apply=True, store=a)}
     assert shown.pop("scores in the remote") == "1"
-    assert shown.pop("histories in the remote") == "1"
+    assert shown.pop("split-ratings in the remote") == "1"
     assert set(shown) <= {"scores"}
     assert len(a.finished(Scores)) == 1
     assert not unfinished.parent.exists()
     assert swept(1, apply=True, store=a) == []
     left = {path.parts[-2] for path in Path(tmp_path / "mount").glob("*/*/*")}
-    assert left == {"trusted-ratings", "histories", "predictions", "scores", "adapter"}
+    assert left == {
+        "validated-ratings",
+        "split-ratings",
+        "rating-predictions",
+        "ranked-lists",
+        "scores",
+        "adapter",
+    }

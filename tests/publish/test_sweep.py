@@ -10,27 +10,27 @@ from flows.gc import swept
 from tasks.metrics_db import needed
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
-from tasks.store.artifacts import Adapter, Predictions, Scores, SplitRatings, ValidatedRatings
+from tasks.store.artifacts import Adapter, RatingPredictions, Scores, SplitRatings, ValidatedRatings
 from tasks.store.garbage import clear, leftovers
 from tasks.store.store import StoreBusyError
-from tests.world import SAID
+from tests.world import PREDICTED
 
-OTHER = [(*row[:3], row[3] + 0.5, *row[4:]) for row in SAID]
+OTHER = [(*row[:3], row[3] + 0.5, *row[4:]) for row in PREDICTED]
 
 
 @pytest.fixture
-def nights(store, histories, ratings, say, contest):
+def nights(store, split, ratings, predict, rank, contest):
     """Two nights that differ in what was said; `promoted` says which adapters became champion."""
 
     def walk(promoted):
-        for number, said in enumerate((OTHER, SAID)):
-            told = [say("llm", said), say("bias")]
+        for number, rows in enumerate((OTHER, PREDICTED)):
+            parts = [predict("llm", rows), predict("bias")], [rank("llm"), rank("bias")]
             config = Score(ks=(4,), resamples=100)
-            scores = score.fn(histories, ratings, told, config=config, store=store)
+            scores = score.fn(split, ratings, *parts, config=config, store=store)
             settled = (promoted[number], "by hand")
             one = dataclasses.replace(contest(f"adapter {number}"), settled=settled)
             publish.fn(
-                scores, [ratings, histories, *told],
+                scores, [ratings, split, *parts[0], *parts[1]],
                 profile="smoke", commit=None, contest=one, store=store,
             )  # fmt: skip
 
@@ -45,11 +45,12 @@ def going(store, keep):
 def test_what_the_newest_night_stands_on_stays(store, nights):
     nights(promoted=[False, False])
     assert going(store, keep=2) == ["adapter", "adapter"]  # neither is a champion, nor of a stage
-    assert going(store, keep=1) == ["adapter", "adapter", "predictions", "scores"]
+    assert going(store, keep=1) == ["adapter", "adapter", "rating-predictions", "scores"]
     clear(leftovers(store, needed(metric_file(store), 1), draft_days=7))
     assert going(store, keep=1) == []
     left = [
-        len(store.finished(kind)) for kind in (ValidatedRatings, SplitRatings, Predictions, Scores)
+        len(store.finished(kind))
+        for kind in (ValidatedRatings, SplitRatings, RatingPredictions, Scores)
     ]
     assert left == [1, 1, 2, 1]
     assert store.finished(Adapter) == []
@@ -63,7 +64,7 @@ def test_champions_stay_and_the_night_of_the_one_in_use(store, nights):
 
 def test_an_earlier_champion_stays_without_its_night(store, nights):
     nights(promoted=[True, True])
-    assert going(store, keep=1) == ["predictions", "scores"]
+    assert going(store, keep=1) == ["rating-predictions", "scores"]
 
 
 def test_a_draft_stays_while_a_night_may_go_on_with_it(store, nights):
@@ -80,16 +81,16 @@ def test_a_draft_stays_while_a_night_may_go_on_with_it(store, nights):
 
 def test_what_a_killed_sweep_has_hidden_goes_with_the_next(store, nights):
     nights(promoted=[True, True])
-    hidden = store.root / "data" / "histories" / ".gone-0123"
+    hidden = store.root / "data" / "split-ratings" / ".gone-0123"
     hidden.mkdir(parents=True)
-    assert going(store, keep=2) == ["histories"]
+    assert going(store, keep=2) == ["split-ratings"]
 
 
 def test_it_is_shown_before_it_goes(store, nights):
     nights(promoted=[True, True])
     shown = swept(1, apply=False, store=store)
     assert [(row["kind"], row["folders"]) for row in shown] == [
-        ("predictions", "1"),
+        ("rating-predictions", "1"),
         ("scores", "1"),
     ]
     assert swept(1, apply=True, store=store) == shown

@@ -9,7 +9,7 @@ from tasks.metrics_db import leaderboard, reading
 from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
-from tasks.store.artifacts import Predictions, SplitRatings, ValidatedRatings
+from tasks.store.artifacts import RankedLists, SplitRatings, ValidatedRatings
 
 EVIL = ["<script>alert(1)</script>", "'); drop table runs; --", 'a "b" & {{ run }} <b>']
 
@@ -20,7 +20,7 @@ def renamed(table):
 
 
 @pytest.fixture
-def night(store, histories, ratings, say, contest):
+def night(store, split, ratings, predict, rank, contest):
     """The page of a night whose films have evil titles, and its run."""
 
     def films(draft):
@@ -31,33 +31,36 @@ def night(store, histories, ratings, say, contest):
 
     trusted = store.build(ValidatedRatings, recipe={"evil": True}, write=films)
 
-    def lists(name):
-        said = say(name)
-
+    def with_evil_titles(made):
         def write(draft):
-            said.scan("ratings").collect().write_parquet(draft / "ratings.parquet")
-            renamed(said.scan("lists")).write_parquet(draft / "lists.parquet")
+            renamed(made.scan("lists")).write_parquet(draft / "lists.parquet")
 
-        return store.build(Predictions, recipe={"evil": name}, parents=[histories], write=write)
+        return store.build(RankedLists, recipe={"evil": True}, parents=[made], write=write)
 
-    predictions = [lists("llm"), lists("bias")]
+    predictions = [predict("llm"), predict("bias")]
+    lists = [with_evil_titles(rank("llm")), with_evil_titles(rank("bias"))]
     config = Score(ks=(5, 10), resamples=100)
-    scores = score.fn(histories, trusted, predictions, config=config, store=store)
-    handles = [trusted, histories, *predictions]
+    scores = score.fn(split, trusted, predictions, lists, config=config, store=store)
+    handles = [trusted, split, *predictions, *lists]
     run_id = publish.fn(scores, handles, profile="<i>", commit=None, contest=contest(), store=store)
     made = write_report.fn(run_id, scores, store=store)
     return (made.path / "report.html").read_text(), run_id
 
 
-def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say, contest):
+def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, rank, contest):
     html, first = night
     assert 'class="band"' not in html.split("Night by night")[1]
-    parts = [say("llm"), say("bias")]
+    parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
     config = Score(ks=(5,), resamples=101)
     (ratings, *_) = store.finished(ValidatedRatings)
-    scores = score.fn(histories, ratings, parts, config=config, store=store)
+    scores = score.fn(split, ratings, *parts, config=config, store=store)
     run_id = publish.fn(
-        scores, [ratings, *parts], profile="next", commit=None, contest=contest(), store=store
+        scores,
+        [ratings, *parts[0], *parts[1]],
+        profile="next",
+        commit=None,
+        contest=contest(),
+        store=store,
     )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     drawn = page.split("Night by night")[1]
@@ -68,20 +71,25 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, histories, say, co
 
 
 def test_protocols_of_the_same_data_stand_side_by_side(
-    night, store, histories, ratings, say, contest
+    night, store, split, ratings, predict, rank, contest
 ):
     html, _ = night
     assert "By protocol" not in html
 
     def asked_otherwise(draft):
-        histories.scan("ratings").collect().write_parquet(draft / "ratings.parquet")
-        return histories.metadata | {"protocol": "legacy"}
+        split.scan("ratings").collect().write_parquet(draft / "ratings.parquet")
+        return split.metadata | {"protocol": "legacy"}
 
     other = store.build(SplitRatings, recipe={"other": 1}, parents=[ratings], write=asked_otherwise)
-    parts = [say("llm"), say("bias")]
-    scores = score.fn(other, ratings, parts, config=Score(ks=(5,), resamples=100), store=store)
+    parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
+    scores = score.fn(other, ratings, *parts, config=Score(ks=(5,), resamples=100), store=store)
     run_id = publish.fn(
-        scores, [ratings, *parts], profile="old", commit=None, contest=contest(), store=store
+        scores,
+        [ratings, *parts[0], *parts[1]],
+        profile="old",
+        commit=None,
+        contest=contest(),
+        store=store,
     )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     shown = page.split("By protocol")[1]

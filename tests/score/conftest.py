@@ -1,3 +1,3 @@
 """The world of two users, worked by hand."""
 
-from tests.world import histories, ratings, say, world  # noqa: F401
+from tests.world import predict, rank, ratings, split  # noqa: F401

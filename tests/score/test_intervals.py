@@ -58,23 +58,24 @@ def test_sums_over_blocks_of_users_add_up_to_those_over_all():
 
 @pytest.mark.parametrize("block", [1, 2, 3])
 def test_a_score_has_the_same_bytes_however_many_blocks_and_whoever_takes_them(
-    histories, ratings, say, store, tmp_path, cluster, monkeypatch, block
+    split, ratings, predict, rank, store, tmp_path, cluster, monkeypatch, block
 ):
-    config, predictions = Score(ks=(2, 4), compared=("hand",), resamples=200), [say(), say("other")]
-    whole = score.fn(histories, ratings, predictions, config=config, store=store)
+    config = Score(ks=(2, 4), compared=("hand",), resamples=200)
+    parts = [predict(), predict("other")], [rank(), rank("other")]
+    whole = score.fn(split, ratings, *parts, config=config, store=store)
     monkeypatch.setattr("tasks.score.relations.BLOCK", block)
     there = config.model_copy(update={"cluster": cluster})
     for name, how in {"here": config, "there": there}.items():
-        made = score.fn(histories, ratings, predictions, config=how, store=Store(tmp_path / name))
+        made = score.fn(split, ratings, *parts, config=how, store=Store(tmp_path / name))
         for table in ("metrics", "comparisons"):
             assert made.files(table)[0].read_bytes() == whole.files(table)[0].read_bytes()
 
 
-def test_scoring_twice_gives_the_same_bytes(histories, ratings, say, store, tmp_path):
+def test_scoring_twice_gives_the_same_bytes(split, ratings, predict, rank, store, tmp_path):
     config = Score(ks=(2, 4), compared=("hand",), resamples=200)
-    predictions = [say(), say("other")]
+    parts = [predict(), predict("other")], [rank(), rank("other")]
     made = [
-        score.fn(histories, ratings, predictions, config=config, store=at)
+        score.fn(split, ratings, *parts, config=config, store=at)
         for at in (store, Store(tmp_path / "second"))
     ]
     for name in ("metrics", "comparisons"):

@@ -9,6 +9,7 @@ import pytest
 from tasks.score.relations import MissingPredictionError, ask, blocks, describe
 from tasks.score.statements import statements
 from tasks.score.task import Score, score
+from tests.world import LISTED, PREDICTED, SCALE
 
 SECOND = 1 / log2(3)  # discount of the second rank
 BY_HAND = {
@@ -72,8 +73,14 @@ PARTS_BY_HAND = {
 SETTINGS = Score(ks=(4,), compared=("hand",), resamples=200)
 
 
-def scored(histories, ratings, predictions, store, config=SETTINGS):
-    return score.fn(histories, ratings, predictions, config=config, store=store)
+@pytest.fixture
+def evaluate(store, split, ratings):
+    """`evaluate(predictions, lists)`: their scores."""
+
+    def build(predictions, lists):
+        return score.fn(split, ratings, predictions, lists, config=SETTINGS, store=store)
+
+    return build
 
 
 def everyone(scores, predictor="hand"):
@@ -81,15 +88,15 @@ def everyone(scores, predictor="hand"):
     return dict(table.select("metric", "value").iter_rows())
 
 
-def test_every_metric_gives_what_was_worked_by_hand(histories, ratings, say, store):
-    found = everyone(scored(histories, ratings, [say()], store))
+def test_every_metric_gives_what_was_worked_by_hand(evaluate, predict, rank):
+    found = everyone(evaluate([predict()], [rank()]))
     assert set(BY_HAND) == {file.stem for file, _ in statements("metrics/*")}
     assert found == pytest.approx(BY_HAND, abs=1e-6)
 
 
-def test_every_slice_parts_as_was_worked_by_hand(histories, ratings, say):
+def test_every_slice_parts_as_was_worked_by_hand(split, ratings, predict):
     with duckdb.connect() as db:
-        describe(db, histories, ratings, [say()])
+        describe(db, split, ratings, [predict()])
         ask(db, blocks(db)[0])
         found = {
             file.stem: [row[-1] for row in db.execute(text).fetchall()]
@@ -104,15 +111,15 @@ def test_every_statement_says_first_what_it_defines():
         assert len(duckdb.extract_statements(text)) == 1
 
 
-def test_parts_of_a_slice_add_up_to_everyone(histories, ratings, say, store):
-    table = scored(histories, ratings, [say()], store).scan("metrics").collect()
+def test_parts_of_a_slice_add_up_to_everyone(evaluate, predict, rank):
+    table = evaluate([predict()], [rank()]).scan("metrics").collect()
     mse = table.filter(pl.col("metric") == "mse", pl.col("slice") != "genre")
     whole = mse.group_by("slice").agg((pl.col("value") * pl.col("n")).sum() / pl.col("n").sum())
     assert whole["value"].to_list() == pytest.approx([1.5 / 4] * len(whole))
     assert len(whole) == len(PARTS_BY_HAND) - 1
 
 
-def test_metrics_agree_with_scikit_learn_and_lenskit(histories, ratings, say, store, world):
+def test_metrics_agree_with_scikit_learn_and_lenskit(evaluate, predict, rank):
     from lenskit.data import ItemList
     from lenskit.metrics import Hit, Precision, Recall, RecipRank
     from sklearn.metrics import (
@@ -122,16 +129,16 @@ def test_metrics_agree_with_scikit_learn_and_lenskit(histories, ratings, say, st
         root_mean_squared_error,
     )
 
-    found = everyone(scored(histories, ratings, [say()], store))
-    true = [row[2] for row in world.SAID]
-    assert found["rmse"] == pytest.approx(root_mean_squared_error(true, [r[3] for r in world.SAID]))
-    assert found["mae"] == pytest.approx(mean_absolute_error(true, [r[4] for r in world.SAID]))
-    clipped = [[max(p, 1e-7) for p in row[-1]] for row in world.SAID]
+    found = everyone(evaluate([predict()], [rank()]))
+    true = [row[2] for row in PREDICTED]
+    assert found["rmse"] == pytest.approx(root_mean_squared_error(true, [r[3] for r in PREDICTED]))
+    assert found["mae"] == pytest.approx(mean_absolute_error(true, [r[4] for r in PREDICTED]))
+    clipped = [[max(p, 1e-7) for p in row[-1]] for row in PREDICTED]
     clipped = [[p / sum(row) for p in row] for row in clipped]
-    assert found["log_loss"] == pytest.approx(log_loss(true, clipped, labels=world.SCALE), abs=1e-6)
-    relevant = {u: [f for user, f in TARGETS if user == u] for u in world.NAMED}
+    assert found["log_loss"] == pytest.approx(log_loss(true, clipped, labels=SCALE), abs=1e-6)
+    relevant = {u: [f for user, f in TARGETS if user == u] for u in LISTED}
     # LensKit has no word for what is no film, or named twice: such places hold films of no use.
-    lists = {1: world.NAMED[1], 2: [3, 98, 99, 10]}
+    lists = {1: LISTED[1], 2: [3, 98, 99, 10]}
     for metric in (Hit(4), Precision(4), Recall(4), RecipRank(4)):
         values = [
             metric.measure_list(ItemList(lists[u], ordered=True), ItemList(relevant[u]))
@@ -149,37 +156,30 @@ def test_metrics_agree_with_scikit_learn_and_lenskit(histories, ratings, say, st
     assert found["ndcg"] == pytest.approx(sum(ndcg) / 2, abs=1e-6)
 
 
-def test_a_prediction_left_out_is_an_error(histories, ratings, say, store, world):
+def test_a_prediction_left_out_is_an_error(evaluate, predict, rank):
     with pytest.raises(MissingPredictionError, match=r"predictor short .* 4 targets"):
-        scored(histories, ratings, [say(), say("short", world.SAID[:3])], store)
+        evaluate([predict(), predict("short", PREDICTED[:3])], [rank()])
 
 
-def test_a_true_rating_that_is_not_the_histories_is_an_error(histories, ratings, say, store, world):
-    wrong = [(*row[:2], 1, *row[3:]) for row in world.SAID]
+def test_a_true_rating_that_is_not_the_histories_is_an_error(evaluate, predict, rank):
+    wrong = [(*row[:2], 1, *row[3:]) for row in PREDICTED]
     with pytest.raises(MissingPredictionError, match="predictor wrong"):
-        scored(histories, ratings, [say("wrong", wrong)], store)
+        evaluate([predict("wrong", wrong)], [rank()])
 
 
-def test_a_distribution_left_out_is_an_error(histories, ratings, say, store, world):
+def test_a_distribution_left_out_is_an_error(evaluate, predict, rank):
     with pytest.raises(MissingPredictionError, match=r"has .* for 3 of 4 ratings"):
-        scored(
-            histories,
-            ratings,
-            [say("short", [*world.SAID[:3], (*world.SAID[3][:-1], None)])],
-            store,
-        )
+        evaluate([predict("short", [*PREDICTED[:3], (*PREDICTED[3][:-1], None)])], [rank()])
 
 
-def test_a_user_without_a_list_is_an_error(histories, ratings, say, store):
+def test_a_user_without_a_list_is_an_error(evaluate, predict, rank):
     with pytest.raises(MissingPredictionError, match="lists are missing: short for 1 users"):
-        scored(histories, ratings, [say("short", named={1: [4, 1, 2, 6]})], store)
+        evaluate([predict()], [rank(), rank("short", {1: [4, 1, 2, 6]})])
 
 
-def test_a_predictor_without_distributions_has_no_metrics_of_them(
-    histories, ratings, say, store, world
-):
-    plain = [(*row[:7], None, None, None) for row in world.SAID]
-    found = everyone(scored(histories, ratings, [say("plain", plain, {})], store), "plain")
+def test_a_predictor_without_distributions_has_no_metrics_of_them(evaluate, predict, rank):
+    plain = [(*row[:7], None, None, None) for row in PREDICTED]
+    found = everyone(evaluate([predict("plain", plain)], [rank()]), "plain")
     assert set(found) == {
         "mae", "mse", "rmse", "within_half", "within_one", "exact", "mean_error"
     }  # fmt: skip

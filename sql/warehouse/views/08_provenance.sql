@@ -3,8 +3,8 @@ create or replace view provenance as
 select
     run_id, run_at, profile, dataset, protocol, commit,
     any_value(fingerprint) filter (kind = 'raw-ratings') as raw_ratings,
-    any_value(fingerprint) filter (kind = 'trusted-ratings') as trusted_ratings,
-    any_value(fingerprint) filter (kind = 'split-ratings') as split_ratings,
+    any_value(fingerprint) filter (kind in ('validated-ratings', 'trusted-ratings')) as validated_ratings,
+    any_value(fingerprint) filter (kind in ('split-ratings', 'histories')) as split_ratings,
     arg_min(fingerprint, stage) filter (kind = 'prompts') as prompts, -- later ones ask of candidates
     any_value(fingerprint) filter (kind = 'base') as base,
     any_value(fingerprint) filter (kind = 'adapter') as adapter,

@@ -1,7 +1,7 @@
 -- why_recommended: each named film with the shard of prompts that tells of its user, and the adapter, data and commit
 -- that it came from.
 create or replace view why_recommended as
-select r.*, p.run_at, p.prompts, s.file as shard, p.adapter, p.base, p.trusted_ratings, p.raw_ratings, p.commit
+select r.*, p.run_at, p.prompts, s.file as shard, p.adapter, p.base, p.validated_ratings, p.raw_ratings, p.commit
 from recommended as r
 join provenance as p using (run_id)
 left join shards as s

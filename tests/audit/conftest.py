@@ -1,0 +1,3 @@
+"""The hand-made world of two users."""
+
+from tests.world import predict, ratings, split  # noqa: F401
