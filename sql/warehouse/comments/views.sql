@@ -95,7 +95,7 @@ comment on column provenance.dataset is 'name of the data set';
 comment on column provenance.protocol is 'how ratings were split into folds';
 comment on column provenance.commit is 'commit of the project; null outside of a git checkout';
 comment on column provenance.raw_ratings is 'fingerprint of the raw ratings';
-comment on column provenance.trusted_ratings is 'fingerprint of the validated ratings';
+comment on column provenance.validated_ratings is 'fingerprint of the validated ratings';
 comment on column provenance.split_ratings is 'fingerprint of the split ratings';
 comment on column provenance.prompts is 'fingerprint of the prompts';
 comment on column provenance.base is 'fingerprint of the base model';
@@ -116,7 +116,7 @@ comment on column why_recommended.prompts is 'fingerprint of the prompts';
 comment on column why_recommended.shard is 'file of the prompts that holds the user''s examples';
 comment on column why_recommended.adapter is 'fingerprint of the adapter';
 comment on column why_recommended.base is 'fingerprint of the base model';
-comment on column why_recommended.trusted_ratings is 'fingerprint of the validated ratings';
+comment on column why_recommended.validated_ratings is 'fingerprint of the validated ratings';
 comment on column why_recommended.raw_ratings is 'fingerprint of the raw ratings';
 comment on column why_recommended.commit is 'commit of the project; null outside of a git checkout';
 
