@@ -37,7 +37,7 @@ WEBHOOK_BLOCK = "content-advisor"  # on the server
 Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
 
 
-class Settings(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     """One field a room (predict has one a door), and what the machine must have."""
 
     ingest: Ingest = Ingest()

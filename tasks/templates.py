@@ -9,7 +9,7 @@ STEPS = 51  # means in tenths of a star, 0.0 to 5.0
 BUCKETS = 32  # counts by powers of two, the first for none
 
 
-class Compact(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Lines and little else: made for small models, and for many films in few tokens.
 
     `facts` adds to each film's line what other ratings told of it: the mean and number of its
@@ -37,7 +37,7 @@ class Compact(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_doc
     """Tokenise each line on its own."""
 
 
-class Original(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Original(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The original notebooks' wording, to the character; the question for ratings is ours."""
 
     wording: Literal["original"] = "original"

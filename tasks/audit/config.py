@@ -7,7 +7,7 @@ import pydantic
 Perturbation = Literal["empty", "retitled", "reversed", "shuffled"]
 
 
-class Ablation(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Ablation(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How contexts are perturbed, and for how many of the test users."""
 
     perturbations: tuple[Perturbation, ...] = ("empty", "retitled", "reversed", "shuffled")
@@ -18,7 +18,7 @@ class Ablation(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """Seed of the perturbations."""
 
 
-class Memorization(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Memorization(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Rows of the data that a pretrained base is asked to complete."""
 
     rows: int = pydantic.Field(200, ge=1)

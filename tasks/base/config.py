@@ -5,7 +5,7 @@ import pydantic
 from tasks.training.config import Fit, Objective
 
 
-class Mini(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     """bloom-mini: a BLOOM of this shape, built from nothing."""
 
     vocabulary: int = pydantic.Field(4096, ge=300)
@@ -28,7 +28,7 @@ class Mini(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     )
 
 
-class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which base model: a name of the catalogue, owner/name of the hub, or a folder."""
 
     name: str = "bloom-mini"

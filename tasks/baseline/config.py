@@ -11,7 +11,7 @@ Rated = Literal[
 Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 
 
-class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
     """As the prompts' guess has it by default: see tasks/features/collaborative.py."""
 
     item_damping: float = pydantic.Field(2, ge=0)
@@ -24,7 +24,7 @@ class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid", use_attribu
     """Noise on the diagonal, in variances of the bias model's residuals."""
 
 
-class Baseline(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which baselines there are, and how they are fitted.
 
     With `tune` those settings that tasks/baseline/tuning.py lists are chosen on the validation

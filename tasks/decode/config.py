@@ -5,7 +5,7 @@ from typing import Literal
 import pydantic
 
 
-class Decode(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Decode(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Lists decoded over the catalogue."""
 
     predictor: str = "llm"
@@ -22,7 +22,7 @@ class Decode(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docs
     """Seed of sampling."""
 
 
-class FreeText(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class FreeText(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Generation as the original notebooks had it, for comparison: greedy, and cut off."""
 
     predictor: str = "llm_free_text"

@@ -5,7 +5,7 @@ from typing import Literal
 import pydantic
 
 
-class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The covariance of `gaussian_process_prediction`."""
 
     shrinkage: float = pydantic.Field(50, ge=0)
@@ -14,9 +14,7 @@ class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_
     """Noise on the diagonal, in variances of the bias model's residuals."""
 
 
-class FeatureSettings(
-    pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True
-):
+class FeatureSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How features are computed."""
 
     facts_as_of: Literal["rating", "fold"] = "fold"

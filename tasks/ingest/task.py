@@ -17,7 +17,7 @@ from tasks.store.artifacts import RawRatings
 from tasks.store.store import Store
 
 
-class Ingest(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Ingest(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which data: a name of the catalogue or a local path, and up to which day it is known."""
 
     data: str = "ml-100k-wheel"

@@ -3,7 +3,7 @@
 import pydantic
 
 
-class Predict(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which predictors the tables name."""
 
     predictor: str = "llm"

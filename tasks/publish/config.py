@@ -7,7 +7,7 @@ import pydantic
 from tasks.store.artifacts import Adapter
 
 
-class Margins(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Margins(pydantic.BaseModel, frozen=True, extra="forbid"):
     """What a challenger may lose to the champion, and still take its place.
 
     Over everyone the worse end of the 95 % interval counts, so that a night of few users cannot

@@ -3,7 +3,7 @@
 import pydantic
 
 
-class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The collaborative retriever, and how many candidates it names for each user."""
 
     predictor: str = "ease"
@@ -16,7 +16,7 @@ class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_do
     """Films retrieved for each user."""
 
 
-class Rank(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Rank(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The lists that are made of the candidates."""
 
     predictor: str = "ranked"

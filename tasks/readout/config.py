@@ -5,7 +5,7 @@ import pydantic
 from tasks.executor import Address
 
 
-class Inference(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Inference(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How examples are batched. What changes no byte of a result is kept out of its recipe."""
 
     pack_length: int = pydantic.Field(512, ge=1)

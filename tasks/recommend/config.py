@@ -6,9 +6,7 @@ from typing import Self
 import pydantic
 
 
-class RecommendRequest(
-    pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True
-):
+class RecommendRequest(pydantic.BaseModel, frozen=True, extra="forbid"):
     """A user of the data, or ratings typed by hand such as "Toy Story (1995)=5"."""
 
     user: int | None = None

@@ -5,7 +5,7 @@ import pydantic
 from tasks.executor import Address
 
 
-class Score(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
     """List lengths, who is compared with all others, and how the intervals are drawn."""
 
     ks: tuple[int, ...] = (5, 10)

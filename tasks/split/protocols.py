@@ -131,7 +131,7 @@ class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
         return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
 
 
-class Legacy(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The original's selection: top-rated films only, in no order of time.
 
     Of the first `users` users with more than `over` ratings, the `top` best rated films (of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-class Ordered(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
     """What every protocol that goes by time needs: an order among equal timestamps.
 
     `hash` orders them by a seeded hash of the film, so that no model can learn the order of a

@@ -6,7 +6,7 @@ from tasks.executor import Address
 from tasks.training.config import Fit, Lora, Objective
 
 
-class Train(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The adapter, what it learns for, and for how long."""
 
     lora: Lora = Lora()

@@ -5,7 +5,7 @@ from typing import Literal
 import pydantic
 
 
-class Objective(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Objective(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Weights of what is minimised, each a mean over the ratings or tokens of a step.
 
     `rating` is cross-entropy over the whole vocabulary, `scale` over the values of the scale
@@ -30,7 +30,7 @@ class Objective(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_d
     mean over their tokens."""
 
 
-class Fit(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Fit(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The loop. Budgets are in passes, steps and tokens, never in seconds: those do not repeat."""
 
     epochs: float = pydantic.Field(1.0, gt=0)
@@ -78,7 +78,7 @@ class Fit(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     """Steps between two checkpoints."""
 
 
-class Lora(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Lora(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The adapter. `targets`: those of the model's family, all linear layers, or by name."""
 
     r: int = pydantic.Field(8, ge=1)

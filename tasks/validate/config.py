@@ -3,7 +3,7 @@
 import pydantic
 
 
-class Validate(pydantic.BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+class Validate(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How much may be wrong before the night stops."""
 
     most_set_aside: float = pydantic.Field(0.05, ge=0, le=1)
