@@ -25,7 +25,7 @@ from tasks.store.artifacts import SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.train.task import train_adapter
-from tasks.training.config import Fit
+from tasks.training.config import TrainingConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 FILMS = 10  # shown, and learnt from, in each prompt
@@ -42,10 +42,10 @@ def before_and_after(
     prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)
     prompts = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=own)
     base = build_base.fn(tokenizer, prompts, config=choice, store=own)
-    fit = Fit(
+    fit = TrainingConfig(
         kinds=("rate",),
         max_steps=steps,
-        step_tokens=2048,
+        tokens_per_step=2048,
         learning_rate=5e-4,
         validate_steps=steps,
         validation_examples=examples,

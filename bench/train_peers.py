@@ -25,13 +25,13 @@ from transformers import (
 from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
 from tasks.hub import best_device, best_dtype
 from tasks.store.resource_usage import metered
-from tasks.training.config import Fit, Objective
+from tasks.training.config import Objective, TrainingConfig
 from tasks.training.trainer import Trainer as OwnTrainer
 
 STEP = 4  # samples of an optimiser step, as the original has them
-ONLY_RATINGS = Objective(squared=0)
-OVER_SCALE = Objective(rating=0, scale=1, squared=0)
-WHOLE_PROMPT = Objective(squared=0, text=1, mean="tokens")
+ONLY_RATINGS = Objective(mse=0)
+OVER_SCALE = Objective(vocab_ce=0, scale_ce=1, mse=0)
+WHOLE_PROMPT = Objective(mse=0, text_ce=1, mean="tokens")
 COMMON: dict[str, Any] = {
     "learning_rate": 1e-3,
     "warmup_steps": 100,
@@ -134,17 +134,17 @@ def own(
     *,
     shared: bool = True,
     packed: bool = True,
-    forward: Literal["fused", "flex", "plain"] = "fused",
+    attention: Literal["fused", "flex", "plain"] = "fused",
     objective: Objective = ONLY_RATINGS,
 ) -> list[float]:
     """Our own loop, with pieces of it switched off."""
     width = (shape.films + shape.targets) * (shape.line + shape.rating + 1)
-    fit = Fit(
-        step_examples=10**6,
-        row_tokens=width if packed else 1,
-        rows_at_once=shape.users if packed else 1,
-        forward=forward,
-        recompute=shape.recompute,
+    fit = TrainingConfig(
+        examples_per_step=10**6,
+        pack_length=width if packed else 1,
+        micro_batch_rows=shape.users if packed else 1,
+        attention=attention,
+        gradient_checkpointing=shape.gradient_checkpointing,
         learning_rate=1e-3,
         warmup=100,
         validate_steps=None,
@@ -170,13 +170,13 @@ PEERS: dict[str, Callable[[PeftModel, Shape, int], list[float]]] = {
     "original": original,
     "trl": trl,
     "trl, not packed": partial(trl, packing=False),
-    "own loop": partial(own, shared=False, packed=False, forward="plain", objective=WHOLE_PROMPT),
-    "+ loss on ratings only": partial(own, shared=False, packed=False, forward="plain"),
+    "own loop": partial(own, shared=False, packed=False, attention="plain", objective=WHOLE_PROMPT),
+    "+ loss on ratings only": partial(own, shared=False, packed=False, attention="plain"),
     "+ fused attention": partial(own, shared=False, packed=False),
     "+ packing": partial(own, shared=False),
     "+ shared context": own,
     "+ logits of the scale only": partial(own, objective=OVER_SCALE),
-    "by FlexAttention": partial(own, objective=OVER_SCALE, forward="flex"),
+    "by FlexAttention": partial(own, objective=OVER_SCALE, attention="flex"),
 }
 
 

@@ -22,14 +22,14 @@ from tasks.store.artifacts import Base, Prompts
 from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.training.adapter import attach
-from tasks.training.config import Fit, Lora
+from tasks.training.config import Lora, TrainingConfig
 from tasks.training.gradients import Gradients
 from tasks.training.train_model import some_of_validation
 from tasks.training.trainer import Trainer as OwnTrainer
 from tasks.training.validation import validate
 
 SAMPLES = 400
-ONLY_RATE = Fit(kinds=("rate",))
+ONLY_RATE = TrainingConfig(kinds=("rate",))
 
 
 def time_to_quality(root: Path) -> dict[str, float]:

@@ -32,15 +32,15 @@ class Shape:
     line: int
     rating: int
     users: int  # of a step
-    recompute: bool  # activations, for want of memory
+    gradient_checkpointing: bool  # activations, for want of memory
     films: int = 30
     targets: int = 10
 
 
 SHAPES = {
-    "560m": Shape(250_880, 1024, 24, 16, line=20, rating=3, users=1, recompute=True),
-    "1b7": Shape(250_880, 2048, 24, 16, line=20, rating=3, users=1, recompute=False),
-    "mini": Shape(8192, 128, 4, 4, line=8, rating=1, users=8, recompute=False),
+    "560m": Shape(250_880, 1024, 24, 16, line=20, rating=3, users=1, gradient_checkpointing=True),
+    "1b7": Shape(250_880, 2048, 24, 16, line=20, rating=3, users=1, gradient_checkpointing=False),
+    "mini": Shape(8192, 128, 4, 4, line=8, rating=1, users=8, gradient_checkpointing=False),
 }
 SCHEMA = pa.schema(
     [

@@ -71,7 +71,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
         """Say it once, and each room that has shards is told."""
         if "cluster" not in told:
             return told
-        keys = {name: "dask_address" if name == "inference" else "cluster" for name in SHARED}
+        renamed = ("inference", "train")
+        keys = {name: "dask_address" if name in renamed else "cluster" for name in SHARED}
         return told | {
             name: {**told.get(name, {}), key: told["cluster"]} for name, key in keys.items()
         }

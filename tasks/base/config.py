@@ -2,7 +2,7 @@
 
 import pydantic
 
-from tasks.training.config import Fit, Objective
+from tasks.training.config import Objective, TrainingConfig
 
 
 class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -18,10 +18,10 @@ class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Attention heads; `hidden` is a multiple."""
     dropout: float = pydantic.Field(0.1, ge=0, lt=1)
     """Dropout while training the base."""
-    objective: Objective = Objective(rating=0.0, scale=1.0, squared=1.0, answer=0.2)
-    fit: Fit = Fit(
+    objective: Objective = Objective(vocab_ce=0.0, scale_ce=1.0, mse=1.0, answer_ce=0.2)
+    fit: TrainingConfig = TrainingConfig(
         epochs=2.0,
-        step_tokens=2048,  # four times as many steps as with 8192, and better after each pass
+        tokens_per_step=2048,  # four times as many steps as with 8192, and better after each pass
         learning_rate=1e-3,
         weight_decay=0.1,
         validate_steps=250,

@@ -48,7 +48,7 @@ def flexible(blocks: Blocks, heads: int) -> Attend:
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         if layer.training and layer.attention_dropout.p:
-            raise ValueError('FlexAttention knows no dropout: set train.fit.forward to "fused"')
+            raise ValueError('FlexAttention knows no dropout: set train.fit.attention to "fused"')
         kernel = _compiled() if query.is_cuda else cast(Any, flex_attention)
         scale = layer.inv_norm_factor
         return kernel(query, key, value, score_mod=score, block_mask=mask, scale=scale)

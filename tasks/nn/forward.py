@@ -22,7 +22,7 @@ def plain_hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
     columns = torch.arange(blocks.tokens.shape[1], device=blocks.tokens.device)
     real = (blocks.sees[..., 1] > blocks.sees[..., 0]).any(-1)
     if (real & (blocks.positions != columns)).any():
-        raise ValueError("the plain path takes one text a row: use row_tokens=1 and no branches")
+        raise ValueError("the plain path takes one text a row: use pack_length=1 and no branches")
     body = _causal(model).base_model
     hidden = body(input_ids=blocks.tokens, attention_mask=real.long(), use_cache=False)
     return hidden.last_hidden_state.flatten(0, 1)
@@ -50,7 +50,7 @@ def flex_hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
     """The same as `hidden_states` by FlexAttention. Raises ValueError for other than BLOOM."""
     body = _causal(model).base_model
     if not isinstance(body, BloomModel):
-        raise ValueError(f'forward="flex" is for BLOOM, and this is {type(body).__name__}')
+        raise ValueError(f'attention="flex" is for BLOOM, and this is {type(body).__name__}')
     return bloom.hidden_states(body, blocks, flex=True).flatten(0, 1)
 
 

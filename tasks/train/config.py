@@ -3,18 +3,20 @@
 import pydantic
 
 from tasks.executor import Address
-from tasks.training.config import Fit, Lora, Objective
+from tasks.training.config import Lora, Objective, TrainingConfig
 
 
 class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The adapter, what it learns for, and for how long."""
 
     lora: Lora = Lora()
-    objective: Objective = Objective(rating=0.0, scale=1.0, squared=1.0, answer=0.2)
-    fit: Fit = Fit(epochs=0.5, step_tokens=2048, learning_rate=5e-4, validate_steps=100)
+    objective: Objective = Objective(vocab_ce=0.0, scale_ce=1.0, mse=1.0, answer_ce=0.2)
+    fit: TrainingConfig = TrainingConfig(
+        epochs=0.5, tokens_per_step=2048, learning_rate=5e-4, validate_steps=100
+    )
     warm_start: bool = False
     """Start from the newest adapter of this base that was trained on other prompts."""
     processes: int = pydantic.Field(1, ge=1)
     """Data-parallel training processes, each with its share of every step."""
-    cluster: Address = None
+    dask_address: Address = None
     """Dask scheduler whose workers do the work; null: this machine."""

@@ -28,11 +28,11 @@ def train_in_processes(
         told["before"] = before.path
     paths = {name: str(path.resolve()) for name, path in told.items()}
     order = json.dumps(paths | {"config": config.model_dump(mode="json")})
-    if config.cluster is None:
+    if config.dask_address is None:
         failed = _train_here(order, config.processes)
     else:
         needs = [base, prompts, *([before] if before else [])]
-        with cluster(config.cluster, store, needs) as workers:
+        with cluster(config.dask_address, store, needs) as workers:
             failed = train_elsewhere(order, draft.resolve(), config.processes, workers)
     if failed:
         raise TrainingError(

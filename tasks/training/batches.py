@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.nn.packing import Blocks, Layout, fill_rows, stack
-from tasks.training.config import Fit
+from tasks.training.config import TrainingConfig
 
 Ints = NDArray[np.int64]
 
 
-def plan_steps(lengths: Ints, fit: Fit) -> list[Ints]:
+def plan_steps(lengths: Ints, fit: TrainingConfig) -> list[Ints]:
     """The examples of every step: each pass in an order of its own, cut by count of tokens.
 
     `lengths` are the examples' tokens. The same seed gives the same steps.
@@ -22,17 +22,19 @@ def plan_steps(lengths: Ints, fit: Fit) -> list[Ints]:
     )
     before = np.cumsum(lengths[order]) - lengths[order]
     order = order[before < fit.epochs * lengths.sum()]
-    step = before[: len(order)] // fit.step_tokens
-    if fit.step_examples:
-        step = np.arange(len(order)) // fit.step_examples
+    step = before[: len(order)] // fit.tokens_per_step
+    if fit.examples_per_step:
+        step = np.arange(len(order)) // fit.examples_per_step
     steps = np.split(order, np.flatnonzero(np.diff(step)) + 1)
     return steps[: fit.max_steps]
 
 
-def passes_of(layouts: Sequence[Layout], row_tokens: int, rows_at_once: int) -> Iterator[Blocks]:
+def passes_of(
+    layouts: Sequence[Layout], pack_length: int, micro_batch_rows: int
+) -> Iterator[Blocks]:
     """The layouts in rows, so many rows at a time, rows of about the same width together."""
     lengths = [len(layout) for layout in layouts]
-    rows = fill_rows(lengths, row_tokens)
+    rows = fill_rows(lengths, pack_length)
     rows.sort(key=lambda row: -sum(lengths[i] for i in row))
-    for first in range(0, len(rows), rows_at_once):
-        yield stack(layouts, rows[first : first + rows_at_once])
+    for first in range(0, len(rows), micro_batch_rows):
+        yield stack(layouts, rows[first : first + micro_batch_rows])

@@ -6,49 +6,43 @@ import pydantic
 
 
 class Objective(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Weights of what is minimised, each a mean over the ratings or tokens of a step.
+    """Weights of the losses, each a mean over the ratings or tokens of an optimiser step."""
 
-    `rating` is cross-entropy over the whole vocabulary, `scale` over the values of the scale
-    alone, `squared` the squared error of the expected rating in stars (RAFT: Lukasik et al.,
-    arXiv 2403.04182), `answer` cross-entropy on answers in words, `text` on all other text.
-    With `mean="tokens"` the three over the vocabulary share one mean over all their tokens.
-    """
-
-    rating: float = pydantic.Field(1.0, ge=0)
+    vocab_ce: float = pydantic.Field(1.0, ge=0)
     """Weight of cross-entropy of the rating tokens over the whole vocabulary."""
-    scale: float = pydantic.Field(0.0, ge=0)
+    scale_ce: float = pydantic.Field(0.0, ge=0)
     """Weight of cross-entropy of the rating over the values of the scale."""
-    squared: float = pydantic.Field(1.0, ge=0)
+    mse: float = pydantic.Field(1.0, ge=0)
     """Weight of the squared error of the expected rating, in stars (RAFT: Lukasik et al., arXiv
     2403.04182)."""
-    answer: float = pydantic.Field(1.0, ge=0)
+    answer_ce: float = pydantic.Field(1.0, ge=0)
     """Weight of cross-entropy of answers in words."""
-    text: float = pydantic.Field(0.0, ge=0)
+    text_ce: float = pydantic.Field(0.0, ge=0)
     """Weight of cross-entropy of all other text."""
     mean: Literal["kinds", "tokens"] = "kinds"
     """`kinds`: each loss has a mean of its own; `tokens`: the three over the vocabulary share one
     mean over their tokens."""
 
 
-class Fit(pydantic.BaseModel, frozen=True, extra="forbid"):
+class TrainingConfig(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The loop. Budgets are in passes, steps and tokens, never in seconds: those do not repeat."""
 
     epochs: float = pydantic.Field(1.0, gt=0)
     """Passes over the examples."""
     max_steps: int | None = pydantic.Field(None, ge=1)
     """Stop after this many optimiser steps."""
-    step_tokens: int = pydantic.Field(8192, ge=1)
+    tokens_per_step: int = pydantic.Field(8192, ge=1)
     """Tokens of examples in one optimiser step."""
-    step_examples: int | None = pydantic.Field(None, ge=1)
+    examples_per_step: int | None = pydantic.Field(None, ge=1)
     """Examples in one optimiser step, instead of a number of tokens."""
-    row_tokens: int = pydantic.Field(512, ge=1)
+    pack_length: int = pydantic.Field(512, ge=1)
     """Tokens of a row that several examples share."""
-    rows_at_once: int = pydantic.Field(8, ge=1)
+    micro_batch_rows: int = pydantic.Field(8, ge=1)
     """Rows in one forward pass; halved when memory runs out."""
-    forward: Literal["fused", "flex", "plain"] = "fused"
+    attention: Literal["fused", "flex", "plain"] = "fused"
     """`fused`: scaled-dot-product attention; `flex`: FlexAttention, BLOOM on a GPU only; `plain`:
     the library's own, one example per row."""
-    recompute: bool = False
+    gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, a third more time."""
     learning_rate: float = pydantic.Field(1e-3, gt=0)
     """Peak learning rate of AdamW."""
@@ -60,7 +54,7 @@ class Fit(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Weight decay of AdamW."""
     betas: tuple[float, float] = (0.9, 0.95)
     """Decay rates of AdamW's two moments."""
-    clip: float | None = pydantic.Field(1.0, gt=0)
+    max_grad_norm: float | None = pydantic.Field(1.0, gt=0)
     """Largest norm of the gradient; null: no clipping."""
     seed: int = 0
     """Seed of the order of examples, of dropout and of new weights."""

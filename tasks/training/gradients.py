@@ -13,7 +13,7 @@ from tasks.nn.packing import Blocks, Layout
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import distributed
 from tasks.training.batches import passes_of
-from tasks.training.config import Fit, Objective
+from tasks.training.config import Objective, TrainingConfig
 from tasks.training.objective import Loss, Totals, loss, totals_of
 
 log = logging.getLogger(__name__)
@@ -45,14 +45,16 @@ class Learnt(NamedTuple):
 class Gradients:
     """Fills the gradients of a model, and remembers what memory allows."""
 
-    def __init__(self, model: nn.Module, trie: RatingTrie, objective: Objective, fit: Fit) -> None:
+    def __init__(
+        self, model: nn.Module, trie: RatingTrie, objective: Objective, fit: TrainingConfig
+    ) -> None:
         self.model, self.trie, self.objective, self.fit = model, trie, objective, fit
         self.weights = [p for p in model.parameters() if p.requires_grad]
         self.device = self.weights[0].device
-        self.forward = FORWARDS[fit.forward]
-        self.rows_at_once = fit.rows_at_once
+        self.forward = FORWARDS[fit.attention]
+        self.micro_batch_rows = fit.micro_batch_rows
         self.recomputes = False
-        if fit.recompute:
+        if fit.gradient_checkpointing:
             self._recompute()
 
     def fill(self, layouts: Sequence[Layout], step: int, scale: Scale = _as_it_is) -> Learnt:
@@ -78,10 +80,10 @@ class Gradients:
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
-                if self.rows_at_once == 1 and self.recomputes:
+                if self.micro_batch_rows == 1 and self.recomputes:
                     raise TrainingError(
-                        f"one row of {self.fit.row_tokens} tokens does not fit into memory: set "
-                        "fewer row_tokens, or show fewer films"
+                        f"one row of {self.fit.pack_length} tokens does not fit into memory: set "
+                        "a smaller pack_length, or show fewer films"
                     ) from error
             self._spare_memory()
 
@@ -100,16 +102,16 @@ class Gradients:
         for weight in self.weights:
             weight.grad = None
         value = 0.0
-        for blocks in passes_of(layouts, self.fit.row_tokens, self.rows_at_once):
+        for blocks in passes_of(layouts, self.fit.pack_length, self.micro_batch_rows):
             part = self.loss(blocks, totals)
             torch.autograd.backward(scale(part.total))
             value += part.total.item()
         return value
 
     def _spare_memory(self) -> None:
-        if self.rows_at_once > 1:
-            self.rows_at_once = math.ceil(self.rows_at_once / 2)
-            log.warning("out of memory: %d rows at once from here", self.rows_at_once)
+        if self.micro_batch_rows > 1:
+            self.micro_batch_rows = math.ceil(self.micro_batch_rows / 2)
+            log.warning("out of memory: %d rows at once from here", self.micro_batch_rows)
         else:
             self._recompute()
             log.warning("out of memory: activations are computed twice from here")

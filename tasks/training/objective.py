@@ -40,7 +40,7 @@ def totals_of(layouts: Sequence[Layout]) -> Totals:
 
 def kinds_to_learn(objective: Objective) -> tuple[int, ...]:
     """Which tokens need logits over the vocabulary."""
-    weights = {TEXT: objective.text, ANSWER: objective.answer, RATING: objective.rating}
+    weights = {TEXT: objective.text_ce, ANSWER: objective.answer_ce, RATING: objective.vocab_ce}
     return tuple(kind for kind, weight in weights.items() if weight)
 
 
@@ -73,7 +73,7 @@ def loss(
     truth = (blocks.ratings[:, None] - scale).abs().argmin(-1)
     nats = -log_p.gather(1, truth[:, None]).sum()
     squared = (expected - blocks.ratings).square().sum()
-    total = (objective.scale * nats + objective.squared * squared) / max(totals.ratings, 1)
+    total = (objective.scale_ce * nats + objective.mse * squared) / max(totals.ratings, 1)
     if len(blocks.next_at):
         weights = _token_weights(objective, totals).to(hidden.device)[blocks.next_kind]
         total = total + cross_entropy(hidden[blocks.next_at], head, blocks.next_token, weights)
@@ -85,5 +85,5 @@ def _token_weights(objective: Objective, totals: Totals) -> Tensor:
     counts = {TEXT: totals.text, ANSWER: totals.answer, RATING: totals.ratings}
     if objective.mean == "tokens":
         counts = dict.fromkeys(counts, totals.tokens)
-    weights = {TEXT: objective.text, ANSWER: objective.answer, RATING: objective.rating}
+    weights = {TEXT: objective.text_ce, ANSWER: objective.answer_ce, RATING: objective.vocab_ce}
     return torch.tensor([weights[kind] / max(counts[kind], 1) for kind in sorted(weights)])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from tasks.training.config import Fit
+from tasks.training.config import TrainingConfig
 
 
-def make_optimiser(weights: Sequence[nn.Parameter], fit: Fit) -> torch.optim.AdamW:
+def make_optimiser(weights: Sequence[nn.Parameter], fit: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; biases and norms do not decay."""
     groups = [
         {"params": [w for w in weights if w.ndim > 1], "weight_decay": fit.weight_decay},
@@ -18,13 +18,13 @@ def make_optimiser(weights: Sequence[nn.Parameter], fit: Fit) -> torch.optim.Ada
     return torch.optim.AdamW(groups, lr=fit.learning_rate, betas=fit.betas, fused=True)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, step: int, steps: int, fit: Fit) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, step: int, steps: int, fit: TrainingConfig) -> None:
     """The learning rate of a step, counted from 0."""
     for group in optimiser.param_groups:
         group["lr"] = fit.learning_rate * rate_factor(step, steps, fit)
 
 
-def rate_factor(step: int, steps: int, fit: Fit) -> float:
+def rate_factor(step: int, steps: int, fit: TrainingConfig) -> float:
     """What the learning rate is multiplied by: a linear warm-up, then a decay to 0.
 
     A `warmup` below 1 is a share of all steps, one from 1 on a number of steps, which may be more

@@ -15,7 +15,7 @@ from tasks.nn.examples import Example, Examples
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Adapter, Prompts
 from tasks.training import distributed
-from tasks.training.config import Fit, Objective
+from tasks.training.config import Objective, TrainingConfig
 from tasks.training.throughput import write_speed
 from tasks.training.trainer import Trainer
 
@@ -29,7 +29,7 @@ def learn(
     examples: Examples,
     *,
     objective: Objective,
-    fit: Fit,
+    fit: TrainingConfig,
     draft: Path,
     stage: str,
 ) -> Row:
@@ -68,7 +68,7 @@ def best_row(history: list[Row]) -> Row:
     return min(validated, key=lambda row: row["validation_loss"], default=history[-1])
 
 
-def some_of_validation(prompts: Prompts, fit: Fit) -> list[Example]:
+def some_of_validation(prompts: Prompts, fit: TrainingConfig) -> list[Example]:
     """So many of the validation fold's examples, drawn by the seed."""
     # Where ratings are learnt, they decide which weights are kept: lists name the best rated only.
     kinds = ("rate",) if "rate" in fit.kinds else fit.kinds

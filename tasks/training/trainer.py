@@ -17,7 +17,7 @@ from tasks.progress import progress
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import checkpoint, distributed
 from tasks.training.batches import plan_steps
-from tasks.training.config import Fit, Objective
+from tasks.training.config import Objective, TrainingConfig
 from tasks.training.gradients import Gradients, TrainingError
 from tasks.training.objective import kinds_to_learn
 from tasks.training.schedule import make_optimiser, set_rate
@@ -32,7 +32,12 @@ class Trainer:
     """
 
     def __init__(
-        self, model: nn.Module, trie: RatingTrie, objective: Objective, fit: Fit, folder: Path
+        self,
+        model: nn.Module,
+        trie: RatingTrie,
+        objective: Objective,
+        fit: TrainingConfig,
+        folder: Path,
     ) -> None:
         self.model, self.trie, self.objective, self.fit = model, trie, objective, fit
         self.folder = folder
@@ -84,8 +89,8 @@ class Trainer:
         set_rate(self.optimiser, self.now.step, steps, self.fit)
         learnt = self.gradients.fill(layouts, self.now.step, self.scaler.scale)
         self.scaler.unscale_(self.optimiser)
-        clip = self.fit.clip or math.inf
-        norm = nn.utils.clip_grad_norm_(self.gradients.weights, clip).item()
+        largest = self.fit.max_grad_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.gradients.weights, largest).item()
         may_overflow = self.scaler.get_scale() > 1  # the scaler leaves such a step out
         if not math.isfinite(learnt.loss + (0 if may_overflow else norm)):
             raise TrainingError(self._not_finite(learnt.loss, norm))

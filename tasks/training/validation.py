@@ -29,7 +29,7 @@ def validate(learner: Gradients, layouts: Sequence[Layout]) -> Quality:
 
 def _taken(learner: Gradients, layouts: Sequence[Layout]) -> Quality:
     totals, objective_sum, squared = totals_of(layouts), 0.0, 0.0
-    for blocks in passes_of(layouts, learner.fit.row_tokens, learner.rows_at_once):
+    for blocks in passes_of(layouts, learner.fit.pack_length, learner.micro_batch_rows):
         part = learner.loss(blocks, totals)
         objective_sum += part.total.item()
         error = part.expected.cpu() - blocks.ratings

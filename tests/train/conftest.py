@@ -13,15 +13,15 @@ from tasks.prompt.task import write_prompts
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 from tasks.train.config import Train
-from tasks.training.config import Fit, Lora, Objective
+from tasks.training.config import Lora, Objective, TrainingConfig
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
 USERS, FILMS, EACH = 30, 40, 24
 
-QUICK = Fit(
+QUICK = TrainingConfig(
     max_steps=6,
-    step_tokens=1500,
-    row_tokens=400,
+    tokens_per_step=1500,
+    pack_length=400,
     learning_rate=1e-2,
     log_steps=2,
     validate_steps=3,
@@ -29,7 +29,7 @@ QUICK = Fit(
     validation_examples=8,
 )
 MINI = BaseChoice(mini=Mini(vocabulary=600, hidden=32, layers=2, heads=2, dropout=0, fit=QUICK))
-TRAIN = Train(lora=Lora(dropout=0.1), fit=QUICK, objective=Objective(squared=0.5))
+TRAIN = Train(lora=Lora(dropout=0.1), fit=QUICK, objective=Objective(mse=0.5))
 
 
 @pytest.fixture(scope="module")

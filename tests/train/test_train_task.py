@@ -233,7 +233,7 @@ def test_the_workers_of_a_cluster_learn_what_two_processes_learn(
 ):
     """Bit for bit: each sum is one of two numbers, wherever these come from."""
     two = recipe.model_copy(update={"processes": 2, "lora": Lora(dropout=0)})
-    there = two.model_copy(update={"cluster": cluster})
+    there = two.model_copy(update={"dask_address": cluster})
     alone = train_adapter.fn(base, prompts, config=two, store=house)
     together = train_adapter.fn(base, prompts, config=there, store=Store(tmp_path))
     assert hashes(together.path) == hashes(alone.path)
@@ -242,7 +242,7 @@ def test_the_workers_of_a_cluster_learn_what_two_processes_learn(
 def test_a_cluster_of_too_few_or_without_the_draft_is_told_of(
     tmp_path, store, cluster, base, prompts, recipe
 ):
-    three = {"processes": 3, "cluster": cluster}
+    three = {"processes": 3, "dask_address": cluster}
     with pytest.raises(ClusterError, match=r"processes is 3, and the cluster has 2 workers"):
         train_adapter.fn(base, prompts, config=recipe.model_copy(update=three), store=store)
     with (
@@ -262,7 +262,8 @@ from tasks.train.task import train_adapter
 
 house, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
 base, prompts = house.find(Base, sys.argv[3]), house.find(Prompts, sys.argv[4])
-config = Train.model_validate_json(sys.argv[5]).model_copy(update={"cluster": sys.argv[6] or None})
+config = Train.model_validate_json(sys.argv[5])
+config = config.model_copy(update={"dask_address": sys.argv[6] or None})
 train_adapter.fn(base, prompts, config=config, store=here)
 """
 

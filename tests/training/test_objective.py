@@ -15,7 +15,7 @@ from tests.small_models import packed
 
 SCALE = (1.0, 2.0, 3.0, 4.0, 5.0)
 TRIE = RatingTrie(SCALE, ((3,), (4,), (5,), (6,), (7,)))
-ONLY_WORDS = Objective(rating=0, scale=0, squared=0, answer=1, text=0)
+ONLY_WORDS = Objective(vocab_ce=0, scale_ce=0, mse=0, answer_ce=1, text_ce=0)
 
 
 def with_lora(model, targets):
@@ -78,7 +78,7 @@ def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(b
         total = total - log_p[int(rating) - 1] / 4 + (expectation - rating) ** 2 / 4
     total.backward()
 
-    objective = Objective(rating=0, scale=1, squared=1, answer=0)
+    objective = Objective(vocab_ce=0, scale_ce=1, mse=1, answer_ce=0)
     found = loss(fast, packed([many], kinds=()), TRIE, objective, Totals(0, 0, 4, 0))
     found.total.backward()
     assert found.total.item() == pytest.approx(total.item(), rel=1e-4)
@@ -90,14 +90,14 @@ def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(b
 def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
     answer = examples[2]
     ids = torch.tensor([[*answer.prefix, *answer.branches[0]]], dtype=torch.long)
-    objective = Objective(rating=1, squared=0, answer=1, text=1, mean="tokens")
+    objective = Objective(vocab_ce=1, mse=0, answer_ce=1, text_ce=1, mean="tokens")
     blocks = packed([answer], kinds=(TEXT, ANSWER, RATING))
     found = loss(bloom, blocks, TRIE, objective, Totals(13, 7, 1, ids.shape[1] - 1)).total
     assert found.item() == pytest.approx(bloom(input_ids=ids, labels=ids).loss.item(), rel=1e-5)
 
 
 def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
-    objective = Objective(rating=1, scale=0.5, squared=2, answer=1, text=0.1)
+    objective = Objective(vocab_ce=1, scale_ce=0.5, mse=2, answer_ce=1, text_ce=0.1)
     kinds = (TEXT, ANSWER, RATING)
     whole = packed(examples, kinds=kinds)
     totals = Totals(

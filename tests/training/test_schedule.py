@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.training.config import Fit
+from tasks.training.config import TrainingConfig
 from tasks.training.schedule import rate_factor
 
 
@@ -15,5 +15,5 @@ from tasks.training.schedule import rate_factor
     ],
 )
 def test_learning_rates_follow_warm_up_and_decay(warmup, decay, step, expected):
-    recipe = Fit(warmup=warmup, decay=decay)
+    recipe = TrainingConfig(warmup=warmup, decay=decay)
     assert rate_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)

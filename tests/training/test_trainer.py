@@ -16,7 +16,7 @@ from transformers import BloomConfig, BloomForCausalLM
 from tasks.nn.examples import Examples
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import checkpoint, gradients
-from tasks.training.config import Fit, Objective
+from tasks.training.config import Objective, TrainingConfig
 from tasks.training.trainer import Trainer, TrainingError
 from tasks.training.validation import validate
 
@@ -24,11 +24,11 @@ TRIE = RatingTrie((1.0, 2.0, 3.0, 4.0, 5.0), ((3,), (4,), (5,), (6,), (7,)))
 SPAN = pa.struct(
     [("branch", pa.int16()), ("start", pa.int32()), ("end", pa.int32()), ("rating", pa.float32())]
 )
-SMALL = Fit(
+SMALL = TrainingConfig(
     epochs=4,
-    step_tokens=60,
-    row_tokens=40,
-    rows_at_once=2,
+    tokens_per_step=60,
+    pack_length=40,
+    micro_batch_rows=2,
     learning_rate=1e-2,
     log_steps=2,
     validate_steps=4,
@@ -65,7 +65,7 @@ def new_model(dropout: float = 0.1) -> BloomForCausalLM:
     )
 
 
-def trained(folder: Path, recipe: Fit = SMALL, model=None):
+def trained(folder: Path, recipe: TrainingConfig = SMALL, model=None):
     model = model or new_model()
     held_out = learnable(30, seed=1).take(range(30))
     trainer = Trainer(model, TRIE, Objective(), recipe, folder)
@@ -153,7 +153,13 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(tmp_path):
 
 def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
     hopeless = SMALL.model_copy(
-        update={"epochs": 40, "learning_rate": 0.3, "clip": None, "patience": 2, "warmup": 0}
+        update={
+            "epochs": 40,
+            "learning_rate": 0.3,
+            "max_grad_norm": None,
+            "patience": 2,
+            "warmup": 0,
+        }
     )
     model, history = trained(tmp_path, hopeless)
     losses = [row["validation_loss"] for row in history if row["validation_loss"] is not None]
@@ -167,7 +173,7 @@ def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
 def test_the_plain_path_learns_the_same_step_by_step(tmp_path):
     """Row by row as the library does it, against packed rows and fused kernels."""
     results = []
-    for changes in ({}, {"forward": "plain", "row_tokens": 1}, {"recompute": True}):
+    for changes in ({}, {"attention": "plain", "pack_length": 1}, {"gradient_checkpointing": True}):
         folder = tmp_path / str(len(results))
         folder.mkdir()
         recipe = SMALL.model_copy(update={"max_steps": 4, "validate_steps": None} | changes)
@@ -198,7 +204,9 @@ def test_scaled_gradients_learn_the_same_and_those_that_overflow_are_left_out(tm
 
 
 def test_out_of_memory_halves_the_rows_and_learns_the_same(tmp_path, monkeypatch, caplog):
-    recipe = SMALL.model_copy(update={"rows_at_once": 4, "max_steps": 6, "step_tokens": 150})
+    recipe = SMALL.model_copy(
+        update={"micro_batch_rows": 4, "max_steps": 6, "tokens_per_step": 150}
+    )
     (tmp_path / "plenty").mkdir()
     expected, _ = trained(tmp_path / "plenty", recipe, new_model(dropout=0))
     forward = gradients.loss
@@ -221,7 +229,7 @@ def test_a_row_that_does_not_fit_alone_says_what_to_do(tmp_path, monkeypatch):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
 
     monkeypatch.setattr(gradients, "loss", never)
-    with pytest.raises(TrainingError, match="fewer row_tokens"):
+    with pytest.raises(TrainingError, match="a smaller pack_length"):
         trained(tmp_path)
 
 
