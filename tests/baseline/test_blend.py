@@ -7,7 +7,7 @@ import pytest
 from tasks.baseline.blend import fitted
 from tasks.baseline.config import Baseline
 from tasks.baseline.task import blend_predictions, predict_baselines
-from tasks.store.artifacts import Predictions
+from tasks.store.artifacts import RatingPredictions
 
 MEMBERS = Baseline(
     rated=("bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation", "user_mean"),
@@ -35,27 +35,26 @@ def test_without_validation_equal_shares_remain():
     assert fitted(np.empty((0, 4)), np.empty(0), 10) == pytest.approx([0.25] * 4)
 
 
-def test_the_blend_beats_each_of_its_members(house, small):
-    trusted, histories = small
-    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=house)
-    blend = blend_predictions.fn(histories, [made], config=MEMBERS, store=house)
+def test_the_blend_beats_each_of_its_members(shared_store, hundred_k):
+    trusted, histories = hundred_k
+    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=shared_store)
+    blend = blend_predictions.fn(histories, [made], config=MEMBERS, store=shared_store)
     singles = {name: rmse(made, name) for name in MEMBERS.rated}
     assert rmse(blend, "blend") < min(singles.values())
     assert set(blend.metadata["weights"]) == set(MEMBERS.blended)
 
 
-def test_a_member_that_leaves_out_a_rating_is_an_error(house, small):
-    trusted, histories = small
-    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=house)
+def test_a_member_that_leaves_out_a_rating_is_an_error(shared_store, hundred_k):
+    trusted, histories = hundred_k
+    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=shared_store)
 
     def write(draft):
         rows = made.scan("ratings").filter(predictor="bias").slice(1)
         rows.with_columns(predictor=pl.lit("short")).collect().write_parquet(
             draft / "ratings.parquet"
         )
-        made.scan("lists").collect().write_parquet(draft / "lists.parquet")
 
-    short = house.build(Predictions, recipe={"short": 1}, write=write)
+    short = shared_store.build(RatingPredictions, recipe={"short": 1}, write=write)
     config = MEMBERS.model_copy(update={"blended": ("bias", "short")})
     with pytest.raises(ValueError, match="short has"):
-        blend_predictions.fn(histories, [made, short], config=config, store=house)
+        blend_predictions.fn(histories, [made, short], config=config, store=shared_store)

@@ -7,7 +7,7 @@ import pytest
 from tasks.baseline.config import Baseline
 from tasks.baseline.interactions import Codes
 from tasks.baseline.task import predict_baselines
-from tasks.baseline.tuning import GRIDS, ndcg, tuned
+from tasks.baseline.tuning import GRIDS, ndcg, tune
 
 NEIGHBOURS = Baseline(tune=True, rated=("item_knn",), listed=("popularity",))
 
@@ -20,11 +20,11 @@ def test_ndcg_worked_by_hand():
     assert ndcg((user, rank, film, rank * 0.0), asked, 3) == pytest.approx((first + 0) / 2)
 
 
-def test_the_setting_with_the_least_validation_error_is_taken(house, small):
-    trusted, histories = small
+def test_the_setting_with_the_least_validation_error_is_taken(shared_store, hundred_k):
+    trusted, histories = hundred_k
 
     def validation_error(config: Baseline) -> float:
-        made = predict_baselines.fn(histories, trusted, config=config, store=house)
+        made = predict_baselines.fn(histories, trusted, config=config, store=shared_store)
         table = made.scan("ratings").filter(fold="validation").collect()
         return (table["mean"] - table["rating"].cast(pl.Float64)).pow(2).mean()
 
@@ -33,18 +33,20 @@ def test_the_setting_with_the_least_validation_error_is_taken(house, small):
         value: validation_error(NEIGHBOURS.model_copy(update={field: value, "tune": False}))
         for value in values
     }
-    made = predict_baselines.fn(histories, trusted, config=NEIGHBOURS, store=house)
+    made = predict_baselines.fn(histories, trusted, config=NEIGHBOURS, store=shared_store)
     assert made.metadata["tuned"] == {field: min(errors, key=errors.get)}
     assert validation_error(NEIGHBOURS) == min(errors.values()) < max(errors.values())
 
 
-def test_the_test_fold_has_no_say(small):
-    trusted, histories = small
+def test_the_test_fold_has_no_say(hundred_k):
+    trusted, histories = hundred_k
     table = histories.scan("ratings").filter(pl.col("fold") != "unused").collect()
     codes = Codes(table, trusted.scan("films").collect())
     without = table.filter(pl.col("fold") != "test")
     assert without.height < table.height
-    choices = [tuned(NEIGHBOURS, codes, told, (0.5, 5.0)) for told in (table, without)]
+    choices = [
+        tune(NEIGHBOURS, NEIGHBOURS.rated, codes, told, (1.0, 5.0)) for told in (table, without)
+    ]
     assert choices[0] == choices[1]
     earlier = table.filter(pl.col("fold") == "train")
-    assert tuned(NEIGHBOURS, codes, earlier, (0.5, 5.0)) == {}
+    assert tune(NEIGHBOURS, NEIGHBOURS.rated, codes, earlier, (1.0, 5.0)) == {}

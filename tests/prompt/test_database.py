@@ -22,7 +22,7 @@ def written(tmp_path):
 
 
 def test_what_is_written_is_read_again(written):
-    assert read_database(written).select("role", "title", "genres", "rating").rows() == [
+    assert read_database(written).select("part", "title", "genres", "rating").rows() == [
         ("context", "Usual Suspects, The (1995)", "Crime|Mystery", 4.0),
         ("context", 'She said "no", twice (1999)', "(no genres listed)", 4.5),
         ("answer", "Heat, Rating: 3 (1995)", "Action", 5.0),

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.base.tokenizer import train_tokenizer
+from tasks.features import time_ordered_stats
 from tasks.features.build import teller
 from tasks.features.collaborative import bias_guess
 from tasks.features.point_in_time import facts_before
 from tasks.features.user_shards import Groups
-from tasks.prompt import replay
 from tasks.prompt.config import Prompt
-from tasks.prompt.task import write_candidates, write_prompts
-from tasks.store.artifacts import Predictions, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.prompt.task import write_candidate_prompts, write_prompts
+from tasks.store.artifacts import Candidates, SplitRatings, Tokenizer, ValidatedRatings
 from tasks.store.store import Store
 from tasks.templates import Compact, Original, film_texts
 from tasks.user_batches import regrouped
@@ -269,37 +269,29 @@ def test_the_original_is_worded_to_the_character(night, store):
     assert ", Rating: " in row["answers"][0]
 
 
-def _listed(store, histories, films: dict[int, list[int]]) -> Predictions:
-    """Films of the test fold by user, as a retriever names them."""
-    columns = Predictions.tables["lists"].columns
-    rows = [(user, rank, f) for user, own in films.items() for rank, f in enumerate(own, 1)]
-    schema = {"user_id": pl.Int32, "rank": pl.Int32, "film_id": pl.Int32}
-    lists = pl.DataFrame(rows, schema, orient="row").with_columns(
-        predictor=pl.lit("ease"),
-        fold=pl.lit("test"),
-        title=pl.lit(""),
-        rating=pl.lit(None, pl.Float64),
-        score=pl.lit(1.0),
-        failure=pl.lit(None, pl.String),
-    )
-
-    def write(draft):
-        lists.select(list(columns)).write_parquet(draft / "lists.parquet")
-        types = {"string": pl.String, "int32": pl.Int32, "double": pl.Float64}
-        types |= {"float": pl.Float32, "list<float>": pl.List(pl.Float32)}
-        kinds = Predictions.tables["ratings"].columns
-        schema = {name: types[kind] for name, (kind, _) in kinds.items()}
-        pl.DataFrame(schema=schema).write_parquet(draft / "ratings.parquet")
-
+def _candidates(store, split, films: dict[int, list[int]]) -> Candidates:
+    """Films of the test fold by user, best first."""
+    rows = [
+        ("test", user, rank, f, 1.0) for user, own in films.items() for rank, f in enumerate(own, 1)
+    ]
+    schema = {"fold": pl.String, "user_id": pl.Int32, "rank": pl.Int32, "film_id": pl.Int32}
+    table = pl.DataFrame(rows, schema | {"score": pl.Float64}, orient="row")
     recipe = {"films": {str(user): own for user, own in films.items()}}
-    return store.build(Predictions, recipe=recipe, parents=[histories], write=write)
+    return store.build(
+        Candidates,
+        recipe=recipe,
+        parents=[split],
+        write=lambda draft: table.write_parquet(draft / "candidates.parquet"),
+    )
 
 
 @pytest.mark.parametrize("config", [COMPACT, ORIGINAL], ids=["compact", "original"])
 def test_candidates_are_asked_without_their_ratings(night, store, config):
     histories, kept, tokenizer = night
-    named = _listed(store, histories, {0: [11, 7], 3: [5]})
-    asked = write_candidates.fn(histories, kept, tokenizer, named, config=config, store=store)
+    named = _candidates(store, histories, {0: [11, 7], 3: [5]})
+    asked = write_candidate_prompts.fn(
+        histories, kept, tokenizer, named, config=config, store=store
+    )
     rows = asked.scan("examples").collect()
     assert rows["film_ids"].to_list() == [[11, 7], [5]]
     assert rows["ratings"].to_list() == [[None, None], [None]]
@@ -318,7 +310,7 @@ def test_a_wording_that_cannot_be_learnt_by_history_is_refused():
 
 @pytest.mark.parametrize("as_of", ["rating", "fold"])
 def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch, as_of):
-    monkeypatch.setattr(replay, "AT_ONCE", 40)
+    monkeypatch.setattr(time_ordered_stats, "AT_ONCE", 40)
     table = _marked(_ratings(users=60))
     tables = list(regrouped([table[:100], table[100:]], 7))
     groups = Groups.write(tmp_path / "some", tables, FILMS["film_id"].to_numpy())
@@ -378,7 +370,9 @@ def test_a_line_of_the_original_is_cut_where_its_rating_would_begin(night, store
         )
     }
     histories, kept, tokenizer = night
-    named = _listed(store, histories, {0: sorted(known)[:3]})
-    asked = write_candidates.fn(histories, kept, tokenizer, named, config=ORIGINAL, store=store)
+    named = _candidates(store, histories, {0: sorted(known)[:3]})
+    asked = write_candidate_prompts.fn(
+        histories, kept, tokenizer, named, config=ORIGINAL, store=store
+    )
     (row,) = asked.scan("examples").collect().iter_rows(named=True)
     assert row["branch_tokens"] == [known[film] for film in row["film_ids"]]
