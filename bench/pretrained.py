@@ -17,7 +17,7 @@ from typing import Any
 
 from tasks.audit.config import Memorization
 from tasks.audit.task import measure_memorization
-from tasks.base.config import BaseChoice
+from tasks.base.config import BaseModelConfig
 from tasks.base.task import build_base, build_tokenizer
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
@@ -37,7 +37,7 @@ def before_and_after(
     """RMSE at step 0 and of the best step, and what was learnt from in between."""
     split = night.finished(SplitRatings)[-1]
     ratings = night.parent(ValidatedRatings, split)
-    choice = BaseChoice(name=name)
+    choice = BaseModelConfig(name=name)
     tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=own)
     prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)
     prompts = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=own)

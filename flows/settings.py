@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from tasks.audit.config import Ablation, Memorization
-from tasks.base.config import BaseChoice
+from tasks.base.config import BaseModelConfig
 from tasks.baseline.config import Baseline
 from tasks.decode.config import Decode, FreeText
 from tasks.ingest.task import Ingest
@@ -43,7 +43,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     ingest: Ingest = Ingest()
     validation: Validate = Validate()
     split: Split = LeaveLast()
-    base: BaseChoice = BaseChoice()
+    base: BaseModelConfig = BaseModelConfig()
     prompt: Prompt = Prompt()
     train: Train = Train()
     inference: Inference = Inference()

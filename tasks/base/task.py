@@ -1,11 +1,11 @@
-"""Doors: what was rated in, a tokenizer out; tokenizer and prompts in, a base model out."""
+"""Tasks: ratings to a tokenizer; tokenizer and prompts to a base model."""
 
 from pathlib import Path
 from typing import Any
 
 from prefect import task
 
-from tasks.base.config import BaseChoice
+from tasks.base.config import BaseModelConfig
 from tasks.base_models import find_base_model
 from tasks.store.artifacts import Artifact, Base, Prompts, SplitRatings, Tokenizer, ValidatedRatings
 from tasks.store.store import Store
@@ -15,21 +15,21 @@ DOWNLOADS = "data/raw"
 
 @task
 def build_tokenizer(
-    ratings: ValidatedRatings, split: SplitRatings, *, config: BaseChoice, store: Store
+    ratings: ValidatedRatings, split: SplitRatings, *, config: BaseModelConfig, store: Store
 ) -> Tokenizer:
-    """Learn bloom-mini's tokenizer from the train fold, or fetch the chosen model's own."""
+    """Train bloom-mini's tokenizer on the train fold, or fetch the model's own."""
     model = find_base_model(config.name)
     recipe: dict[str, Any] = {"model": model.identity}
     parents: list[Artifact] = []
-    if model.built_here:
+    if model.from_scratch:
         recipe["vocabulary"] = config.mini.vocabulary
         parents = [ratings, split]
 
     def write(draft: Path) -> dict[str, Any]:
-        if model.built_here:
-            from tasks.base.from_scratch import learn_tokenizer
+        if model.from_scratch:
+            from tasks.base.from_scratch import write_tokenizer
 
-            return learn_tokenizer(draft, ratings, split, config.mini)
+            return write_tokenizer(draft, ratings, split, config.mini)
         from tasks.base.pretrained import fetch_tokenizer
 
         return fetch_tokenizer(draft, model, store.root / DOWNLOADS)
@@ -38,24 +38,26 @@ def build_tokenizer(
 
 
 @task
-def build_base(tokenizer: Tokenizer, prompts: Prompts, *, config: BaseChoice, store: Store) -> Base:
-    """Train bloom-mini from nothing on the prompts' train fold, or fetch the chosen model."""
+def build_base(
+    tokenizer: Tokenizer, prompts: Prompts, *, config: BaseModelConfig, store: Store
+) -> Base:
+    """Train bloom-mini on the prompts' train fold, or fetch the model."""
     model = find_base_model(config.name)
     recipe: dict[str, Any] = {"model": model.identity, "four_bit": config.four_bit}
     parents: list[Artifact] = [tokenizer]
-    if model.built_here:
+    if model.from_scratch:
         recipe["mini"] = config.mini.model_dump(mode="json")
         parents = [tokenizer, prompts]
 
     def write(draft: Path) -> dict[str, Any]:
-        if model.built_here:
-            from tasks.base.from_scratch import build_mini
+        if model.from_scratch:
+            from tasks.base.from_scratch import train_bloom_mini
 
-            notes = build_mini(draft, tokenizer, prompts, config.mini)
+            metadata = train_bloom_mini(draft, tokenizer, prompts, config.mini)
         else:
             from tasks.base.pretrained import fetch_base
 
-            notes = fetch_base(draft, model, tokenizer, store.root / DOWNLOADS)
-        return notes | {"four_bit": config.four_bit}
+            metadata = fetch_base(draft, model, tokenizer, store.root / DOWNLOADS)
+        return metadata | {"four_bit": config.four_bit}
 
     return store.build(Base, recipe=recipe, parents=parents, write=write, resumable=True)

@@ -1,8 +1,8 @@
-"""Learns the tokenizer of bloom-mini: byte-level BPE over whole fields, not over words.
+"""Trains the tokenizer of bloom-mini: byte-level BPE over whole fields, not over words.
 
-Titles are not split at blanks, so a film that many have rated becomes one or two tokens, and a
-line of a prompt about eight instead of twenty. Ratings, line ends and the short facts of a line
-stand alone, so that each is one token whatever stands beside it.
+Titles are not split at blanks: a much-rated film becomes one or two tokens, and a line of a prompt
+about 8 instead of 20. Ratings, line ends and short features are split off, so that each is one
+token in any context.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,21 +14,21 @@ from tasks.templates import Compact, guesses, known_facts
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 PHRASE_WEIGHT = 100
-# What is never merged with its neighbours: line ends, the words before a rating, ratings, facts.
-ALONE = r"\n|, Rating:? ?|, (?:film|user|guess) (?:\d\.\d|new)| x\d+|\d\.\d(?=\n)"
+# Never merged with their neighbours: line ends, the words before a rating, ratings, features.
+ISOLATED = r"\n|, Rating:? ?|, (?:film|user|guess) (?:\d\.\d|new)| x\d+|\d\.\d(?=\n)"
 
 
 def train_tokenizer(
     texts: Iterable[str], *, scale: Sequence[float], vocabulary: int
 ) -> PreTrainedTokenizerFast:
-    """Learn a vocabulary of that many tokens from `texts`, any byte being expressible.
+    """Train a byte-level BPE with `vocabulary` tokens on `texts`.
 
-    Raises ValueError where a rating of `scale` did not become one token.
+    Raises ValueError where a rating of `scale` is not one token.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(ALONE), behavior="isolated"),
+            pre_tokenizers.Split(Regex(ISOLATED), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -44,7 +44,7 @@ def train_tokenizer(
         if len(found := tokenizer.encode(f", Rating: {value:.1f}\n").tokens) != 3:
             raise ValueError(
                 f"the rating {value:.1f} is not one token of a vocabulary of {vocabulary} "
-                f"(its line ends in {found[1:]}): ask for a larger vocabulary"
+                f"(its line ends in {found[1:]}): increase base.mini.vocabulary"
             )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=BEGIN, eos_token=END, pad_token=PAD
@@ -52,7 +52,7 @@ def train_tokenizer(
 
 
 def _with_phrases(texts: Iterable[str], scale: Sequence[float]) -> Iterator[str]:
-    """The texts, and what prompts say beside them, often enough that each phrase is merged."""
+    """Yield the texts, and the fixed phrases of prompts often enough to be merged."""
     yield from texts
     ratings = [f"{words}{value:.1f}\n" for value in scale for words in (", Rating: ", ", Rating ")]
     phrases = [*ratings * 10, *known_facts("film"), *known_facts("user"), *guesses()]

@@ -1,4 +1,4 @@
-"""What the tokenizer of bloom-mini learns from: films as often as they were rated, and facts."""
+"""The corpus of bloom-mini's tokenizer: each film as often as it was rated, and feature texts."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ import polars as pl
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
 from tasks.templates import film_texts, guesses, known_facts
 
-FACT_WEIGHT = 20  # how often each fact is shown: more than the rarest merges of titles
+FEATURE_WEIGHT = 20  # above the counts of the rarest merges of titles
 
 
-def tokenizer_texts(ratings: ValidatedRatings, split: SplitRatings) -> Iterator[str]:
-    """Lines of films, once each and once for each rating of the train fold; then every fact."""
+def iter_corpus(ratings: ValidatedRatings, split: SplitRatings) -> Iterator[str]:
+    """Yield each film's line 1 + (ratings in the train fold) times, then each feature text."""
     films = ratings.scan("films").collect()
     counts = (
         split.scan("ratings")
@@ -20,8 +20,10 @@ def tokenizer_texts(ratings: ValidatedRatings, split: SplitRatings) -> Iterator[
         .agg(pl.len().alias("count"))
         .collect()
     )
-    seen = films.join(counts, on="film_id", how="left", maintain_order="left")["count"].fill_null(0)
-    for text, count in zip(film_texts(films), seen, strict=True):
+    rated = films.join(counts, on="film_id", how="left", maintain_order="left")["count"].fill_null(
+        0
+    )
+    for text, count in zip(film_texts(films), rated, strict=True):
         yield from [text] * (1 + count)
     for fact in (*known_facts("film"), *known_facts("user"), *guesses()):
-        yield from [fact] * FACT_WEIGHT
+        yield from [fact] * FEATURE_WEIGHT

@@ -1,1 +1,1 @@
-"""Finds the data, whatever its layout, and brings it into typed columns."""
+"""Finds a data set, detects its format and reads it into typed columns."""

@@ -1,4 +1,4 @@
-"""Brings one file over HTTP: resumed where it broke off, held to its hash, whole or not at all."""
+"""Downloads one file over HTTP: resumable, verified by size and MD5, visible only when complete."""
 
 import hashlib
 import http.client
@@ -17,20 +17,20 @@ BLOCK = 1 << 20
 
 
 class SourceError(ValueError):
-    """The data cannot be had, or is not laid out in any known way."""
+    """The data cannot be fetched, or has no known format."""
 
 
 class UnreachableError(SourceError):
-    """The outside world did not answer, or broke off: trying again may help."""
+    """A server did not answer, or broke off: a retry may help."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to wait for a silent server (seconds), and how often to go on where it broke off."""
+class RetryPolicy:
+    """Socket timeout in seconds, number of attempts, and seconds before the second attempt."""
 
-    silence: float = 60
+    timeout: float = 60
     attempts: int = 5
-    pause: float = 2  # doubled each time
+    backoff: float = 2  # doubled after each attempt
 
 
 def download(
@@ -39,63 +39,67 @@ def download(
     *,
     size: int | None = None,
     md5: str | None = None,
-    patience: Patience = Patience(),
+    retry: RetryPolicy = RetryPolicy(),
 ) -> None:
-    """Bring `url` to `file`, which appears only when its size and MD5 are as expected.
+    """Download `url` to `file`, which appears only with the expected size and MD5.
 
-    What has come stays in a hidden `.part` beside it, so that a later call goes on from there.
-    Raises UnreachableError where the server does not send it all, SourceError where it sends
-    something else (which is removed), or says that there is no such file.
+    Partial data stays in a hidden `.part` beside it, from which a later call resumes.
+    Raises UnreachableError where the server does not send everything, SourceError where the file
+    differs (it is removed) or does not exist there.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
-    for attempt in range(patience.attempts):
+    for attempt in range(retry.attempts):
         try:
-            _go_on(url, part, size, patience.silence)
+            _resume(url, part, size, retry.timeout)
             break
         except UnreachableError as error:
-            if attempt + 1 == patience.attempts:
+            if attempt + 1 == retry.attempts:
                 raise
-            log.warning("%s; going on where it broke off", error)
-            time.sleep(patience.pause * 2**attempt)
+            log.warning("%s; resuming", error)
+            time.sleep(retry.backoff * 2**attempt)
     if md5 and (found := _md5(part)) != md5:
-        _discard(part)
-        raise SourceError(f"{url} has MD5 {found}, not {md5}: removed; see whether it has changed")
+        _discard_part(part)
+        raise SourceError(
+            f"{url} has MD5 {found}, not {md5}: removed; check whether the file has changed"
+        )
     os.replace(part, file)
-    _discard(part)
+    _discard_part(part)
 
 
-def _go_on(url: str, part: Path, size: int | None, silence: float) -> None:
-    """Ask for what is still lacking of the version begun with, or for all of another one."""
-    have, version = _begun(part)
+def _resume(url: str, part: Path, size: int | None, timeout: float) -> None:
+    """Request the missing bytes of the version in `part`, or all of a changed one."""
+    received, version = _partial_state(part)
     request = urllib.request.Request(url)
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+    if received:
+        request.add_header("Range", f"bytes={received}-")
         request.add_header("If-Range", version)
     try:
-        with urllib.request.urlopen(request, timeout=silence) as answer:
-            resumed = answer.status == http.client.PARTIAL_CONTENT
-            have = have if resumed else 0
-            total = _total(answer, have)
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            resumed = response.status == http.client.PARTIAL_CONTENT
+            received = received if resumed else 0
+            total = _total_size(response, received)
             if size is not None and total not in (None, size):
                 raise SourceError(f"{url} has {total} bytes, not {size}: not downloaded")
-            if resumed and not (answer.headers["Content-Range"] or "").startswith(f"bytes {have}-"):
-                _discard(part)
-                raise UnreachableError(f"{url} goes on elsewhere than it was asked to")
-            version = answer.headers["ETag"] or answer.headers["Last-Modified"] or ""
+            if resumed and not (response.headers["Content-Range"] or "").startswith(
+                f"bytes {received}-"
+            ):
+                _discard_part(part)
+                raise UnreachableError(f"{url} resumes at another offset than requested")
+            version = response.headers["ETag"] or response.headers["Last-Modified"] or ""
             _version_file(part).write_text(version)
-            _append(answer, part, have, total)
+            _append_body(response, part, received, total)
     except urllib.error.HTTPError as error:
-        _refused(url, part, error)
+        _raise_for_status(url, part, error)
     except (OSError, http.client.HTTPException) as error:
         raise UnreachableError(f"{url} broke off: {error or type(error).__name__}") from None
-    got, wanted = part.stat().st_size, size if total is None else total
-    if wanted is not None and got != wanted:
-        raise UnreachableError(f"{url} broke off after {got} of {wanted} bytes")
+    size_found, size_expected = part.stat().st_size, size if total is None else total
+    if size_expected is not None and size_found != size_expected:
+        raise UnreachableError(f"{url} broke off after {size_found} of {size_expected} bytes")
 
 
-def _begun(part: Path) -> tuple[int, str]:
-    """Bytes that have come, and of which version; none of a version that cannot be named."""
+def _partial_state(part: Path) -> tuple[int, str]:
+    """The bytes in `part` and their version (ETag); (0, "") where the version is unknown."""
     try:
         version = _version_file(part).read_text()
         return (part.stat().st_size, version) if version else (0, "")
@@ -103,30 +107,32 @@ def _begun(part: Path) -> tuple[int, str]:
         return 0, ""
 
 
-def _append(answer: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
-    with part.open("r+b" if have else "wb") as written, progress("download", total, "B") as bar:
-        written.seek(have)
-        bar.update(have)
-        while block := answer.read1(BLOCK):
+def _append_body(
+    response: http.client.HTTPResponse, part: Path, received: int, total: int | None
+) -> None:
+    with part.open("r+b" if received else "wb") as written, progress("download", total, "B") as bar:
+        written.seek(received)
+        bar.update(received)
+        while block := response.read1(BLOCK):
             written.write(block)
             bar.update(len(block))
 
 
-def _total(answer: http.client.HTTPResponse, have: int) -> int | None:
-    length = answer.headers.get("Content-Length")
-    return None if length is None else have + int(length)
+def _total_size(response: http.client.HTTPResponse, received: int) -> int | None:
+    length = response.headers.get("Content-Length")
+    return None if length is None else received + int(length)
 
 
-def _refused(url: str, part: Path, error: urllib.error.HTTPError) -> None:
-    """A server that cannot at the moment may be asked again; one that has no such file may not."""
+def _raise_for_status(url: str, part: Path, error: urllib.error.HTTPError) -> None:
+    """Raise UnreachableError where a retry may help, else SourceError."""
     if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-        _discard(part)  # longer than what the server has: begin anew
+        _discard_part(part)  # the part is longer than the file: start again
         raise UnreachableError(f"{url} has changed since the download began") from None
     if error.code >= 500 or error.code == http.client.TOO_MANY_REQUESTS:
         raise UnreachableError(f"{url} answers {error.code} {error.reason}") from None
     raise SourceError(
-        f"{url} answers {error.code} {error.reason}: see whether the address still holds, or "
-        "download the file by other means and name the folder"
+        f"{url} answers {error.code} {error.reason}: check the address, or download the "
+        "file by other means and set `data` to its folder"
     ) from None
 
 
@@ -134,7 +140,7 @@ def _version_file(part: Path) -> Path:
     return part.with_suffix(".version")
 
 
-def _discard(part: Path) -> None:
+def _discard_part(part: Path) -> None:
     part.unlink(missing_ok=True)
     _version_file(part).unlink(missing_ok=True)
 

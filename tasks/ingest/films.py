@@ -1,4 +1,4 @@
-"""Reads a file of films whole; a line that cannot be typed becomes a reject."""
+"""Reads films; a line that cannot be typed becomes a reject."""
 
 import csv
 import logging
@@ -21,31 +21,31 @@ LARGEST_ID = 2**31 - 1
 
 
 def read_films(source: Source, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(films, rejects), in file order, in the columns of RawRatings; `source` is `number`.
+    """(films, rejects), in file order, with the columns of RawRatings; `source` is `number`.
 
-    A title gets its year in brackets where it has none and the file knows one.
+    Appends the year to titles without one where the file has a column of years.
     """
     films: list[dict[str, Any]] = []
     rejects: list[dict[str, Any]] = []
-    rows = _parquet(source) if source.format.separator == "" else _text(source)
+    rows = _read_parquet(source) if source.format.separator == "" else _read_text(source)
     for line, row in rows:
         place = {"source": number, "line": line}
-        if wrong := _wrong(row):
-            rejects.append({"relation": "films", **place, "rule": "typed", "detail": wrong})
+        if error := _find_error(row):
+            rejects.append({"relation": "films", **place, "rule": "typed", "detail": error})
         else:
-            films.append(_film(row, source.format) | place)
+            films.append(_to_film(row, source.format) | place)
     return _table("films", films), _table("rejects", rejects)
 
 
-def _text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """(line, fields by name) of each row behind the header; `None` names what is too much."""
+def _read_text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """(line, fields by name) of each row behind the header; the name "" has a surplus field."""
     known = source.format
-    lines = _decoded(source.file).splitlines(keepends=True)
+    lines = _decode(source.file).splitlines(keepends=True)
     rows: Iterator[tuple[int, list[str]]]
     if len(known.separator) > 1:
         rows = ((n, line.rstrip("\r\n").split(known.separator)) for n, line in enumerate(lines, 1))
     else:
-        rows = _parsed(source, lines)
+        rows = _parse_csv(source, lines)
     names = list(known.fields) or next(rows)[1]
     theirs = {theirs: ours for ours, theirs in known.columns.items()}
     for line, fields in rows:
@@ -57,7 +57,7 @@ def _text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
         yield line, row
 
 
-def _parsed(source: Source, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _parse_csv(source: Source, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     known = source.format
     reader = csv.reader(
         lines,
@@ -71,12 +71,12 @@ def _parsed(source: Source, lines: list[str]) -> Iterator[tuple[int, list[str]]]
             before = reader.line_num
     except csv.Error as error:
         raise SourceError(
-            f"{source.file.name}, line {reader.line_num}: {error}; is a quote left open?"
+            f"{source.file.name}, line {reader.line_num}: {error}; check for an unclosed quote"
         ) from None
 
 
-def _decoded(file: Path) -> str:
-    """The text, as UTF-8 or else as Latin-1, which the older sets are in."""
+def _decode(file: Path) -> str:
+    """The text, as UTF-8 or else as Latin-1, the encoding of the older data sets."""
     data = file.read_bytes()
     try:
         return data.decode("utf-8-sig")
@@ -85,23 +85,23 @@ def _decoded(file: Path) -> str:
         return data.decode("latin-1")
 
 
-def _parquet(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_parquet(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     columns = [pl.col(theirs).alias(ours) for ours, theirs in source.format.columns.items()]
     table = pl.scan_parquet(source.file).select(columns).unique(maintain_order=True).collect()
     yield from enumerate(table.iter_rows(named=True), start=2)
 
 
-def _wrong(row: dict[str, Any]) -> str | None:
-    """What keeps a row from being a film."""
+def _find_error(row: dict[str, Any]) -> str | None:
+    """Why a row cannot be typed as a film; None where it can."""
     if "" in row:
         return "too many fields"
-    lacking = [name for name in ("film_id", "title") if row.get(name) in (None, "")]
-    if "film_id" not in lacking and not _is_id(row["film_id"]):
-        lacking = ["film_id", *lacking]
-    if lacking:
-        return f"no {', '.join(lacking)} can be read: {' '.join(map(str, row.values()))[:120]}"
+    missing = [name for name in ("film_id", "title") if row.get(name) in (None, "")]
+    if "film_id" not in missing and not _is_id(row["film_id"]):
+        missing = ["film_id", *missing]
+    if missing:
+        return f"no {', '.join(missing)} can be read: {' '.join(map(str, row.values()))[:120]}"
     if "\n" in str(row["title"]).strip():
-        return "the title goes on over several lines: is a quote left open?"
+        return "the title spans several lines: check for an unclosed quote"
     return None
 
 
@@ -110,7 +110,7 @@ def _is_id(value: object) -> bool:
     return re.fullmatch(r"[+-]?\d+", text) is not None and abs(int(text)) <= LARGEST_ID
 
 
-def _film(row: dict[str, Any], known: Format) -> dict[str, Any]:
+def _to_film(row: dict[str, Any], known: Format) -> dict[str, Any]:
     title = str(row["title"]).strip()
     own_year = str(row.get("year") or "").strip()
     year = match[1] if (match := YEAR.search(title)) else None
@@ -127,10 +127,10 @@ def _film(row: dict[str, Any], known: Format) -> dict[str, Any]:
 def _genres(row: dict[str, Any], known: Format) -> str:
     if known.producer == "ml-100k":
         return "|".join(genre for genre in GENRES_100K[1:] if row.get(genre) == "1")
-    told = str(row.get("genres") or "").strip()
-    if told == "(no genres listed)":
+    genres = str(row.get("genres") or "").strip()
+    if genres == "(no genres listed)":
         return ""
-    return told.replace(known.genres_parted_by, "|")
+    return genres.replace(known.genre_separator, "|")
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Brings all sources of a night into one table of ratings, one of films and one of rejects."""
+"""Reads all sources into one table of ratings, one of films and one of rejects."""
 
 import logging
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tasks.ingest.detect_format import Source
 from tasks.ingest.download import SourceError
 from tasks.ingest.films import read_films
-from tasks.ingest.lines import Lines, read_through
+from tasks.ingest.lines import Lines, index_lines
 from tasks.ingest.ratings import read_ratings
 from tasks.progress import progress
 from tasks.store.artifacts import RawRatings
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Told:
-    """A source with the hash of its bytes, how many lines it has, and how they are parted."""
+class HashedSource:
+    """A source with the hash of its bytes and its lines."""
 
     source: Source
     sha256: str
@@ -32,7 +32,7 @@ class Told:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What makes it the same source again."""
+        """What the fingerprint depends on."""
         return {
             "name": self.source.file.name,
             "relation": self.source.format.relation,
@@ -41,48 +41,53 @@ class Told:
         }
 
 
-def told(sources: Iterable[Source]) -> list[Told]:
-    """The sources with their hashes; a file that is there twice counts once."""
-    found: dict[tuple[str, str], Told] = {}
+def hash_sources(sources: Iterable[Source]) -> list[HashedSource]:
+    """Hash the sources; of identical files, keep the first."""
+    found: dict[tuple[str, str], HashedSource] = {}
     for source in sources:
-        sha256, lines = read_through(source.file, quoted=source.format.quoted)
-        found.setdefault((sha256, source.format.relation), Told(source, sha256, lines))
+        sha256, lines = index_lines(source.file, quoted=source.format.quoted)
+        found.setdefault((sha256, source.format.relation), HashedSource(source, sha256, lines))
     return list(found.values())
 
 
-def gather(sources: list[Told], draft: Path, *, as_of: date | None) -> dict[str, Any]:
-    """Write ratings, films and rejects into `draft`; return the notes.
+def gather(sources: list[HashedSource], draft: Path, *, as_of: date | None) -> dict[str, Any]:
+    """Write ratings, films and rejects into `draft`; return the metadata.
 
-    Of ratings, only those of days before `as_of` are taken.
+    Only ratings of days before `as_of` are kept.
     """
     films, rejects, counts = [], [], []
     with _Writer(draft / "ratings.parquet", "ratings") as ratings:
-        for number, of in enumerate(sources):
-            log.info("%s: %s as %s has them", of.source.file.name, *list(of.identity.values())[1:3])
-            if of.source.format.relation == "films":
-                table, bad = read_films(of.source, number)
+        for number, hashed in enumerate(sources):
+            file, known = hashed.source.file, hashed.source.format
+            log.info("%s: %s in the format of %s", file.name, known.relation, known.producer)
+            if known.relation == "films":
+                table, bad = read_films(hashed.source, number)
                 films.append(table)
                 rejects.append(bad)
                 counts.append({"rows": len(table), "rejected": len(bad), "later": 0})
             else:
-                counts.append(_ratings(of, number, ratings, rejects, as_of))
-    _some_ratings(sources, counts, as_of)
+                counts.append(_write_ratings(hashed, number, ratings, rejects, as_of))
+    _require_ratings(sources, counts, as_of)
     for name, tables in (("films", films), ("rejects", rejects)):
         columns = list(RawRatings.tables[name].columns)
         pl.concat(tables).select(columns).write_parquet(draft / f"{name}.parquet")
     return {
         "layout": sources[0].source.format.producer,
-        "sources": [of.identity | count for of, count in zip(sources, counts, strict=True)],
+        "sources": [hashed.identity | count for hashed, count in zip(sources, counts, strict=True)],
     }
 
 
-def _ratings(
-    of: Told, number: int, ratings: "_Writer", rejects: list[pl.DataFrame], as_of: date | None
+def _write_ratings(
+    hashed: HashedSource,
+    number: int,
+    ratings: "_Writer",
+    rejects: list[pl.DataFrame],
+    as_of: date | None,
 ) -> dict[str, int]:
-    """Write a source's ratings; count what came, was rejected, and is later than is known."""
+    """Write a source's ratings; count rows, rejects, and ratings not before `as_of`."""
     rows = rejected = later = last = 0
-    with progress("ingest", of.lines.count, "lines") as bar:
-        for batch in read_ratings(of.source, number, of.lines):
+    with progress("ingest", hashed.lines.count, "lines") as bar:
+        for batch in read_ratings(hashed.source, number, hashed.lines):
             typed = batch.ratings
             known = typed.filter(pl.col("rated_at").dt.date() < as_of) if as_of else typed
             ratings.write(known)
@@ -91,20 +96,22 @@ def _ratings(
             later += len(typed) - len(known)
             bar.update(batch.last_line - last)
             last = batch.last_line
-    if last < of.lines.last_row and last:
+    if last < hashed.lines.last_row and last:
         raise SourceError(
-            f"{of.source.file.name} has rows up to line {of.lines.last_row}, but only those up to "
-            f"line {last} can be told apart: see whether a quote is left open after it"
+            f"{hashed.source.file.name} has rows up to line {hashed.lines.last_row}, but "
+            f"only those up to line {last} can be parsed: check for an unclosed quote after it"
         )
     return {"rows": rows, "rejected": rejected, "later": later}
 
 
-def _some_ratings(sources: list[Told], counts: list[dict[str, int]], as_of: date | None) -> None:
-    """SourceError where there is not one rating."""
+def _require_ratings(
+    sources: list[HashedSource], counts: list[dict[str, int]], as_of: date | None
+) -> None:
+    """Raise SourceError where there is not one rating."""
     found = [
-        (of.source.file.name, count)
-        for of, count in zip(sources, counts, strict=True)
-        if of.source.format.relation == "ratings"
+        (hashed.source.file.name, count)
+        for hashed, count in zip(sources, counts, strict=True)
+        if hashed.source.format.relation == "ratings"
     ]
     if not any(count["rows"] + count["rejected"] for _, count in found):
         names = ", ".join(name for name, _ in found)
@@ -114,7 +121,7 @@ def _some_ratings(sources: list[Told], counts: list[dict[str, int]], as_of: date
 
 
 class _Writer:
-    """A table of RawRatings that grows by batches, a row group each."""
+    """Appends batches to a table of RawRatings, a row group each."""
 
     def __init__(self, file: Path, table: str) -> None:
         names = {"float": "float32", "timestamp[us, tz=UTC]": pa.timestamp("us", "UTC")}
@@ -129,7 +136,7 @@ class _Writer:
         self.writer.close()
 
     def write(self, batch: pl.DataFrame) -> None:
-        """Append the rows, where there are any."""
+        """Append the rows, if any."""
         if len(batch):
             columns = batch.select(self.schema.names).to_arrow()
             self.writer.write_table(columns.cast(self.schema))

@@ -1,13 +1,13 @@
-"""What has come in beside the main data: files that somebody dropped into one folder."""
+"""Finds the files that were added to the folder of incoming data."""
 
 from pathlib import Path
 
-from tasks.ingest.detect_format import Source, sources_of
+from tasks.ingest.detect_format import Source, detect_formats
 from tasks.ingest.download import SourceError
 
 
-def arrived(folder: Path) -> list[Source]:
-    """The sources in `folder`, by name; hidden files are not yet there.
+def incoming_sources(folder: Path) -> list[Source]:
+    """The sources in `folder`, by name; hidden files and Markdown are ignored.
 
     Raises SourceError where a file is neither ratings nor films.
     """
@@ -17,11 +17,11 @@ def arrived(folder: Path) -> list[Source]:
     for file in sorted(folder.iterdir()):
         if file.name.startswith(".") or file.suffix == ".md":
             continue
-        found = sources_of(file) if file.is_file() else []
+        found = detect_formats(file) if file.is_file() else []
         if not found:
             raise SourceError(
-                f"{file.name} among what came in is neither ratings nor films: see which columns "
-                "they have in data/README.md, or take it away"
+                f"incoming file {file.name} is neither ratings nor films: see their columns in "
+                "data/README.md, or remove the file"
             )
         sources += found
     return sources

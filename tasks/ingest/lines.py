@@ -1,4 +1,4 @@
-"""Reads a file once for its hash and its lines, and knows which line a row begins in."""
+"""Hashes a file and maps its rows to its lines, in one pass."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,77 +10,73 @@ from numpy.typing import NDArray
 from tasks.ingest.download import SourceError
 
 BLOCK = 1 << 23
-LONGEST = 100  # lines of one row; past that, a quote was left open
-SHOWN = 120  # characters of a line that are told
+MAX_LINES_PER_ROW = 100  # longer rows mean an unclosed quote
+EXCERPT_LENGTH = 120  # characters of a line in an error
 
 
 @dataclass(frozen=True)
 class Lines:
-    """How many lines a file has, and which of them (the first being 1) go on a quoted field."""
+    """The number of lines of a file, and those (from 1) that continue a quoted field."""
 
     count: int
-    inner: NDArray[np.int64]
+    continued: NDArray[np.int64]
 
     @property
     def last_row(self) -> int:
         """The line in which the last row begins; 0 for Parquet, which has no lines."""
         line = self.count
-        inner = set(self.inner[-LONGEST:].tolist())
-        while line in inner:
+        continued = set(self.continued[-MAX_LINES_PER_ROW:].tolist())
+        while line in continued:
             line -= 1
         return line
 
     def of_rows(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The line in which each of these rows begins, the first being row 1."""
-        before = self.inner - np.arange(1, len(self.inner) + 1)  # rows that have begun by then
+        """The line in which each of these rows (from 1) begins."""
+        before = self.continued - np.arange(1, len(self.continued) + 1)  # rows begun by then
         return numbers + np.searchsorted(before, numbers, side="left")
 
 
-def read_through(file: Path, *, quoted: bool) -> tuple[str, Lines]:
-    """The file's SHA-256, and its lines.
-
-    Raises SourceError where a quote is left open, with the line that it stands in.
-    """
+def index_lines(file: Path, *, quoted: bool) -> tuple[str, Lines]:
+    """The file's SHA-256 and its lines. Raises SourceError where a quote is not closed."""
     digest, count, is_open, last = hashlib.sha256(), 0, False, b"\n"
-    inner = [np.empty(0, np.int64)]
+    continued = [np.empty(0, np.int64)]
     text = file.suffix != ".parquet"
     with file.open("rb") as opened:
         while block := opened.read(BLOCK):
             digest.update(block)
             last = block[-1:]
             if text and quoted and (is_open or b'"' in block):
-                found, is_open = _inside(block, is_open)
-                inner.append(found + count + 2)
+                found, is_open = _quoted_newlines(block, is_open)
+                continued.append(found + count + 2)
             count += block.count(b"\n") * text
-    lines = Lines(count + (text and last != b"\n"), np.concatenate(inner))
-    if line := _left_open(lines, is_open):
+    lines = Lines(count + (text and last != b"\n"), np.concatenate(continued))
+    if line := _unclosed_quote(lines, is_open):
         raise SourceError(
-            f"{file.name}, line {line}: the quote that opens here is not closed: close it, or "
-            "take it away"
+            f"{file.name}, line {line}: the quote that opens here is not closed: close or remove it"
         )
     return digest.hexdigest(), lines
 
 
-def _inside(block: bytes, is_open: bool) -> tuple[NDArray[np.int64], bool]:
-    """Which of the block's newlines (the first being 0) are quoted, and whether its end is."""
+def _quoted_newlines(block: bytes, is_open: bool) -> tuple[NDArray[np.int64], bool]:
+    """Indices of the block's quoted newlines, and whether a quote is open at its end."""
     symbols = np.frombuffer(block, np.uint8)
     parity = np.cumsum(symbols == ord('"'), dtype=np.uint8) & 1
     ends = parity[symbols == ord("\n")] ^ is_open
     return np.flatnonzero(ends), bool(parity[-1] ^ is_open)
 
 
-def _left_open(lines: Lines, is_open: bool) -> int | None:
-    """The line of a quote that is closed nowhere, or only LONGEST lines later."""
-    runs = np.split(lines.inner, np.flatnonzero(np.diff(lines.inner) > 1) + 1)
+def _unclosed_quote(lines: Lines, is_open: bool) -> int | None:
+    """The line of a quote that is not closed within MAX_LINES_PER_ROW lines, if any."""
+    runs = np.split(lines.continued, np.flatnonzero(np.diff(lines.continued) > 1) + 1)
     if is_open:
-        goes_on = len(runs[-1]) and runs[-1][-1] >= lines.count
-        return int(runs[-1][0]) - 1 if goes_on else lines.count
+        continues = len(runs[-1]) and runs[-1][-1] >= lines.count
+        return int(runs[-1][0]) - 1 if continues else lines.count
     longest = max(runs, key=len)
-    return int(longest[0]) - 1 if len(longest) > LONGEST else None
+    return int(longest[0]) - 1 if len(longest) > MAX_LINES_PER_ROW else None
 
 
 class LineReader:
-    """What stands in some lines of a file, asked for from its beginning to its end."""
+    """Reads chosen lines of a file, in one pass over ascending requests."""
 
     def __init__(self, file: Path) -> None:
         self.opened = file.open(encoding="utf-8", errors="replace", newline="\n")
@@ -92,12 +88,12 @@ class LineReader:
     def __exit__(self, *_: object) -> None:
         self.opened.close()
 
-    def told(self, wanted: set[int]) -> dict[int, str]:
-        """The beginning of each wanted line, none of which lies before one asked for earlier."""
+    def read_lines(self, numbers: set[int]) -> dict[int, str]:
+        """Excerpts by line number; every number is larger than those of earlier calls."""
         found = {}
-        while wanted and self.read < max(wanted):
+        while numbers and self.read < max(numbers):
             line = self.opened.readline()
             self.read += 1
-            if self.read in wanted:
-                found[self.read] = line.strip()[:SHOWN]
+            if self.read in numbers:
+                found[self.read] = line.strip()[:EXCERPT_LENGTH]
         return found

@@ -1,4 +1,4 @@
-"""Reads ratings of any size, a batch at a time; a line that cannot be typed becomes a reject."""
+"""Reads ratings in batches; a line that cannot be typed becomes a reject."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.ingest.detect_format import Source, head_of
+from tasks.ingest.detect_format import Source, read_head
 from tasks.ingest.lines import LineReader, Lines
 from tasks.store.artifacts import RATING
 
@@ -18,7 +18,7 @@ TIMES = {"seconds": pl.Int64, "fraction": pl.Float64, "text": pl.String}
 
 @dataclass(frozen=True)
 class Batch:
-    """Some consecutive rows: those that could be typed, the rejects, and the last row's line."""
+    """Consecutive rows: those that could be typed, the rejects, and the last row's line."""
 
     ratings: pl.DataFrame
     rejects: pl.DataFrame
@@ -34,35 +34,35 @@ def read_ratings(source: Source, number: int, lines: Lines) -> Iterator[Batch]:
             pl.col(theirs[name]).cast(kind, strict=False).alias(name)
             for name, kind in TYPES.items()
         ),
-        rated_at=_moment(source, pl.col(theirs["rated_at"])),
+        rated_at=_parse_time(source, pl.col(theirs["rated_at"])),
         source=pl.lit(number, pl.UInt16),
         line="line",
         surplus="surplus",
     )
     with LineReader(source.file) as reader:
         for batch in typed.collect_batches(chunk_size=BATCH, maintain_order=True):
-            if len(lines.inner):  # until here each row was taken for one line
+            if len(lines.continued):  # a row is not always one line
                 placed = lines.of_rows(batch["line"].to_numpy().astype(np.int64))
                 batch = batch.with_columns(line=pl.Series(placed, dtype=pl.UInt32))
             whole = pl.all_horizontal(pl.col(*RATING).is_not_null()) & pl.col("surplus").is_null()
             good = batch.filter(whole)
             bad = batch if good.is_empty() else batch.filter(~whole)
-            rejects = _rejects(bad, reader if source.format.separator else None)
+            rejects = _describe_rejects(bad, reader if source.format.separator else None)
             yield Batch(good.drop("surplus"), rejects, int(batch["line"][-1]))
 
 
 def _text(source: Source) -> pl.LazyFrame:
-    """Every line behind the header, with the columns that matter typed where they can be.
+    """Every line behind the header, with the needed columns typed where possible.
 
-    An unheard-of last column catches what stands behind the last field of a line.
+    An extra last column, `surplus`, receives what follows the last field of a line.
     """
     known = source.format
-    names = list(known.fields) or head_of(source.file, known.separator).names
+    names = list(known.fields) or read_head(source.file, known.separator).names
     kinds = {
         known.columns[name]: kind
         for name, kind in (TYPES | {"rated_at": TIMES[known.time]}).items()
     }
-    gaps = known.separator[1:]  # of "::", the second colon parts the fields from empty ones
+    gaps = known.separator[1:]  # "::" is read as ":" with an empty column between any two
     columns: dict[str, type[pl.DataType]] = {}
     for place, name in enumerate(names):
         if place and gaps:
@@ -90,8 +90,8 @@ def _parquet(source: Source) -> pl.LazyFrame:
     return rows.with_columns(surplus=pl.lit(None, pl.String))
 
 
-def _moment(source: Source, time: pl.Expr) -> pl.Expr:
-    """Times as UTC; null where they are none, or past the year 9999."""
+def _parse_time(source: Source, time: pl.Expr) -> pl.Expr:
+    """Times as UTC; null where they cannot be typed, or are past the year 9999."""
     if source.format.time == "text":
         moment = time.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
         return moment.dt.replace_time_zone("UTC")
@@ -104,22 +104,21 @@ def _moment(source: Source, time: pl.Expr) -> pl.Expr:
     return (possible * 1_000_000).cast(pl.Datetime("us", "UTC"))
 
 
-def _rejects(bad: pl.DataFrame, reader: LineReader | None) -> pl.DataFrame:
-    """Where the rows stand, and what is wrong with them; blank lines are nobody's rows."""
-    lacking = pl.concat_list(pl.when(pl.col(n).is_null()).then(pl.lit(n)) for n in RATING)
-    said = reader.told(set(bad["line"])) if reader else {}
-    wrong = (
+def _describe_rejects(bad: pl.DataFrame, reader: LineReader | None) -> pl.DataFrame:
+    """The table of rejects, with the reason and an excerpt; blank lines are no rows."""
+    missing = pl.concat_list(pl.when(pl.col(n).is_null()).then(pl.lit(n)) for n in RATING)
+    excerpts = reader.read_lines(set(bad["line"])) if reader else {}
+    reason = (
         pl.when(pl.col("surplus").is_not_null())
         .then(pl.lit("too many fields"))
-        .otherwise(pl.format("no {} can be read", lacking.list.drop_nulls().list.join(", ")))
+        .otherwise(pl.format("no {} can be read", missing.list.drop_nulls().list.join(", ")))
     )
-    told = bad.with_columns(
-        said=pl.col("line").replace_strict(said, default=None, return_dtype=pl.String)
-    )
-    return told.filter(pl.col("said").is_null() | (pl.col("said") != "")).select(
+    excerpt = pl.col("line").replace_strict(excerpts, default=None, return_dtype=pl.String)
+    shown = bad.with_columns(excerpt=excerpt)
+    return shown.filter(pl.col("excerpt").is_null() | (pl.col("excerpt") != "")).select(
         relation=pl.lit("ratings"),
         source="source",
         line="line",
         rule=pl.lit("typed"),
-        detail=pl.concat_str(wrong, pl.col("said"), separator=": ", ignore_nulls=True),
+        detail=pl.concat_str(reason, pl.col("excerpt"), separator=": ", ignore_nulls=True),
     )

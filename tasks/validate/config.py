@@ -1,10 +1,10 @@
-"""What can be set about validation."""
+"""Settings of validation."""
 
 import pydantic
 
 
 class Validate(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """How much may be wrong before the night stops."""
+    """How many rows may go to quarantine."""
 
-    most_set_aside: float = pydantic.Field(0.05, ge=0, le=1)
+    max_quarantined: float = pydantic.Field(0.05, ge=0, le=1)
     """Largest share of a table's rows in quarantine before the run stops."""

@@ -1,4 +1,4 @@
-"""Folds a user's several ratings of a film into the newest, and puts histories in order."""
+"""Keeps the newest of a user's ratings of a film, and sorts each history."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ Columns = dict[str, NDArray[np.generic]]
 
 
 def is_grouped(file: Path) -> bool:
-    """Whether users stand in ascending order, as in every set of GroupLens."""
+    """Whether the file is sorted by user, as every GroupLens data set is."""
     last = None
     for batch in pq.ParquetFile(file).iter_batches(1 << 20, columns=["user_id"]):
         users = batch["user_id"].to_numpy()
@@ -24,8 +24,8 @@ def is_grouped(file: Path) -> bool:
     return True
 
 
-def by_users(file: Path) -> Iterator[Columns]:
-    """The columns of a grouped file, a row group at a time, cut where a user ends."""
+def iter_users(file: Path) -> Iterator[Columns]:
+    """Yield the columns of a grouped file in batches of whole users, about a row group each."""
     reader = pq.ParquetFile(file)
     rest = reader.schema_arrow.empty_table()
     with progress("validate", reader.metadata.num_rows, "ratings") as bar:
@@ -41,18 +41,17 @@ def by_users(file: Path) -> Iterator[Columns]:
         yield _columns(rest)
 
 
-def in_order(rows: Columns) -> Columns:
-    """The newest rating of each (user, film), by user, time and film.
+def deduplicate(rows: Columns) -> Columns:
+    """Keep the newest rating of each (user, film); sort by user, time and film.
 
-    Of ratings of one film at one time the one from the last source, and there from the last line,
-    is the newest.
+    Of equal times, the last source and there the last line is the newest.
     """
-    if _has_twice(rows["user_id"], rows["film_id"]):
+    if _has_duplicates(rows["user_id"], rows["film_id"]):
         order = np.lexsort([rows[n] for n in ("line", "source", "rated_at", "film_id", "user_id")])
         user, film = rows["user_id"][order], rows["film_id"][order]
         last = np.r_[(user[1:] != user[:-1]) | (film[1:] != film[:-1]), True]
         rows = {name: values[order[last]] for name, values in rows.items()}
-    order = _order(rows["user_id"], rows["rated_at"], rows["film_id"])
+    order = _argsort(rows["user_id"], rows["rated_at"], rows["film_id"])
     return {name: values[order] for name, values in rows.items()}
 
 
@@ -63,7 +62,7 @@ def _columns(table: pa.Table) -> Columns:
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _has_twice(user: NDArray[np.generic], film: NDArray[np.generic]) -> bool:
+def _has_duplicates(user: NDArray[np.generic], film: NDArray[np.generic]) -> bool:
     pair = (user.astype(np.int64) << 32) | film.astype(np.int64)
     if (pair[1:] > pair[:-1]).all():
         return False
@@ -71,19 +70,19 @@ def _has_twice(user: NDArray[np.generic], film: NDArray[np.generic]) -> bool:
     return bool((pair[1:] == pair[:-1]).any())
 
 
-def _order(*keys: NDArray[np.generic]) -> NDArray[np.int64]:
-    """What sorts by the keys, the first being the weightiest.
+def _argsort(*keys: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Indices that sort by the keys, the first being the primary one.
 
-    Where all of them fit into 63 bits they are sorted as one number, five times as fast.
+    Keys that fit into 63 bits together are sorted as one integer, which is five times as fast.
     """
-    packed, free = np.zeros(len(keys[0]), np.int64), 63
+    packed, free_bits = np.zeros(len(keys[0]), np.int64), 63
     for key in keys:
         values = key.astype(np.int64)
         values -= values.min()
-        values //= max(1, int(np.gcd.reduce(values)))  # microseconds that are whole seconds
+        values //= max(1, int(np.gcd.reduce(values)))  # whole seconds: 20 bits fewer
         bits = int(values.max()).bit_length()
-        free -= bits
-        if free < 0:
+        free_bits -= bits
+        if free_bits < 0:
             return np.lexsort(keys[::-1])
         packed = (packed << bits) | values
     return np.argsort(packed)

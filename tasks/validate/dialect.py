@@ -1,12 +1,12 @@
-"""DuckDB for Great Expectations."""
+"""DuckDB for Great Expectations, without transactions."""
 
 import duckdb_engine
 
 
-class StayingDialect(duckdb_engine.Dialect):
+class AutocommitDialect(duckdb_engine.Dialect):
     """DuckDB without transactions.
 
-    duckdb-engine 0.17 ends one before Great Expectations has read its rows, which then are none.
+    duckdb-engine 0.17 commits before Great Expectations has fetched its rows, which loses them.
     """
 
     supports_statement_cache = False

@@ -1,7 +1,7 @@
-"""Runs rules as a Great Expectations suite, over all rows, in DuckDB.
+"""Runs the rules as a Great Expectations checkpoint over all rows, in DuckDB.
 
-`python -m tasks.validate.expectations` takes {"relations", "docs"} as JSON and answers with the
-number of broken rows by rule: the library then costs its 250 MB only while it is asked.
+`python -m tasks.validate.expectations` reads {"relations", "docs"} as JSON and prints the number
+of violations by rule. In a process of its own, the library's 250 MB are freed afterwards.
 """
 
 import json
@@ -19,19 +19,18 @@ from tasks.validate.rules import RULES, Relation, Rule
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many rows broke a rule."""
+    """How many rows violate a rule."""
 
     rule: Rule
-    broken: int
+    violations: int
 
-    @property
-    def told(self) -> dict[str, Any]:
-        """For the manifest."""
+    def to_dict(self) -> dict[str, Any]:
+        """The entry in the manifest."""
         return {
             "rule": self.rule.name,
             "relation": self.rule.relation,
             "severity": self.rule.severity,
-            "broken": self.broken,
+            "violations": self.violations,
         }
 
 
@@ -40,78 +39,80 @@ class SuiteError(Exception):
 
 
 def evaluate(relations: Mapping[Relation, str], docs: Path) -> list[Outcome]:
-    """Count the rows that break each rule; write the Data Docs into `docs`.
+    """Count the violations of each rule; write the Data Docs into `docs`.
 
-    `relations` gives the query behind each relation that the rules name.
-    Raises SuiteError where a rule could not be evaluated: that is no pass and no fail.
+    `relations` has the query of each relation that the rules name.
+    Raises SuiteError where a rule could not be evaluated, which neither passes nor fails.
     """
-    asked = json.dumps({"relations": dict(relations), "docs": str(docs)})
-    quiet = {"GX_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR"}
-    done = subprocess.run(
+    request = json.dumps({"relations": dict(relations), "docs": str(docs)})
+    environment = {"GX_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR"}
+    completed = subprocess.run(
         [sys.executable, "-m", "tasks.validate.expectations"],
-        input=asked,
+        input=request,
         capture_output=True,
         text=True,
         cwd=Path(__file__).resolve().parents[2],
-        env=os.environ | quiet,
+        env=os.environ | environment,
         check=False,
     )
-    if done.returncode:
-        raise SuiteError(f"the suite could not be run: {_reason(done.stderr, done.returncode)}")
-    broken = json.loads(done.stdout.splitlines()[-1])
-    return [Outcome(rule, broken[rule.name]) for rule in RULES]
+    if completed.returncode:
+        raise SuiteError(f"the suite could not be run: {_last_error(completed)}")
+    violations = json.loads(completed.stdout.splitlines()[-1])
+    return [Outcome(rule, violations[rule.name]) for rule in RULES]
 
 
-def _reason(trace: str, code: int) -> str:
-    """The line of a trace that names the error; a process that was killed leaves none."""
-    named = re.findall(r"^[\w.]+(?:Error|Exception)\b.*$", trace, re.MULTILINE)
-    return named[-1] if named else f"its process ended with code {code}"
+def _last_error(process: subprocess.CompletedProcess[str]) -> str:
+    """The line of the traceback that names the error; a killed process leaves none."""
+    errors = re.findall(r"^[\w.]+(?:Error|Exception)\b.*$", process.stderr, re.MULTILINE)
+    return errors[-1] if errors else f"its process ended with code {process.returncode}"
 
 
 def run_suite(relations: Mapping[Relation, str], docs: Path) -> dict[str, int]:
-    """The number of broken rows by rule, in this process."""
+    """Count violations by rule, in this process."""
     import great_expectations
     from sqlalchemy.dialects import registry
 
-    gx: Any = great_expectations  # what it returns carries types that do not fit
-    registry.register("duckdb.staying", "tasks.validate.dialect", "StayingDialect")
+    gx: Any = great_expectations  # its annotations contradict what it returns
+    registry.register("duckdb.autocommit", "tasks.validate.dialect", "AutocommitDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_sql("duckdb", connection_string="duckdb+staying:///:memory:")
+    source = context.data_sources.add_sql(
+        "duckdb", connection_string="duckdb+autocommit:///:memory:"
+    )
     definitions = []
     for relation, query in relations.items():
         rules = [rule for rule in RULES if rule.relation == relation]
-        asset = source.add_query_asset(relation, query=_kept_rules(rules, query))
+        asset = source.add_query_asset(relation, query=_expectation_columns(rules, query))
         batch = asset.add_batch_definition_whole_table("all")
         suite = context.suites.add(gx.ExpectationSuite(name=relation))
         for rule in rules:
-            suite.add_expectation(_expectation(gx, rule))
+            suite.add_expectation(_build_expectation(gx, rule))
         definition = gx.ValidationDefinition(name=relation, data=batch, suite=suite)
         definitions.append(context.validation_definitions.add(definition))
-    context.add_data_docs_site("docs", _site(docs))
+    context.add_data_docs_site("docs", _docs_site(docs))
     checkpoint = gx.Checkpoint(
-        name="night",
+        name="run",
         validation_definitions=definitions,
         actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["docs"])],
-        # Counts only: a sample of the broken rows would be another pass for each rule.
+        # Counts only: samples of the violations would take another pass for each rule.
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
     run = context.checkpoints.add(checkpoint).run()
-    results = [result for told in run.run_results.values() for result in told.results]
-    return {result.expectation_config.meta["rule"]: _broken(result) for result in results}
+    results = [result for suite in run.run_results.values() for result in suite.results]
+    return {result.expectation_config.meta["rule"]: _count_violations(result) for result in results}
 
 
-def _kept_rules(rules: Sequence[Rule], query: str) -> str:
-    """For each row one column a rule, true where the row keeps it.
+def _expectation_columns(rules: Sequence[Rule], query: str) -> str:
+    """One column a rule, true where the row conforms.
 
-    The library counts all columns of a relation in one pass: at 20 million rows a third of the CPU
-    seconds of one query a rule.
+    The library counts all columns of a relation in one pass: at 20 million rows, a third of the
+    CPU time of one query a rule.
     """
-    columns = ", ".join(f'not coalesce({rule.bad}, true) as "{rule.name}"' for rule in rules)
+    columns = ", ".join(f'not coalesce({rule.violation}, true) as "{rule.name}"' for rule in rules)
     return f"select {columns} from ({query})"
 
 
-def _expectation(gx: Any, rule: Rule) -> Any:  # noqa: ANN401 - the library's classes carry no types
+def _build_expectation(gx: Any, rule: Rule) -> Any:  # noqa: ANN401 - the library is untyped
     return gx.expectations.ExpectColumnValuesToBeInSet(
         column=rule.name,
         value_set=[True],
@@ -120,7 +121,7 @@ def _expectation(gx: Any, rule: Rule) -> Any:  # noqa: ANN401 - the library's cl
     )
 
 
-def _site(folder: Path) -> dict[str, Any]:
+def _docs_site(folder: Path) -> dict[str, Any]:
     return {
         "class_name": "SiteBuilder",
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
@@ -131,13 +132,13 @@ def _site(folder: Path) -> dict[str, Any]:
     }
 
 
-def _broken(result: Any) -> int:  # noqa: ANN401
-    told = result.exception_info  # one account, or one a metric where a metric failed
-    accounts = [told] if "raised_exception" in told else list(told.values())
-    raised = [a["exception_message"] for a in accounts if a["raised_exception"]]
-    if raised:
+def _count_violations(result: Any) -> int:  # noqa: ANN401
+    info = result.exception_info  # one entry, or one a metric where a metric failed
+    entries = [info] if "raised_exception" in info else list(info.values())
+    errors = [entry["exception_message"] for entry in entries if entry["raised_exception"]]
+    if errors:
         rule = result.expectation_config.meta["rule"]
-        raise SuiteError(f'rule "{rule}" could not be evaluated: {raised[0]}')
+        raise SuiteError(f'rule "{rule}" could not be evaluated: {errors[0]}')
     return int(result.result["unexpected_count"])
 
 

@@ -1,5 +1,6 @@
-"""Counts rows: what came, was set aside, folded and kept, by file."""
+"""Counts rows by source file: read, quarantined, deduplicated and kept."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,62 +10,64 @@ import duckdb
 
 from tasks.validate.rules import Relation
 
-Counts = dict[int, int]  # rows by source
+Counts = Counter[int]  # rows by index of the source
 
 
 @dataclass(frozen=True)
-class Tally:
-    """The ratings that no rule sets aside, counted while they are written."""
+class ValidCounts:
+    """Counts of the ratings that no rule sends to quarantine."""
 
     kept: Counts
-    folded: Counts
-    by_star: dict[float, int]  # before older ratings of a film were folded into newer ones
-    by_day: dict[date, int]  # likewise
+    deduplicated: Counts
+    rating_histogram: dict[float, int]  # before deduplication
+    daily_counts: dict[date, int]  # likewise
 
     @property
     def scale(self) -> list[float]:
-        """The values that people choose from: whole stars, or half stars where any is given."""
-        if all(star == int(star) for star in self.by_star):
+        """The rating values: 1 to 5 in whole stars, or in half stars where any is given."""
+        if all(value == int(value) for value in self.rating_histogram):
             return [1.0, 2.0, 3.0, 4.0, 5.0]
         return [half / 2 for half in range(1, 11)]
 
 
 @dataclass(frozen=True)
-class Account:
-    """What became of the rows of a relation, by source."""
+class RowCounts:
+    """The rows of a relation, by source: read = quarantined + deduplicated + kept."""
 
     relation: Relation
-    came: Counts
-    set_aside: Counts
-    folded: Counts
+    read: Counts
+    quarantined: Counts
+    deduplicated: Counts
     kept: Counts
 
     def total(self) -> dict[str, int]:
         """Rows over all sources."""
-        return {n: sum(getattr(self, n).values()) for n in ("came", "set_aside", "folded", "kept")}
+        return {
+            "read": self.read.total(),
+            "quarantined": self.quarantined.total(),
+            "deduplicated": self.deduplicated.total(),
+            "kept": self.kept.total(),
+        }
 
     def by_file(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """One entry a file. Raises AssertionError where rows of a file are unaccounted for."""
-        told = []
-        for source, came in sorted(self.came.items()):
-            aside, folded, kept = (
-                counts.get(source, 0) for counts in (self.set_aside, self.folded, self.kept)
+        files = []
+        for source in sorted(self.read):
+            counts = {
+                "read": self.read[source],
+                "quarantined": self.quarantined[source],
+                "deduplicated": self.deduplicated[source],
+                "kept": self.kept[source],
+            }
+            assert 2 * counts["read"] == sum(counts.values()), (
+                f"{names[source]}: {self.relation} do not add up: {counts}"
             )
-            assert came == aside + folded + kept, (
-                f"{names[source]}: of {came} {self.relation} {kept} were kept, {aside} set aside "
-                f"and {folded} folded, which does not come out even"
-            )
-            told.append({"name": names[source], "relation": self.relation, "came": came,
-                         "set_aside": aside, "folded": folded, "kept": kept})  # fmt: skip
-        return told
+            files.append({"name": names[source], "relation": self.relation, **counts})
+        return files
 
 
-def counted(db: duckdb.DuckDBPyConnection, rows: str) -> Counts:
-    """Rows by source of `rows`, which is SQL behind `from`."""
-    return dict(db.execute(f"select source, count(*) from {rows} group by source").fetchall())
-
-
-def plus(*several: Counts) -> Counts:
-    """The sum of counts by source."""
-    sources = {source for counts in several for source in counts}
-    return {source: sum(counts.get(source, 0) for counts in several) for source in sources}
+def count_by_source(db: duckdb.DuckDBPyConnection, rows: str) -> Counts:
+    """Count the rows of `rows`, the SQL behind `from`, by source."""
+    return Counter(
+        dict(db.execute(f"select source, count(*) from {rows} group by source").fetchall())
+    )

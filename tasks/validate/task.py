@@ -1,4 +1,4 @@
-"""Door: raw ratings in, trusted ratings and a quarantine out."""
+"""Task: raw ratings to validated ratings and a quarantine."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,22 +15,26 @@ __all__ = ["Validate", "validate_ratings"]
 
 @task
 def validate_ratings(raw: RawRatings, *, config: Validate, store: Store) -> ValidatedRatings:
-    """Hold every row to the rules; set aside what breaks one, or stop the night."""
+    """Quarantine every row that violates a rule; fail where too many do."""
 
     def write(draft: Path) -> dict[str, Any]:
-        from tasks.validate.validate_tables import sift
+        from tasks.validate.validate_tables import validate_tables
 
-        before = last_night(store, raw.metadata["dataset"])
-        now = datetime.now(UTC)
-        return raw.metadata | sift(raw, draft, now=now, config=config, before=before)
+        return raw.metadata | validate_tables(
+            raw,
+            draft,
+            now=datetime.now(UTC),
+            max_quarantined=config.max_quarantined,
+            previous=previous_validation(store, raw.metadata["dataset"]),
+        )
 
     return store.build(ValidatedRatings, recipe=config, parents=[raw], write=write)
 
 
-def last_night(store: Store, dataset: str) -> dict[str, Any] | None:
-    """What was noted of this data set when it was last validated; None where it never was."""
+def previous_validation(store: Store, dataset: str) -> dict[str, Any] | None:
+    """Metadata of this data set's latest validation; None where there is none."""
     for manifest in store.manifests(ValidatedRatings):
-        notes: dict[str, Any] = manifest["metadata"]
-        if notes.get("dataset") == dataset and "by_star" in notes:
-            return notes
+        metadata: dict[str, Any] = manifest["metadata"]
+        if metadata.get("dataset") == dataset and "rating_histogram" in metadata:
+            return metadata
     return None

@@ -1,4 +1,4 @@
-"""Parts what can be trusted from what is set aside, and accounts for every row of every file."""
+"""Separates valid rows from quarantined ones, and accounts for every row of every file."""
 
 import shutil
 from datetime import datetime
@@ -7,97 +7,108 @@ from typing import Any
 
 import duckdb
 
+from tasks.duckdb_paths import literal_path
 from tasks.store.artifacts import FILM, RawRatings
-from tasks.validate.enforce_limits import Limits, judge
+from tasks.validate.enforce_limits import enforce_limits
 from tasks.validate.expectations import evaluate
-from tasks.validate.relations import bad, night, opened, relations
-from tasks.validate.row_counts import Account, Counts, Tally, counted, plus
+from tasks.validate.relations import connect, relation_queries, run_query, violates_any
+from tasks.validate.row_counts import Counts, RowCounts, ValidCounts, count_by_source
 from tasks.validate.rules import RULES, Relation
-from tasks.validate.write_valid_ratings import keep_ratings
+from tasks.validate.write_valid_ratings import write_valid_ratings
 
 _DETAIL: dict[Relation, str] = {
     "films": "concat('film ', film_id, ': ', title)",
     "ratings": "concat('user ', user_id, ', film ', film_id, ', rating ', rating, ', ', rated_at)",
 }
-_BAD: dict[Relation, str] = {"films": "films", "ratings": "bad_ratings"}  # where bad rows are
+_VIOLATIONS: dict[Relation, str] = {"films": "films", "ratings": "bad_ratings"}
 
 
-def sift(
-    raw: RawRatings, draft: Path, *, now: datetime, config: Limits, before: dict[str, Any] | None
+def validate_tables(
+    raw: RawRatings,
+    draft: Path,
+    *,
+    now: datetime,
+    max_quarantined: float,
+    previous: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Write trusted ratings, films and the quarantine into `draft`; return the account.
+    """Write valid ratings, valid films and the quarantine into `draft`; return the metadata.
 
     Of several ratings of a film by a user the newest is kept; of several films of one id, that of
-    the last file. `before` is what the last night noted, None where there was none.
-    Raises UnfitDataError where a rule that stops the night is broken, or too much is set aside.
+    the last file. `previous` is the metadata of the last validation, if any.
+    Raises UnfitDataError where too many rows go to quarantine.
     """
     spill = draft / ".spill"
-    with opened(spill) as db:
-        asked = relations(raw.path, draft / "films.parquet", now)
-        db.execute(f"create view films as {asked['films']}")
-        db.execute(f"create view rejects as from read_parquet('{raw.path}/rejects.parquet')")
-        films = _keep_films(db, draft)
-        db.execute(f"create view ratings as {asked['ratings']}")
-        db.execute(f"create table bad_ratings as from ratings where {bad('ratings')}")
-        broken = counted(db, "bad_ratings")
-        tally = keep_ratings(
-            db, raw.path / "ratings.parquet", draft, bad("ratings") if broken else None
+    with connect(spill) as db:
+        queries = relation_queries(raw.path, draft / "films.parquet", now)
+        db.execute(f"create view films as {queries['films']}")
+        rejects_file = literal_path(raw.path / "rejects.parquet")
+        db.execute(f"create view rejects as from read_parquet({rejects_file})")
+        films = _write_films(db, draft)
+        db.execute(f"create view ratings as {queries['ratings']}")
+        violation = violates_any("ratings")
+        db.execute(f"create table bad_ratings as from ratings where {violation}")
+        bad = count_by_source(db, "bad_ratings")
+        valid = write_valid_ratings(
+            db, raw.path / "ratings.parquet", draft, violation if bad else None
         )
-        ratings = _ratings_account(db, broken, tally)
-        asked["night"] = night(tally.by_star, tally.by_day, before)
-        outcomes = evaluate(asked, draft / "measured-docs")
-        judge(db, outcomes, {"films": films.total(), "ratings": ratings.total()}, config)
+        ratings = _count_ratings(db, bad, valid)
+        queries["run"] = run_query(valid.rating_histogram, valid.daily_counts, previous)
+        outcomes = evaluate(queries, draft / "measured-docs")
+        enforce_limits(db, outcomes, [films, ratings], max_quarantined)
         names = [source["name"] for source in raw.metadata["sources"]]
-        _quarantine(db, names, draft)
+        _write_quarantine(db, names, draft)
     shutil.rmtree(spill, ignore_errors=True)
     return {
-        "files": [entry for of in (films, ratings) for entry in of.by_file(names)],
-        "rows": {of.relation: of.total() for of in (films, ratings)},
-        "rules": [outcome.told for outcome in outcomes if outcome.rule.relation != "night"],
-        "scale": tally.scale,
-        "by_star": {str(star): n for star, n in tally.by_star.items()},
+        "files": [entry for counts in (films, ratings) for entry in counts.by_file(names)],
+        "rows": {counts.relation: counts.total() for counts in (films, ratings)},
+        "rules": [outcome.to_dict() for outcome in outcomes if outcome.rule.relation != "run"],
+        "scale": valid.scale,
+        "rating_histogram": {str(value): n for value, n in valid.rating_histogram.items()},
     }
 
 
-def _keep_films(db: duckdb.DuckDBPyConnection, draft: Path) -> Account:
-    """Write films.parquet from the view `films`; account for its rows."""
+def _write_films(db: duckdb.DuckDBPyConnection, draft: Path) -> RowCounts:
+    """Write films.parquet from the view `films`; count its rows."""
+    violation = violates_any("films")
     db.execute(f"""
         create table good_films as
         select *, row_number() over (partition by film_id order by source desc, line) as place
-        from films where not ({bad("films")})""")
-    db.execute(f"""
-        copy (select {", ".join(FILM)} from good_films where place = 1 order by film_id)
-        to '{draft}/films.parquet' (format parquet)""")
-    rejected = counted(db, "rejects where relation = 'films'")
-    return Account(
+        from films where not ({violation})""")
+    db.execute(
+        f"""copy (select {", ".join(FILM)} from good_films where place = 1 order by film_id)
+        to $file (format parquet)""",
+        {"file": str(draft / "films.parquet")},
+    )
+    rejected = count_by_source(db, "rejects where relation = 'films'")
+    return RowCounts(
         "films",
-        came=plus(counted(db, "films"), rejected),
-        set_aside=plus(counted(db, f"films where {bad('films')}"), rejected),
-        folded=counted(db, "good_films where place > 1"),
-        kept=counted(db, "good_films where place = 1"),
+        read=count_by_source(db, "films") + rejected,
+        quarantined=count_by_source(db, f"films where {violation}") + rejected,
+        deduplicated=count_by_source(db, "good_films where place > 1"),
+        kept=count_by_source(db, "good_films where place = 1"),
     )
 
 
-def _ratings_account(db: duckdb.DuckDBPyConnection, broken: Counts, tally: Tally) -> Account:
-    rejected = counted(db, "rejects where relation = 'ratings'")
-    came = plus(counted(db, "ratings"), rejected)
-    return Account("ratings", came, plus(broken, rejected), tally.folded, tally.kept)
+def _count_ratings(db: duckdb.DuckDBPyConnection, bad: Counts, valid: ValidCounts) -> RowCounts:
+    rejected = count_by_source(db, "rejects where relation = 'ratings'")
+    read = count_by_source(db, "ratings") + rejected
+    return RowCounts("ratings", read, bad + rejected, valid.deduplicated, valid.kept)
 
 
-def _quarantine(db: duckdb.DuckDBPyConnection, names: list[str], draft: Path) -> None:
-    """Write one row a broken rule for what was set aside, and for what could not be typed."""
-    broken = [
+def _write_quarantine(db: duckdb.DuckDBPyConnection, names: list[str], draft: Path) -> None:
+    """Write the rejects, and one row for each rule that a row violates."""
+    violations = [
         f"""select '{rule.relation}' as relation, source, line, '{rule.name}' as rule,
             {_DETAIL[rule.relation]} as detail
-            from {_BAD[rule.relation]} where coalesce({rule.bad}, true)"""
+            from {_VIOLATIONS[rule.relation]} where coalesce({rule.violation}, true)"""
         for rule in RULES
-        if rule.severity == "set aside"
+        if rule.severity == "quarantine"
     ]
-    rows = " union all ".join(["select * from rejects", *broken])
+    rows = " union all ".join(["select * from rejects", *violations])
     db.execute(
         f"""copy (
             select relation, list_extract($names, source + 1) as source, line, rule, detail
             from ({rows}) order by relation, source, line, rule
-        ) to '{draft}/quarantine.parquet' (format parquet)""",
-        {"names": names},
+        ) to $file (format parquet)""",
+        {"names": names, "file": str(draft / "quarantine.parquet")},
     )

@@ -1,4 +1,4 @@
-"""Writes the ratings that can be trusted, some users at a time."""
+"""Writes valid ratings, deduplicated and in order, a batch of users at a time."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.store.artifacts import ORIGIN, RATING
-from tasks.validate.deduplicate import by_users, in_order, is_grouped
-from tasks.validate.row_counts import Tally
+from tasks.validate.deduplicate import deduplicate, is_grouped, iter_users
+from tasks.validate.row_counts import ValidCounts
 
 MICROSECONDS_A_DAY = 86_400_000_000
 SCHEMA = pa.schema(
@@ -25,47 +25,50 @@ SCHEMA = pa.schema(
 )
 
 
-def keep_ratings(db: duckdb.DuckDBPyConnection, raw: Path, draft: Path, bad: str | None) -> Tally:
-    """Write ratings.parquet, and count its rows and those that were folded into them.
+def write_valid_ratings(
+    db: duckdb.DuckDBPyConnection, raw: Path, draft: Path, violation: str | None
+) -> ValidCounts:
+    """Write ratings.parquet and count its rows.
 
-    `bad` is the condition of rows that are set aside, None where there are none. The view
-    `ratings` in `db` is over the file `raw`.
+    `violation` is the condition of rows that go to quarantine, None where there are none. The view
+    `ratings` in `db` reads the file `raw`.
     """
-    source, file = raw, draft / "ratings.parquet"
-    cleaned = draft / ".cleaned.parquet"
-    if bad or not is_grouped(raw):
-        db.execute(f"""
-            copy (
-                select {", ".join([*RATING, *ORIGIN])} from ratings where not ({bad or "false"})
-                order by user_id
-            ) to '{cleaned}' (format parquet, compression lz4, row_group_size 1000000)""")
-        source = cleaned
-    tally = _write(source, file)
-    cleaned.unlink(missing_ok=True)
-    return tally
+    source, sorted_file = raw, draft / ".sorted.parquet"
+    if violation or not is_grouped(raw):
+        db.execute(
+            f"""copy (
+                select {", ".join([*RATING, *ORIGIN])} from ratings
+                where not ({violation or "false"}) order by user_id
+            ) to $file (format parquet, compression lz4, row_group_size 1000000)""",
+            {"file": str(sorted_file)},
+        )
+        source = sorted_file
+    counts = _write(source, draft / "ratings.parquet")
+    sorted_file.unlink(missing_ok=True)
+    return counts
 
 
-def _write(source: Path, file: Path) -> Tally:
-    came, kept, halves, days = (Counter[int]() for _ in range(4))
+def _write(source: Path, file: Path) -> ValidCounts:
+    valid, kept, halves, days = (Counter[int]() for _ in range(4))
     with pq.ParquetWriter(file, SCHEMA, compression="lz4") as writer:
-        for rows in by_users(source):
-            newest = in_order(rows)
-            _count(came, rows["source"])
+        for rows in iter_users(source):
+            newest = deduplicate(rows)
+            _count(valid, rows["source"])
             _count(kept, newest["source"])
             _count(halves, (rows["rating"] * 2).astype(np.int64))
             _count(days, rows["rated_at"] // MICROSECONDS_A_DAY)
             arrays = [pa.array(newest[field.name]).cast(field.type) for field in SCHEMA]
             writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
-    return Tally(
-        kept=dict(kept),
-        folded={source: n - kept[source] for source, n in came.items()},
-        by_star={half / 2: halves[half] for half in sorted(halves)},
-        by_day={date(1970, 1, 1) + timedelta(day): days[day] for day in sorted(days)},
+    return ValidCounts(
+        kept=kept,
+        deduplicated=valid - kept,
+        rating_histogram={half / 2: halves[half] for half in sorted(halves)},
+        daily_counts={date(1970, 1, 1) + timedelta(day): days[day] for day in sorted(days)},
     )
 
 
 def _count(counts: Counter[int], values: NDArray[np.generic]) -> None:
-    """Add how often each of these small, non-negative numbers is there."""
+    """Add how often each of these small, non-negative integers occurs."""
     found = np.bincount(values)
     for value in np.flatnonzero(found):
         counts[int(value)] += int(found[value])

@@ -1,18 +1,23 @@
 import pytest
 
-from tasks.base_models import CATALOGUE, find_base_model
+from tasks.base_models import BASE_MODELS, find_base_model
 
 
-def test_every_entry_says_where_it_comes_from_and_under_which_licence():
-    for name, model in CATALOGUE.items():
+def test_every_base_model_has_one_source_and_a_licence():
+    for name, model in BASE_MODELS.items():
         assert model.name == name
         assert model.licence
-        sources = [model.built_here, bool(model.repository), bool(model.wheel), bool(model.folder)]
+        sources = [
+            model.from_scratch,
+            bool(model.repository),
+            bool(model.wheel),
+            bool(model.folder),
+        ]
         assert sum(sources) == 1
 
 
 def test_no_two_entries_are_the_same_model():
-    identities = [str(sorted(model.identity.items())) for model in CATALOGUE.values()]
+    identities = [str(sorted(model.identity.items())) for model in BASE_MODELS.values()]
     assert len(set(identities)) == len(identities)
 
 
@@ -21,13 +26,13 @@ def test_a_hub_id_may_name_its_commit():
     assert (model.repository, model.revision) == ("someone/some-model", "0123abc")
 
 
-def test_a_folder_is_told_by_its_bytes(tmp_path):
+def test_a_folder_is_identified_by_its_bytes(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     before = find_base_model(str(tmp_path)).identity
     (tmp_path / "config.json").write_text("{ }")
     assert find_base_model(str(tmp_path)).identity != before
 
 
-def test_an_unknown_name_is_told_what_there_is():
+def test_an_error_about_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match='no base model "blum": there are bloom-1b1'):
         find_base_model("blum")

@@ -1,4 +1,4 @@
-"""Each broken row is set aside with its line and the reason, and its neighbours stay.
+"""Each bad row is quarantined with its line and rule, and its neighbours are kept.
 
 Every case here is a file; all of them lie in one folder and go through ingest and validation
 together. Sources that are refused as a whole have their cases in test_refused_sources.py.
@@ -9,7 +9,7 @@ import pytest
 
 from tasks.ingest.task import Ingest, ingest_ratings
 from tasks.store.store import Store
-from tasks.validate import expectations, sift
+from tasks.validate import expectations, validate_tables
 from tasks.validate.task import Validate, validate_ratings
 
 HEAD, T = "userId,movieId,rating,timestamp\n", 1112486027
@@ -28,7 +28,7 @@ def kaggle(time):
 
 
 TYPED, TWO = [(3, "typed")], 2
-# name: the file, what is set aside (line, rule), how many rows are kept
+# name: the file, what is quarantined (line, rule), how many rows are kept
 ROWS = {
     "rating 0": (amid(f"U,2,0,{T}"), [(3, "range")], TWO),
     "rating 5.5": (amid(f"U,2,5.5,{T}"), [(3, "range")], TWO),
@@ -94,7 +94,7 @@ ROWS = {
     "header only": (HEAD, [], 0),
 }
 FILM_HEAD = "movieId,title,genres\n"
-# name: the file, what is set aside, how many films are kept
+# name: the file, what is quarantined, how many films are kept
 FILMS = {
     "film twice": (f"{FILM_HEAD}101,A (1995),War\n101,B (1995),War\n", [(3, "one_film")], 1),
     "film of an unknown genre": (f"{FILM_HEAD}102,A (1995),Opera\n", [], 1),
@@ -125,7 +125,7 @@ def bytes_of(text, user):
 
 
 @pytest.fixture(scope="module")
-def trusted(tmp_path_factory):
+def found(tmp_path_factory):
     """What ingest and validation make of all files at once."""
     root = tmp_path_factory.mktemp("bad")
     folder = root / "all"
@@ -140,36 +140,36 @@ def trusted(tmp_path_factory):
     store = Store(root)
     raw = ingest_ratings.fn(config=Ingest(data=str(folder)), store=store)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sift, "evaluate", in_this_process)
-        return validate_ratings.fn(raw, config=Validate(most_set_aside=1), store=store)
+        patch.setattr(validate_tables, "evaluate", in_this_process)
+        return validate_ratings.fn(raw, config=Validate(max_quarantined=1), store=store)
 
 
 def in_this_process(relations, docs):
     """Great Expectations itself, without a second process."""
-    broken = expectations.run_suite(relations, docs)
-    return [expectations.Outcome(rule, broken[rule.name]) for rule in expectations.RULES]
+    violations = expectations.run_suite(relations, docs)
+    return [expectations.Outcome(rule, violations[rule.name]) for rule in expectations.RULES]
 
 
 @pytest.mark.parametrize("name", [*ROWS, *FILMS])
-def test_a_bad_row_is_set_aside_with_its_line_and_reason_and_its_neighbours_stay(trusted, name):
-    _, aside, kept = (ROWS | FILMS)[name]
-    of = next((f for f in trusted.metadata["files"] if f["name"] == f"{name}.csv"), None)
-    quarantine = trusted.scan("quarantine").filter(pl.col("source") == f"{name}.csv").collect()
-    assert quarantine.select("line", "rule").rows() == aside
+def test_a_bad_row_is_quarantined_with_its_line_and_rule_and_its_neighbours_are_kept(found, name):
+    _, quarantined, kept = (ROWS | FILMS)[name]
+    counts = next((f for f in found.metadata["files"] if f["name"] == f"{name}.csv"), None)
+    quarantine = found.scan("quarantine").filter(pl.col("source") == f"{name}.csv").collect()
+    assert quarantine.select("line", "rule").rows() == quarantined
     assert quarantine["detail"].null_count() == 0
-    assert (of["kept"] if of else 0) == kept
-    if of:
-        assert of["came"] == of["kept"] + of["set_aside"] + of["folded"]
-        assert of["set_aside"] == len({line for line, _ in aside})
+    assert (counts["kept"] if counts else 0) == kept
+    if counts:
+        assert counts["read"] == counts["kept"] + counts["quarantined"] + counts["deduplicated"]
+        assert counts["quarantined"] == len({line for line, _ in quarantined})
 
 
-def test_what_is_odd_about_films_is_warned_of(trusted):
-    broken = {rule["rule"]: rule["broken"] for rule in trusted.metadata["rules"]}
-    assert {name: broken[name] for name in ("year_range", "known_genres", "genres")} == {
+def test_odd_years_and_genres_are_counted_as_warnings(found):
+    violations = {rule["rule"]: rule["violations"] for rule in found.metadata["rules"]}
+    assert {name: violations[name] for name in ("year_range", "known_genres", "genres")} == {
         "year_range": 1,
         "known_genres": 1,
         "genres": 1,
     }
-    films = trusted.scan("films").collect()
+    films = found.scan("films").collect()
     assert films.filter(film_id=104)["year"].item() == 2006
     assert films.filter(film_id=114)["title"].item() == "Amélie (2001)"

@@ -1,4 +1,4 @@
-"""Each producer's layout becomes the same typed columns, and what cannot be typed is told."""
+"""Each producer's format is read into the same typed columns; untyped lines become rejects."""
 
 import datetime as dt
 import zipfile
@@ -79,7 +79,7 @@ def test_the_real_ml_latest_small_comes_whole(store, ml_latest_small):
     assert (dated["year"].min(), dated["year"].max()) == (1902, 2018)
 
 
-def test_a_line_that_cannot_be_typed_is_told_with_its_number_and_what_it_lacks(store, tmp_path):
+def test_an_untyped_line_is_rejected_with_its_number_and_reason(store, tmp_path):
     ratings = (
         "userId,movieId,rating,timestamp\n"
         f"7,1,3.5,{SECONDS}\nseven,1,3.5,{SECONDS}\n7,2,good,later\n7,3,5,{SECONDS}\n"
@@ -95,14 +95,14 @@ def test_a_line_that_cannot_be_typed_is_told_with_its_number_and_what_it_lacks(s
     assert raw.scan("ratings").collect()["line"].to_list() == [2, 5]
 
 
-def test_as_of_leaves_out_what_was_not_known_on_that_day(store, tmp_path):
+def test_as_of_leaves_out_ratings_of_that_day_and_later(store, tmp_path):
     later = GROUPLENS["ratings.csv"] + f"7,2,1.0,{SECONDS + 86_400}\n"
     files = GROUPLENS | {"ratings.csv": later}
     raw = ingested(store, tmp_path / "dated", files, as_of=dt.date(2005, 4, 3))
     assert raw.scan("ratings").collect()["film_id"].to_list() == [1, 3]
 
 
-def test_an_unknown_layout_says_what_was_found_and_what_is_known(store, tmp_path):
+def test_an_error_about_an_unknown_format_lists_files_and_columns(store, tmp_path):
     with pytest.raises(
         SourceError,
         match=r"no ratings in .*: it holds notes.txt; ratings have the columns userId, movieId",
@@ -110,8 +110,8 @@ def test_an_unknown_layout_says_what_was_found_and_what_is_known(store, tmp_path
         ingested(store, tmp_path / "other", {"notes.txt": "hello"})
 
 
-def test_an_unknown_name_says_which_are_known(store):
-    with pytest.raises(SourceError, match=r'no data "ml-9": .* the catalogue has ml-100k-wheel'):
+def test_an_error_about_an_unknown_name_lists_the_known_ones(store):
+    with pytest.raises(SourceError, match=r'no data "ml-9": .* known names are ml-100k-wheel'):
         ingest_ratings.fn(config=Ingest(data="ml-9"), store=store)
 
 

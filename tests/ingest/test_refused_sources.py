@@ -126,14 +126,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_source_that_cannot_be_read_is_refused_with_one_clear_line(tmp_path, name):
-    made, told = REFUSED[name]
+    made, message = REFUSED[name]
     folder = tmp_path / "source"
     folder.mkdir()
     for file, text in ({} if callable(made) else made).items():
         (folder / file).write_bytes(text if isinstance(text, bytes) else text.encode())
     source = made(folder) if callable(made) else folder
     store = Store(tmp_path)
-    with pytest.raises(SourceError, match=told) as raised:
+    with pytest.raises(SourceError, match=message) as raised:
         ingest_ratings.fn(config=Ingest(data=str(source)), store=store)
     assert "\n" not in str(raised.value)
     artifacts = (tmp_path / "data").glob("raw-ratings/[!.]*")

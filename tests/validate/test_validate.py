@@ -1,4 +1,4 @@
-"""Every row is accounted for: kept, folded into a newer one, or set aside with its reason."""
+"""Every row is accounted for: kept, deduplicated, or quarantined with its rule."""
 
 import datetime as dt
 import itertools
@@ -7,14 +7,15 @@ import polars as pl
 import pytest
 
 from tasks.store.artifacts import RawRatings
-from tasks.validate import expectations, judge
-from tasks.validate.rules import RULES, Rule
+from tasks.validate import expectations
+from tasks.validate.enforce_limits import UnfitDataError
+from tasks.validate.rules import RULES
 from tasks.validate.task import Validate, validate_ratings
 
 DAY = dt.datetime(2005, 4, 2, tzinfo=dt.UTC)
 FILMS = [(1, "Toy Story (1995)", 1995, "Comedy"), (2, "Heat (1995)", 1995, "Crime")]
 RATINGS = [(user, film, 4.0, DAY) for user, film in itertools.product((1, 2, 3), (1, 2))]
-BROKEN = {  # rule: (relation, the row that breaks it and no other rule that sets rows aside)
+VIOLATIONS = {  # rule: (relation, the row that violates it and no other rule that quarantines)
     "film_ids": ("films", (0, "Nothing (1995)", 1995, "Drama")),
     "title": ("films", (3, " ", 1995, "Drama")),
     "title_form": ("films", (5, "Toy\tStory (1995)", 1995, "Drama")),
@@ -42,7 +43,7 @@ REJECT = {
 }
 
 
-def lined(rows, types, source):
+def with_lines(rows, types, source):
     """The rows with their place in the source: the header is line 1."""
     table = pl.DataFrame(rows, schema=types, orient="row").with_row_index("line", offset=2)
     return table.with_columns(source=pl.lit(source, pl.UInt16)).select(*types, "source", "line")
@@ -50,62 +51,69 @@ def lined(rows, types, source):
 
 @pytest.fixture
 def validated(store):
-    """`validated(ratings, films, rejects)`: what the door makes of such raw ratings."""
+    """`validated(ratings, films, rejects)`: validate_ratings of these rows."""
 
     def run(ratings=(), films=(), rejects=(), allowed=1.0):
         def write(draft):
-            lined([*RATINGS, *ratings], RATING_TYPES, 0).write_parquet(draft / "ratings.parquet")
-            lined([*FILMS, *films], FILM_TYPES, 1).write_parquet(draft / "films.parquet")
-            told = pl.DataFrame(list(rejects), schema=REJECT, orient="row")
-            told.write_parquet(draft / "rejects.parquet")
+            with_lines([*RATINGS, *ratings], RATING_TYPES, 0).write_parquet(
+                draft / "ratings.parquet"
+            )
+            with_lines([*FILMS, *films], FILM_TYPES, 1).write_parquet(draft / "films.parquet")
+            table = pl.DataFrame(list(rejects), schema=REJECT, orient="row")
+            table.write_parquet(draft / "rejects.parquet")
             return {"dataset": "hand", "sources": [{"name": "ratings.csv"}, {"name": "movies.csv"}]}
 
         raw = store.build(RawRatings, recipe={"rows": repr((ratings, films))}, write=write)
-        return validate_ratings.fn(raw, config=Validate(most_set_aside=allowed), store=store)
+        return validate_ratings.fn(raw, config=Validate(max_quarantined=allowed), store=store)
 
     return run
 
 
-def test_every_rule_that_sets_aside_has_a_broken_row_here():
-    assert set(BROKEN) == {rule.name for rule in RULES if rule.severity == "set aside"}
+def test_every_rule_that_quarantines_has_a_violation_here():
+    assert set(VIOLATIONS) == {rule.name for rule in RULES if rule.severity == "quarantine"}
 
 
-def test_each_rule_sets_aside_exactly_the_row_that_breaks_it(validated):
-    ratings = [row for relation, row in BROKEN.values() if relation == "ratings"]
-    films = [row for relation, row in BROKEN.values() if relation == "films"]
+def test_each_rule_quarantines_exactly_the_row_that_violates_it(validated):
+    ratings = [row for relation, row in VIOLATIONS.values() if relation == "ratings"]
+    films = [row for relation, row in VIOLATIONS.values() if relation == "films"]
     reject = ("ratings", 0, 77, "typed", "no rating can be read")
-    trusted = validated(ratings, films, [reject])
+    found = validated(ratings, films, [reject])
     lines = {"films": itertools.count(4), "ratings": itertools.count(8)}
     names = {"films": "movies.csv", "ratings": "ratings.csv"}
-    wanted = {(of, names[of], next(lines[of]), rule) for rule, (of, _) in BROKEN.items()} | {
+    wanted = {(of, names[of], next(lines[of]), rule) for rule, (of, _) in VIOLATIONS.items()} | {
         ("ratings", "ratings.csv", 77, "typed")
     }
-    quarantine = trusted.scan("quarantine").collect()
+    quarantine = found.scan("quarantine").collect()
     assert set(quarantine.drop("detail").rows()) == wanted
     assert len(quarantine) == len(wanted)
-    kept = trusted.scan("ratings").select("user_id", "film_id").collect().rows()
+    kept = found.scan("ratings").select("user_id", "film_id").collect().rows()
     assert kept == [row[:2] for row in RATINGS]
-    assert trusted.scan("films").collect().rows() == FILMS
-    counted = {rule["rule"]: rule["broken"] for rule in trusted.metadata["rules"]}
-    assert {rule: counted[rule] for rule in BROKEN} == dict.fromkeys(BROKEN, 1)
-    for account in trusted.metadata["rows"].values():
-        assert account["came"] == account["kept"] + account["set_aside"] + account["folded"]
-    assert trusted.metadata["rows"]["ratings"] == {
-        "came": 13,
-        "set_aside": 7,
-        "folded": 0,
+    assert found.scan("films").collect().rows() == FILMS
+    violations = {rule["rule"]: rule["violations"] for rule in found.metadata["rules"]}
+    assert {rule: violations[rule] for rule in VIOLATIONS} == dict.fromkeys(VIOLATIONS, 1)
+    for counts in found.metadata["rows"].values():
+        assert counts["read"] == counts["kept"] + counts["quarantined"] + counts["deduplicated"]
+    assert found.metadata["rows"]["ratings"] == {
+        "read": 13,
+        "quarantined": 7,
+        "deduplicated": 0,
         "kept": 6,
     }
-    assert trusted.metadata["rows"]["films"] == {"came": 6, "set_aside": 4, "folded": 0, "kept": 2}
+    assert found.metadata["rows"]["films"] == {
+        "read": 6,
+        "quarantined": 4,
+        "deduplicated": 0,
+        "kept": 2,
+    }
 
 
-def test_of_several_ratings_of_a_film_the_newest_stays_and_of_equals_the_last(validated):
+def test_the_newest_rating_of_a_film_is_kept_and_of_equal_times_the_last(validated):
     older, newer = DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=1)
-    trusted = validated([(1, 1, 1.0, newer), (1, 2, 2.0, older), (2, 1, 3.0, DAY)])
-    stars = trusted.scan("ratings").select("user_id", "film_id", "rating").collect().rows()
+    found = validated([(1, 1, 1.0, newer), (1, 2, 2.0, older), (2, 1, 3.0, DAY)])
+    stars = found.scan("ratings").select("user_id", "film_id", "rating").collect().rows()
     assert {(1, 1, 1.0), (1, 2, 4.0), (2, 1, 3.0)} <= set(stars)
-    account = trusted.metadata["rows"]["ratings"]
-    assert account == {"came": 9, "set_aside": 0, "folded": 3, "kept": 6}
+    counts = found.metadata["rows"]["ratings"]
+    assert counts == {"read": 9, "quarantined": 0, "deduplicated": 3, "kept": 6}
 
 
 @pytest.mark.parametrize(("star", "scale"), [(4.0, 5), (3.5, 10)])
@@ -113,25 +121,18 @@ def test_whole_stars_give_a_scale_of_five_and_one_half_star_one_of_ten(validated
     assert len(validated([(9, 1, star, DAY)]).metadata["scale"]) == scale
 
 
-def test_what_is_only_warned_about_stays(validated):
-    trusted = validated(films=[(3, "Unknown", None, "")])
-    assert trusted.scan("films").collect().rows()[-1] == (3, "Unknown", None, "")
-    counted = {rule["rule"]: rule["broken"] for rule in trusted.metadata["rules"]}
-    assert (counted["year"], counted["genres"]) == (1, 1)
+def test_rows_that_violate_a_warning_are_kept(validated):
+    found = validated(films=[(3, "Unknown", None, "")])
+    assert found.scan("films").collect().rows()[-1] == (3, "Unknown", None, "")
+    violations = {rule["rule"]: rule["violations"] for rule in found.metadata["rules"]}
+    assert (violations["year"], violations["genres"]) == (1, 1)
 
 
-def test_too_much_set_aside_stops_the_night_and_says_why(validated):
-    with pytest.raises(judge.UnfitDataError, match=r"1 of 7 ratings .* 5% allowed; .*half stars"):
-        validated([BROKEN["step"][1]], allowed=0.05)
+def test_too_many_violations_stop_the_run_and_name_the_rule(validated):
+    with pytest.raises(UnfitDataError, match=r"1 of 7 ratings .* 5% allowed; .*multiple of 0.5"):
+        validated([VIOLATIONS["step"][1]], allowed=0.05)
 
 
-def test_a_broken_rule_that_stops_is_an_error():
-    rule = Rule("few", "ratings", "stop", "nobody rates", "user_id = 1")
-    told = [expectations.Outcome(rule, 2)]
-    with pytest.raises(judge.UnfitDataError, match="2 rows break a rule: nobody rates"):
-        judge.judge(None, told, {}, Validate())
-
-
-def test_a_rule_that_cannot_be_evaluated_is_no_pass(tmp_path):
+def test_a_rule_that_cannot_be_evaluated_raises(tmp_path):
     with pytest.raises(expectations.SuiteError, match=r'could not be run: .*"film_id" not found'):
-        expectations.evaluate({"films": "select 1 as nothing_that_is_asked"}, tmp_path)
+        expectations.evaluate({"films": "select 1 as another_column"}, tmp_path)
