@@ -28,9 +28,7 @@ class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     )
 
 
-class BaseModelConfig(
-    pydantic.BaseModel, frozen=True, extra="forbid"
-):
+class BaseModelConfig(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which base model."""
 
     name: str = "bloom-mini"
