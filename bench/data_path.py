@@ -44,7 +44,7 @@ def settings_of(data: Path) -> Settings:
 def prompts_of(data: Path, root: Path) -> None:
     """Walk through the rooms."""
     settings, store = settings_of(data), Store(root)
-    tokenizer = store.finished(Tokenizer)[-1]
+    tokenizer = store.find_all(Tokenizer)[-1]
     raw = ingest_ratings.fn(config=settings.ingest, store=store)
     ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
     split = split_ratings.fn(ratings, config=settings.split, store=store)

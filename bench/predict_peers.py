@@ -49,15 +49,15 @@ class Night:
     @classmethod
     def of(cls, store: Store, users: int, own: Store) -> "Night":
         """For the first users of the test fold; candidates are kept in the store `own`."""
-        rated = store.parent(RatingPredictions, of_the_champion(store))
+        rated = store.ancestor(RatingPredictions, of_the_champion(store))
         (found,) = store.parents(RatingPredictions, rated)  # the run's own, which calibrated them
-        split, prompts = store.parent(SplitRatings, found), store.parent(Prompts, found)
-        base, adapter = store.parent(Base, found), store.parent(Adapter, found)
+        split, prompts = store.ancestor(SplitRatings, found), store.ancestor(Prompts, found)
+        base, adapter = store.ancestor(Base, found), store.ancestor(Adapter, found)
         best = retrieve_candidates.fn(split, config=Retrieve(candidates=100), store=own)
         asked = write_candidate_prompts.fn(
             split,
-            store.parent(Ratings, found),
-            store.parent(Tokenizer, found),
+            store.ancestor(Ratings, found),
+            store.ancestor(Tokenizer, found),
             best,
             config=Prompt.model_validate(prompts.manifest["recipe"]),
             store=own,

@@ -35,8 +35,8 @@ def before_and_after(
     night: Store, own: Store, name: str, steps: int, examples: int
 ) -> dict[str, Any]:
     """RMSE at step 0 and of the best step, and what was learnt from in between."""
-    split = night.finished(SplitRatings)[-1]
-    ratings = night.parent(ValidatedRatings, split)
+    split = night.find_all(SplitRatings)[-1]
+    ratings = night.ancestor(ValidatedRatings, split)
     choice = BaseModelConfig(name=name)
     tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=own)
     prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)

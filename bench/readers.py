@@ -17,7 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tasks.metrics_db import reading, replacing
+from tasks.metrics_db import atomic_update, open_readonly
 
 ROOT = Path(__file__).resolve().parent.parent
 READERS, PUBLISHES = 8, 20
@@ -28,7 +28,7 @@ def read(path: Path, stop: Any) -> tuple[list[float], set[int]]:  # noqa: ANN401
     waits, sizes = [], set()
     while not stop.is_set():
         began = time.monotonic()
-        with reading(path) as db:
+        with open_readonly(path) as db:
             db.execute("select * from latest").fetchall()
             found = db.execute(
                 "select count(*) from metrics right join runs using (run_id) group by run_id"
@@ -40,7 +40,7 @@ def read(path: Path, stop: Any) -> tuple[list[float], set[int]]:  # noqa: ANN401
 
 def publish_again(path: Path, number: int) -> None:
     """The newest run once more, under another name."""
-    with replacing(path) as db:
+    with atomic_update(path) as db:
         (run_id,) = db.execute("select arg_max(run_id, run_at) from runs").fetchall()[0]
         tables = db.execute(
             "select table_name from duckdb_columns() where column_name = 'run_id' "

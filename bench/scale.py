@@ -59,15 +59,15 @@ def prepare(rows: int, root: Path) -> None:
 def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
     """Have a room do its work, by this machine or by a cluster; what it cost, and its files."""
     store = Store(root / room)
-    split, ratings = store.finished(SplitRatings)[-1], store.finished(ValidatedRatings)[-1]
+    split, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
     made: Artifact
     if room == "prompt":
         prompt = settings_of(root / "csv").prompt.model_copy(update={"cluster": address})
-        tokenizer = store.finished(Tokenizer)[-1]
+        tokenizer = store.find_all(Tokenizer)[-1]
         made = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=store)
         shards = len(made.files("examples"))
     else:
-        said, config = store.finished(RatingPredictions)[-1:], Score(cluster=address)
+        said, config = store.find_all(RatingPredictions)[-1:], Score(cluster=address)
         made = score.fn(split, ratings, said, [], config=config, store=store)
         shards = -(-sum(p.manifest["rows"]["ratings"] for p in said) // 2 // BLOCK)
     told = {"shards": shards, "files": made.manifest["files"], **made.cost}

@@ -22,12 +22,12 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from tasks.executor import crew
+from tasks.executor import open_executor
 from tasks.score.config import Score
 from tasks.score.measure import scored
 from tasks.score.sums import Asked, Scene, Table, rating_sums
 from tasks.store.artifacts import Artifact, RatingPredictions, SplitRatings, ValidatedRatings
-from tasks.store.resource_usage import metered
+from tasks.store.resource_usage import measure_usage
 from tasks.store.store import Store
 
 KNOWN, FILMS = 10, 27_278  # ratings of a user that are known, films
@@ -134,7 +134,7 @@ def _said(name: str, asked: pl.DataFrame, random: np.random.Generator) -> pl.Dat
 
 def sums(root: Path) -> dict[str, float]:
     """What it costs to take all sums, without a resample."""
-    with metered() as cost:
+    with measure_usage() as cost:
         _, rows = _sums(Store(root), Score().model_copy(update={"resamples": 0}))
     gigabytes = round(cost["peak_bytes"] / 1e9, 2)
     return {"rows": rows, "peak_gb": gigabytes} | {k: cost[k] for k in ("seconds", "cpu_seconds")}
@@ -143,7 +143,7 @@ def sums(root: Path) -> dict[str, float]:
 def intervals(root: Path) -> dict[str, float]:
     """What it costs with all resamples, and with figures and differences made of the sums."""
     config = Score(compared=("first",))
-    with metered() as cost:
+    with measure_usage() as cost:
         table, rows = _sums(Store(root), config)
         for part, of in table.items():
             scored(part, of, config.compared)
@@ -152,10 +152,10 @@ def intervals(root: Path) -> dict[str, float]:
 
 def _sums(store: Store, config: Score) -> tuple[Table, int]:
     """The sums of ratings, and how many predictions they are of."""
-    predictions = store.finished(RatingPredictions)[-1]
-    histories, ratings = store.finished(SplitRatings)[-1], store.finished(ValidatedRatings)[-1]
+    predictions = store.find_all(RatingPredictions)[-1]
+    histories, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
     asked = Asked(histories, ratings, (predictions,), (), config)
-    with duckdb.connect(config={"threads": 2}) as db, crew(2, None, store, []) as threads:
+    with duckdb.connect(config={"threads": 2}) as db, open_executor(2, None, store, []) as threads:
         table = rating_sums(Scene.of(db, asked), asked, threads)
     return table, predictions.manifest["rows"]["ratings"]
 

@@ -24,7 +24,7 @@ from transformers import (
 
 from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
 from tasks.hub import best_device, best_dtype
-from tasks.store.resource_usage import metered
+from tasks.store.resource_usage import measure_usage
 from tasks.training.config import Objective, TrainingConfig
 from tasks.training.trainer import Trainer as OwnTrainer
 
@@ -192,7 +192,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     shape = SHAPES[told.shape]
     model = new_model(shape, told.weights)
-    with metered() as cost:
+    with measure_usage() as cost:
         speeds = PEERS[told.peer](model, shape, told.runs)
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else cost["peak_bytes"]
     found = {"samples_per_second": statistics.median(speeds), "peak_bytes": peak}

@@ -37,7 +37,7 @@ def time_to_quality(root: Path) -> dict[str, float]:
     store = Store(root)
     newest = max(store.root.glob("artifacts/base/[!.]*"), key=lambda path: path.stat().st_mtime)
     base = store.find(Base, newest.name)
-    prompts = store.parent(Prompts, of=base)
+    prompts = store.ancestor(Prompts, base)
     notes = prompts.metadata
     trie = RatingTrie.of(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
     examples = Examples.read(prompts, "train", ("rate",))

@@ -9,7 +9,7 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.settings import WEBHOOK, webhook
-from tasks.metrics_db import reading
+from tasks.metrics_db import open_readonly
 from tasks.publish.task import metric_file
 from tasks.store.store import Store
 
@@ -56,7 +56,7 @@ def ended_badly(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa: AN
 
 def findings(run_id: str, store: Store) -> Iterator[Alarm]:
     """A challenger that was turned down, for its figures or for data that have drifted."""
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         query = (
             "select reason from champions "
             "where run_id = ? and champion is not null and not promoted"

@@ -13,7 +13,7 @@ from flows.command_line import add_settings, run_and_leave
 from flows.nightly import one_night, with_data
 from flows.settings import Profile, Settings, SettingsError, load, the_store
 from flows.sql import answered
-from tasks.metrics_db import reading, report
+from tasks.metrics_db import open_readonly, run_report
 from tasks.publish.task import metric_file
 
 
@@ -66,8 +66,8 @@ def main() -> None:
     def run() -> None:
         settings_of(**asked)  # before Prefect starts
         backfill(**asked)
-        with reading(metric_file(the_store())) as db:
-            answered(report(db, "nights", {}))
+        with open_readonly(metric_file(the_store())) as db:
+            answered(run_report(db, "nights", {}))
 
     run_and_leave(run)
 

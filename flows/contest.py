@@ -7,7 +7,7 @@ from functools import partial
 from flows.prepare import Prepared
 from flows.settings import Settings
 from tasks.decode.task import decode_lists
-from tasks.metrics_db import rival
+from tasks.metrics_db import opponent_of
 from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
@@ -35,7 +35,7 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
     of a later day, who has learnt from what this night asks; but such a one is not dethroned.
     """
     notes, against = data.split.metadata, partial(Contest, adapter, settings.margins)
-    name = rival(metric_file(store), notes["dataset"], notes["protocol"], adapter.fingerprint)
+    name = opponent_of(metric_file(store), notes["dataset"], notes["protocol"], adapter.fingerprint)
     if name is None:
         return against()
     try:
@@ -43,9 +43,9 @@ def contested(settings: Settings, store: Store, data: Prepared, adapter: Adapter
     except StoreError:
         log.warning("the champion %s is no longer in the store: nobody to compete with", name)
         return against(settled=(True, f"the champion {name} is no longer in the store"))
-    if store.parent(SplitRatings, champion).manifest["recipe"] != data.split.manifest["recipe"]:
+    if store.ancestor(SplitRatings, champion).manifest["recipe"] != data.split.manifest["recipe"]:
         return against()
-    if (seen := _day_of(store.parent(RawRatings, champion))) > _day_of(data.raw):
+    if (seen := _day_of(store.ancestor(RawRatings, champion))) > _day_of(data.raw):
         return against(settled=(False, f"the champion knows ratings up to {seen}, a later day"))
     return against(champion)
 
@@ -57,12 +57,12 @@ def champion_says(
     if contest.champion is None:
         return [], []
     champion = contest.champion
-    wording = Prompt.model_validate(store.parent(Prompts, champion).manifest["recipe"])
+    wording = Prompt.model_validate(store.ancestor(Prompts, champion).manifest["recipe"])
     asked = write_prompts(
-        data.split, data.ratings, store.parent(Tokenizer, champion), config=wording, store=store
+        data.split, data.ratings, store.ancestor(Tokenizer, champion), config=wording, store=store
     )
     config = settings.predict.model_copy(update={"predictor": "champion", "greedy": False})
-    base = store.parent(Base, champion)
+    base = store.ancestor(Base, champion)
     lists = settings.decode.model_copy(update={"predictor": "champion"})
     inputs = (champion, base, asked, data.split)
     inference = settings.inference

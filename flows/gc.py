@@ -16,9 +16,9 @@ from rich.table import Table
 from flows.console import quiet
 from flows.downtime import superseded
 from flows.settings import the_store
-from tasks.metrics_db import needed
+from tasks.metrics_db import gc_roots
 from tasks.publish.task import metric_file
-from tasks.store.garbage import clear, leftovers
+from tasks.store.garbage import delete, find_unreachable
 from tasks.store.remote.errors import RemoteError
 from tasks.store.store import Store, StoreBusyError
 
@@ -44,14 +44,14 @@ def gc(nights: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
 def swept(nights: int, *, apply: bool, store: Store) -> list[dict[str, str]]:
     """The same without Prefect."""
     path = metric_file(store)
-    with store.held("gc", wait=False):
-        found = leftovers(store, needed(path, nights), draft_days=DRAFT_DAYS)
+    with store.exclusive_lock("gc", wait=False):
+        found = find_unreachable(store, gc_roots(path, nights), draft_days=DRAFT_DAYS)
         if apply:
-            clear(found)
+            delete(found)
     sizes = defaultdict(list)
-    for leftover in found:
-        where = " in the remote" if leftover.remote else ""
-        sizes[leftover.kind + where].append(leftover.bytes)
+    for garbage in found:
+        where = " in the remote" if garbage.remote else ""
+        sizes[garbage.kind + where].append(garbage.bytes)
     return [
         {"kind": kind, "folders": str(len(of)), "megabytes": f"{sum(of) / 1e6:.1f}"}
         for kind, of in sorted(sizes.items())

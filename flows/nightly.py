@@ -21,7 +21,7 @@ from flows.probing import probed
 from flows.settings import ROOT, Profile, Settings, load, the_store
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
-from tasks.metrics_db import is_published
+from tasks.metrics_db import run_is_published
 from tasks.predict.task import predict_ratings
 from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
@@ -64,7 +64,7 @@ def one_night(profile: str, settings: Settings, store: Store) -> str:
 
     Raises StoreBusyError where another night does so, and this one is not to wait for its end.
     """
-    with store.held(f"a night of profile {profile}", wait=settings.wait):
+    with store.exclusive_lock(f"a night of profile {profile}", wait=settings.wait):
         data = prepared(settings, store)
         base = build_base(data.tokenizer, data.prompts, config=settings.base, store=store)
         adapter = train_adapter(base, data.prompts, config=settings.train, store=store)
@@ -96,7 +96,7 @@ def finished(
     scores = score(data.split, data.ratings, told, listed_by, config=settings.score, store=store)
     probes = probed(settings, store, data, base, adapter, said)
     night: Sequence[Artifact] = [*rooms, base, adapter, *lists.made_of, *told, *listed_by, *probes]
-    is_new = not is_published(metric_file(store), scores.fingerprint)
+    is_new = not run_is_published(metric_file(store), scores.fingerprint)
     run_id = publish(scores, night, profile=profile, commit=commit(), contest=contest, store=store)
     if is_new:
         for alarm in findings(run_id, store):

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from flows.console import quiet
 from flows.settings import the_store
-from tasks.metrics_db import champion
+from tasks.metrics_db import find_champion
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
@@ -54,11 +54,11 @@ def advise(ask: RecommendRequest, run: str | None, store: Store) -> Advice:
     that the champion has ranked.
     """
     night = store.find(RankedLists, run) if run else of_the_champion(store)
-    retrieved = store.parent(Candidates, night)
-    rated = store.parent(RatingPredictions, night)
-    split, ratings = store.parent(SplitRatings, night), store.parent(Ratings, night)
-    base, tokenizer = store.parent(Base, night), store.parent(Tokenizer, night)
-    adapter, prompts = store.parent(Adapter, night), store.parent(Prompts, night)
+    retrieved = store.ancestor(Candidates, night)
+    rated = store.ancestor(RatingPredictions, night)
+    split, ratings = store.ancestor(SplitRatings, night), store.ancestor(Ratings, night)
+    base, tokenizer = store.ancestor(Base, night), store.ancestor(Tokenizer, night)
+    adapter, prompts = store.ancestor(Adapter, night), store.ancestor(Prompts, night)
     every = Retrieve.model_validate(retrieved.manifest["recipe"])
     recipe = dict(rated.manifest["recipe"])
     inference = Inference.model_validate(recipe.pop("inference"))
@@ -94,11 +94,11 @@ def advise(ask: RecommendRequest, run: str | None, store: Store) -> Advice:
 
 def of_the_champion(store: Store) -> RankedLists:
     """The last lists that it has ranked. Raises FileNotFoundError where there are none."""
-    ranked_by = champion(metric_file(store))
+    ranked_by = find_champion(metric_file(store))
     for manifest in store.manifests(RankedLists):
         if "heard" in manifest["metadata"]:
             lists = store.find(RankedLists, manifest["fingerprint"])
-            if store.parent(Adapter, lists).fingerprint == ranked_by:
+            if store.ancestor(Adapter, lists).fingerprint == ranked_by:
                 return lists
     raise FileNotFoundError(f"the champion {ranked_by} has ranked no lists: run `make nightly`")
 

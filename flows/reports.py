@@ -4,7 +4,7 @@ import sys
 
 from flows.settings import the_store
 from flows.sql import answered
-from tasks.metrics_db import reading, report, reports
+from tasks.metrics_db import list_reports, open_readonly, run_report
 from tasks.publish.task import metric_file
 from tasks.store.remote.errors import RemoteError
 
@@ -13,13 +13,13 @@ def main() -> None:
     """Answer the report that is named, or say what there is to ask."""
     name, *given = [told for told in sys.argv[1:] if told] or [""]
     if not name:
-        for known, question in reports().items():
+        for known, question in list_reports().items():
             print(f"{known:<15} {question}")
         return
     try:
         parameters = dict(told.split("=", 1) for told in given)
-        with reading(metric_file(the_store())) as db:
-            answered(report(db, name, parameters))
+        with open_readonly(metric_file(the_store())) as db:
+            answered(run_report(db, name, parameters))
     except ValueError:
         sys.exit(f"error: parameters are told as name=value, and these are not: {' '.join(given)}")
     except (KeyError, FileNotFoundError, RemoteError) as error:

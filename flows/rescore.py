@@ -7,7 +7,7 @@ from prefect import flow
 from flows.nightly import finished
 from flows.prepare import Prepared
 from flows.settings import Profile, load, the_store
-from tasks.metrics_db import champion
+from tasks.metrics_db import find_champion
 from tasks.publish.task import metric_file
 from tasks.store.artifacts import (
     Adapter,
@@ -30,13 +30,15 @@ def rescore(
     profile's, with `changes` on top. Returns the run's id. Raises StoreError where none fits.
     """
     settings, store = load(profile, changes), the_store()
-    found = store.find(Adapter, champion(metric_file(store)) if adapter == "champion" else adapter)
-    with store.held(f"rescoring {adapter}", wait=settings.wait):
+    found = store.find(
+        Adapter, find_champion(metric_file(store)) if adapter == "champion" else adapter
+    )
+    with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait):
         data = Prepared(
-            raw=store.parent(RawRatings, found),
-            ratings=store.parent(ValidatedRatings, found),
-            split=store.parent(SplitRatings, found),
-            tokenizer=store.parent(Tokenizer, found),
-            prompts=store.parent(Prompts, found),
+            raw=store.ancestor(RawRatings, found),
+            ratings=store.ancestor(ValidatedRatings, found),
+            split=store.ancestor(SplitRatings, found),
+            tokenizer=store.ancestor(Tokenizer, found),
+            prompts=store.ancestor(Prompts, found),
         )
-        return finished(profile, settings, store, data, store.parent(Base, found), found)
+        return finished(profile, settings, store, data, store.ancestor(Base, found), found)

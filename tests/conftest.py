@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.sources import WHEELS
-from tasks.store.remote.remote_store import _opened
+from tasks.store.remote.remote_store import _open
 from tasks.store.store import Store
 from tasks.wheel_data import wheel
 from tests.servers import dask_workers, object_storage, scheduler
@@ -57,7 +57,7 @@ def bucket() -> Iterator[str]:
     """The address of a bucket, and the keys to it in the environment."""
     with object_storage("house"):
         yield "s3://house"
-    _opened.cache_clear()
+    _open.cache_clear()
 
 
 @pytest.fixture(params=["bucket", "mount"])

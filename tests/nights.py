@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.metrics_db import reading
+from tasks.metrics_db import open_readonly
 from tests.servers import ROOT
 
 CHANGES = {  # fewer rivals and probes: all stages are there, and soon done
@@ -95,7 +95,7 @@ def nothing_half_there(root: Path) -> bool:
             assert hashlib.sha256(content).hexdigest() == file["sha256"], (folder, name)
     if not (root / "artifacts" / "metrics.duckdb").exists():
         return True
-    with reading(root / "artifacts" / "metrics.duckdb") as db:
+    with open_readonly(root / "artifacts" / "metrics.duckdb") as db:
         runs = db.execute("select count(*) from runs").fetchone()
         decided = db.execute("select count(distinct run_id) from champions").fetchone()
         scored = db.execute("select count(distinct run_id) from metrics").fetchone()
@@ -104,7 +104,7 @@ def nothing_half_there(root: Path) -> bool:
 
 def published(root: Path) -> list[tuple[object, ...]]:
     """A hash of each table of the metric file that no clock has a part in, and the decisions."""
-    with reading(root / "artifacts" / "metrics.duckdb") as db:
+    with open_readonly(root / "artifacts" / "metrics.duckdb") as db:
         tables = [
             (name, *db.execute(f"select count(*), bit_xor(hash(t)) from {name} t").fetchall())
             for name in TOLD

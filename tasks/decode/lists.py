@@ -15,7 +15,7 @@ from tasks.decode.config import Decode
 from tasks.decode.decoder import Decoder, Request
 from tasks.decode.list_grammar import Alive, Draft, Grammar
 from tasks.eligibility import news_for
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples, Spans
 from tasks.ranked_lists import LIST, list_table, with_empty
@@ -37,7 +37,7 @@ def write_lists(
     split: SplitRatings,
     config: Decode,
     inference: Inference,
-    executor: Crew,
+    executor: Executor,
 ) -> None:
     """Write lists.parquet: a list for every user of the test fold."""
     batches, inputs = draft / "batches", (adapter, base, prompts, split, config, inference)

@@ -6,7 +6,7 @@ from typing import Any
 from prefect import task
 
 from tasks.decode.config import Decode, FreeText
-from tasks.executor import crew
+from tasks.executor import open_executor
 from tasks.readout.config import Inference
 from tasks.store.artifacts import Adapter, Base, Prompts, RankedLists, SplitRatings
 from tasks.store.store import Store
@@ -28,7 +28,7 @@ def decode_lists(
     def write(draft: Path) -> None:
         from tasks.decode.lists import write_lists
 
-        with crew(1, inference.dask_address, store, parents) as executor:
+        with open_executor(1, inference.dask_address, store, parents) as executor:
             write_lists(draft, adapter, base, prompts, split, config, inference, executor)
 
     parents = [adapter, base, prompts, split]

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.hub import load_tokenizer
 from tasks.predict.config import Predict
 from tasks.predict.greedy import greedy_table
@@ -28,7 +28,7 @@ def write_predictions(
     config: Predict,
     inference: Inference,
     calibrated_by: RatingPredictions | None,
-    executor: Crew,
+    executor: Executor,
 ) -> dict[str, Any]:
     """Write ratings.parquet and calibration.json; return the metadata."""
     metadata, batches = prompts.metadata, draft / "batches"

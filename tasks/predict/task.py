@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import task
 
-from tasks.executor import crew
+from tasks.executor import open_executor
 from tasks.predict.config import Predict
 from tasks.readout.config import Inference
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
@@ -33,7 +33,7 @@ def predict_ratings(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.predict.pipeline import write_predictions
 
-        with crew(1, inference.dask_address, store, inputs) as executor:
+        with open_executor(1, inference.dask_address, store, inputs) as executor:
             return write_predictions(
                 draft, adapter, base, prompts, split, config, inference, calibrated_by, executor
             )

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 import pydantic
 
-from tasks.executor import Address
+from tasks.executor import DaskAddress
 from tasks.features.config import FeatureSettings
 from tasks.templates import Compact, Template
 
@@ -33,7 +33,7 @@ class Prompt(FeatureSettings, frozen=True, extra="forbid"):
     """Users in each file of prompts."""
     workers: int = pydantic.Field(1, ge=1, exclude=True)
     """Threads that make shards."""
-    cluster: Address = None
+    cluster: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""
 
     @pydantic.model_validator(mode="after")

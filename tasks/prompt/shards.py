@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.features.build import teller
 from tasks.features.rating_arrays import FOLDS, RatingArrays
 from tasks.features.user_shards import Groups
@@ -20,14 +20,14 @@ from tasks.prompt.legacy_csv import NAME, write_database
 from tasks.prompt.plan import Plan, plan_examples, plan_targets
 from tasks.prompt.shard import Material, bound, make_shard
 from tasks.store.artifacts import Candidates, SplitRatings, Tokenizer, ValidatedRatings
-from tasks.user_batches import regrouped, whole_users
+from tasks.user_batches import iter_user_batches, rebatch
 
 Planner = Callable[[RatingArrays], Iterable[Plan]]
 Tables = Iterable[pl.DataFrame]
 
 
 class Writer:
-    """Lays the ratings down, has a crew make shards of them, and numbers these on."""
+    """Writes shards of the ratings on an executor, and numbers their examples through."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class Writer:
         ratings: ValidatedRatings,
         tokenizer: Tokenizer,
         config: Prompt,
-        crew: Crew,
+        executor: Executor,
     ) -> None:
-        self.draft, self.config, self.crew = draft, config, crew
+        self.draft, self.config, self.executor = draft, config, executor
         self.make = partial(make_shard, ratings, tokenizer, config)
         self.bound = bound(ratings, tokenizer, config)
         self.shards = 0
@@ -50,11 +50,11 @@ class Writer:
         `users` are those of whom it finds any; None: of all.
         """
         waiting = self.draft / "waiting"
-        tables = regrouped(tables, self.config.users_per_shard)
+        tables = rebatch(tables, self.config.users_per_shard)
         groups = Groups.write(waiting, tables, self.bound.film_ids)
         material = self._material(groups, planner, users)
         with progress("prompt", None, "ratings") as bar:
-            for shard in self.crew.each(self.make, material):
+            for shard in self.executor.map_ordered(self.make, material):
                 (self.draft / f"shard-{self.shards:05}.parquet").write_bytes(shard.file)
                 self.shards += 1
                 self.tokens += shard.tokens
@@ -108,10 +108,10 @@ def write_shards(
     ratings: ValidatedRatings,
     tokenizer: Tokenizer,
     config: Prompt,
-    crew: Crew,
+    executor: Executor,
 ) -> dict[str, Any]:
     """Write every example of every fold; return the notes for the manifest."""
-    writer = Writer(draft, ratings, tokenizer, config, crew)
+    writer = Writer(draft, ratings, tokenizer, config, executor)
     writer.write(_used(histories), lambda rows: plan_examples(rows, config))
     writer.write_films(_used(histories))
     if config.template.wording == "original":
@@ -127,10 +127,10 @@ def write_candidate_shards(
     tokenizer: Tokenizer,
     candidates: Candidates,
     config: Prompt,
-    crew: Crew,
+    executor: Executor,
 ) -> dict[str, Any]:
     """Write one `rate` example a user and fold, asking for each film of the user's list there."""
-    writer = Writer(draft, ratings, tokenizer, config, crew)
+    writer = Writer(draft, ratings, tokenizer, config, executor)
     lists = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
@@ -143,7 +143,7 @@ def write_candidate_shards(
 
 def _used(histories: SplitRatings) -> Iterator[pl.DataFrame]:
     """Whole users at a time, without the ratings that take no part."""
-    for table in whole_users(histories.files("ratings")):
+    for table in iter_user_batches(histories.files("ratings")):
         yield table.filter(pl.col("fold") != "unused")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import task
 
-from tasks.executor import crew
+from tasks.executor import open_executor
 from tasks.prompt.config import Prompt
 from tasks.store.artifacts import (
     CandidatePrompts,
@@ -32,7 +32,7 @@ def write_prompts(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_shards
 
-        with crew(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
+        with open_executor(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
             return write_shards(draft, split, ratings, tokenizer, config, workers)
 
     return store.build(Prompts, recipe=config, parents=[split, ratings, tokenizer], write=write)
@@ -56,7 +56,7 @@ def write_candidate_prompts(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_candidate_shards
 
-        with crew(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
+        with open_executor(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
             return write_candidate_shards(
                 draft, split, ratings, tokenizer, candidates, config, workers
             )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pydantic
 from numpy.typing import NDArray
 
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Spans
 from tasks.readout.config import Inference
@@ -40,7 +40,7 @@ def write_scores(
     base: Base,
     prompts: CandidatePrompts,
     inference: Inference,
-    executor: Crew,
+    executor: Executor,
 ) -> None:
     """Write scores.parquet: the log-likelihood of each candidate's line."""
     batches, inputs = draft / "batches", (adapter, base, prompts, inference)

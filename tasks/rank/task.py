@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import task
 
-from tasks.executor import crew
+from tasks.executor import open_executor
 from tasks.rank.config import Rank, Retrieve
 from tasks.readout.config import Inference
 from tasks.store.artifacts import (
@@ -43,7 +43,7 @@ def score_candidates(
     def write(draft: Path) -> None:
         from tasks.rank.likelihood import write_scores
 
-        with crew(1, inference.dask_address, store, parents) as executor:
+        with open_executor(1, inference.dask_address, store, parents) as executor:
             write_scores(draft, adapter, base, prompts, inference, executor)
 
     parents = [adapter, base, prompts]

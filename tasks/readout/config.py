@@ -2,7 +2,7 @@
 
 import pydantic
 
-from tasks.executor import Address
+from tasks.executor import DaskAddress
 
 
 class Inference(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -16,5 +16,5 @@ class Inference(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Rows in one forward pass; halved when memory runs out."""
     workers: int = pydantic.Field(1, ge=1, exclude=True)
     """Processes that share the batches."""
-    dask_address: Address = None
+    dask_address: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.progress import progress
 from tasks.store.artifacts import Prompts
 
@@ -80,19 +80,19 @@ def batches_of(
                 yield Batch(name, kind, table.slice(first, users))
 
 
-def finish_all(folder: Path, work: Work, workers: int, crew: Crew) -> None:
+def finish_all(folder: Path, work: Work, workers: int, executor: Executor) -> None:
     """Leave every batch in the folder; those that are there already are left alone.
 
-    They are made by the crew of a cluster, or here by so many processes that take turns. Each has
-    as many threads as this one, so that no sum depends on who makes it; several GPUs are shared
+    They are made by the workers of a cluster, or here by so many processes. Each has as many
+    threads as this one, so that no sum depends on who makes it; several GPUs are shared
     out among the processes.
     Raises RuntimeError where a worker ends before its work does.
     """
     folder.mkdir(exist_ok=True)
     sizes = {batch.name: len(batch.examples) for batch in work.batches()}
     with progress(work.stage, sum(sizes.values()), "users") as bar:
-        if crew.elsewhere:
-            _finish_elsewhere(folder, work, bar.update, crew)
+        if executor.is_remote:
+            _finish_elsewhere(folder, work, bar.update, executor)
             return
         if workers == 1:
             _finish(folder, work, bar.update)
@@ -140,12 +140,14 @@ def _finish(
         done(len(batch.examples))
 
 
-def _finish_elsewhere(folder: Path, work: Work, done: Callable[[int], object], crew: Crew) -> None:
+def _finish_elsewhere(
+    folder: Path, work: Work, done: Callable[[int], object], executor: Executor
+) -> None:
     """Parts travel there, without the rest of the shard that they are views of, and come made."""
     make = partial(_made_elsewhere, work.load, work.of, torch.get_num_threads())
     missing = (batch for batch in work.batches() if not (folder / batch.name).exists())
     alone = (p._replace(examples=p.examples.take(np.arange(len(p.examples)))) for p in missing)
-    for name, table in crew.each(make, alone):
+    for name, table in executor.map_ordered(make, alone):
         _put(folder, name, table)
         done(table["user_id"].n_unique())
 

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.metrics_db import reading
+from tasks.metrics_db import open_readonly
 from tasks.report.plots import beside, curve, dots
 from tasks.report.summary_text import LEAD, in_words, rows_of, verdicts_of
 
@@ -18,7 +18,7 @@ def page(metrics: Path, run_id: str) -> str:
     """The HTML of a run. Titles and names are data: they are escaped."""
     loader = FileSystemLoader(HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    with reading(metrics) as db:
+    with open_readonly(metrics) as db:
         run = rows_of(db, "select * from runs where run_id = ?", run_id)[0]
         return environment.get_template("page.html").render(
             run=run,

@@ -2,7 +2,7 @@
 
 import pydantic
 
-from tasks.executor import Address
+from tasks.executor import DaskAddress
 
 
 class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -16,5 +16,5 @@ class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Bootstrap resamples of the users."""
     seed: int = 0
     """Seed of the bootstrap."""
-    cluster: Address = None
+    cluster: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""

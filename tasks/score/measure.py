@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.bootstrap import middle
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.score.relations import describe_lists
 from tasks.score.statements import statements
 from tasks.score.sums import Asked, Part, Scene, Sums, list_sums, rating_sums
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 
-def measure(draft: Path, asked: Asked, crew: Crew) -> dict[str, Any]:
+def measure(draft: Path, asked: Asked, executor: Executor) -> dict[str, Any]:
     """Write metrics.parquet and comparisons.parquet; return the notes for the manifest.
 
     Raises MissingPredictionError where a predictor left out a target, or a user.
@@ -31,7 +31,7 @@ def measure(draft: Path, asked: Asked, crew: Crew) -> dict[str, Any]:
         scene = Scene.of(db, asked)
         describe_lists(db, asked.lists, asked.config.ks)
         metrics = list(_of_catalogue(db))
-        tables = rating_sums(scene, asked, crew), list_sums(scene)
+        tables = rating_sums(scene, asked, executor), list_sums(scene)
     for table in tables:
         for part, of in table.items():
             found, differences = scored(part, of, asked.config.compared)

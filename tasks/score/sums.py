@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.bootstrap import Resamples
-from tasks.executor import Crew
+from tasks.executor import Executor
 from tasks.progress import track
 from tasks.score.config import Score
 from tasks.score.relations import blocks, describe
@@ -29,7 +29,7 @@ from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Part = tuple[str, str]  # slice and part
-# The crew shares out the cores already. The limit is the process': not to be set by each thread.
+# The executor shares out the cores already. The limit is the process's: no thread sets its own.
 ONE_THREAD: dict[str, Any] = {"limits": 1, "user_api": "blas"}
 Masks = dict[Part, NDArray[np.bool_]]
 
@@ -86,13 +86,13 @@ class Scene:
         )
 
 
-def rating_sums(scene: Scene, asked: Asked, crew: Crew) -> Table:
-    """The sums of what is told of single ratings; a crew takes those of a block of users each."""
+def rating_sums(scene: Scene, asked: Asked, executor: Executor) -> Table:
+    """The sums of what is told of single ratings; a block of users at a time."""
     here = partial(sums_of_block, scene)
-    work = partial(_sums_elsewhere, asked) if crew.elsewhere else here
+    work = partial(_sums_elsewhere, asked) if executor.is_remote else here
     asked_of, table = blocks(scene.db), Table()
     with threadpool_limits(**ONE_THREAD):
-        for made in track(crew.each(work, asked_of), "score", len(asked_of), "blocks"):
+        for made in track(executor.map_ordered(work, asked_of), "score", len(asked_of), "blocks"):
             for part, of in made.items():
                 known = table.setdefault(part, {})
                 for name, sums in of.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.executor import crew
+from tasks.executor import open_executor
 from tasks.score.config import Score
 from tasks.score.statements import SQL, statements
 from tasks.store.artifacts import (
@@ -35,7 +35,7 @@ def score(
         from tasks.score.sums import Asked
 
         asked = Asked(split, ratings, tuple(predictions), tuple(lists), config)
-        with crew(2, config.cluster, store, parents) as workers:
+        with open_executor(2, config.cluster, store, parents) as workers:
             return measure(draft, asked, workers)
 
     parents = [split, ratings, *predictions, *lists]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from tasks.split.protocols import Split
 from tasks.store.artifacts import RATING, ValidatedRatings
-from tasks.user_batches import whole_users
+from tasks.user_batches import iter_user_batches
 
 COLUMNS = [*RATING, "position", "fold", "role", "cold"]
 
@@ -25,7 +25,7 @@ def assign_folds(draft: Path, ratings: ValidatedRatings, config: Split) -> dict[
     known: dict[str, set[int]] = {"train": set(), "validation": set()}
     counts: dict[str, int] = {}
     files: list[Path] = []
-    for users in whole_users(ratings.files("ratings"), [*RATING]):
+    for users in iter_user_batches(ratings.files("ratings"), [*RATING]):
         assigned = assign(users).select(COLUMNS[:-1])
         for fold, films in known.items():
             films.update(assigned.filter(pl.col("fold") == fold)["film_id"].unique())

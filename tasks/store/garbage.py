@@ -1,4 +1,4 @@
-"""Clears away what no kept night stands on, here and in the remote."""
+"""Deletes artifacts that no kept run depends on, on this disk and in the remote."""
 
 import logging
 import shutil
@@ -8,101 +8,112 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.store.artifacts import Artifact, Report
-from tasks.store.remote.remote_store import Remote
+from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store
 
 log = logging.getLogger(__name__)
-HOMES = ("data", "artifacts")
-Name = tuple[str, str]  # kind, fingerprint
+TOP_LEVELS = ("data", "artifacts")
+ArtifactId = tuple[str, str]  # kind, fingerprint
 
 
 @dataclass(frozen=True)
-class Leftover:
-    """A folder that nobody needs: a finished artifact, or what a run that died has left of one.
+class Garbage:
+    """An unreachable artifact, or the draft of a run that died.
 
-    It is here, or in the remote, where `path` is its name.
+    It is on this disk, or in the remote, where `path` is its name.
     """
 
     kind: str
     path: Path
     bytes: int
-    remote: Remote | None = None
+    remote: RemoteStore | None = None
 
 
-def leftovers(store: Store, needed: Iterable[Name], *, draft_days: float) -> list[Leftover]:
-    """What would go, by kind and name: all but `needed`, what it was made from, and its reports.
+def find_unreachable(
+    store: Store, roots: Iterable[ArtifactId], *, draft_days: float
+) -> list[Garbage]:
+    """All but the roots, their lineage and their reports, by kind and name.
 
-    A draft goes when nobody has written to it for so many days: until then a night may go on
-    with it. So does what is in the remote: a night of another machine may stand on it, which is
-    not published yet.
+    A draft is garbage when nothing was written to it for `draft_days`: until then a run may resume
+    it. So is a remote artifact: another machine's run, not published yet, may depend on it.
     """
-    kept = _stood_on(store, needed)
+    reachable = _find_reachable(store, roots)
     oldest = time.time() - draft_days * 24 * 3600
-    gone = [folder for folder in _finished(store) if (folder.parent.name, folder.name) not in kept]
-    gone += [draft for draft in _drafts(store) if _touched(draft) < oldest]
-    here = [Leftover(path.parent.name, path, _size(path)) for path in sorted(gone)]
-    return here + list(_left_there(store, kept, oldest))
+    paths = [p for p in _finished_folders(store) if (p.parent.name, p.name) not in reachable]
+    paths += [draft for draft in _drafts(store) if _modified_at(draft) < oldest]
+    local = [Garbage(path.parent.name, path, _size(path)) for path in sorted(paths)]
+    return local + list(_unreachable_in_remote(store, reachable, oldest))
 
 
-def clear(found: Iterable[Leftover]) -> None:
-    """Take each away in one step, and then its bytes: who is killed leaves nothing half there."""
-    for leftover in found:
-        if leftover.remote:
-            leftover.remote.remove(leftover.path.as_posix())
+def delete(garbage: Iterable[Garbage]) -> None:
+    """Rename first, then delete: an interruption never leaves a partial artifact visible."""
+    for item in garbage:
+        if item.remote:
+            item.remote.delete(item.path.as_posix())
             continue
-        hidden = leftover.path.with_name(f".gone-{leftover.path.name.lstrip('.')}")
-        leftover.path.rename(hidden)
+        hidden = item.path.with_name(f".gone-{item.path.name.lstrip('.')}")
+        item.path.rename(hidden)
         shutil.rmtree(hidden)
-        leftover.path.with_name(f".lock-{leftover.path.name}").unlink(missing_ok=True)
+        item.path.with_name(f".lock-{item.path.name}").unlink(missing_ok=True)
 
 
-def _stood_on(store: Store, needed: Iterable[Name]) -> set[Name]:
-    """What is needed, all that it was made from, and the reports of such."""
+def _find_reachable(store: Store, roots: Iterable[ArtifactId]) -> set[ArtifactId]:
+    """The roots, their lineage, and the reports that were made from these."""
     parents = {
-        (told["kind"], told["fingerprint"]): [
-            (p["kind"], p["fingerprint"]) for p in told["parents"]
+        (manifest["kind"], manifest["fingerprint"]): [
+            (parent["kind"], parent["fingerprint"]) for parent in manifest["parents"]
         ]
         for kind in Artifact.kinds()
-        for told in store.manifests(kind)
+        for manifest in store.manifests(kind)
     }
-    kept: set[Name] = set()
-    queue = list(needed)
+    reachable: set[ArtifactId] = set()
+    queue = list(roots)
     while queue:
-        if (name := queue.pop()) not in kept:
-            kept.add(name)
-            queue += parents.get(name, ())
-    return kept | {n for n, of in parents.items() if n[0] == Report.kind() and kept.issuperset(of)}
+        if (artifact := queue.pop()) not in reachable:
+            reachable.add(artifact)
+            queue += parents.get(artifact, ())
+    reports = {
+        artifact
+        for artifact, made_from in parents.items()
+        if artifact[0] == Report.kind() and reachable.issuperset(made_from)
+    }
+    return reachable | reports
 
 
-def _left_there(store: Store, kept: set[Name], oldest: float) -> Iterator[Leftover]:
+def _unreachable_in_remote(
+    store: Store, reachable: set[ArtifactId], oldest: float
+) -> Iterator[Garbage]:
     if store.remote is None:
         return
-    remote = Remote(store.remote)
-    for home in HOMES:
-        for name, folder in sorted(remote.folders(home).items()):
+    remote = RemoteStore(store.remote)
+    for top_level in TOP_LEVELS:
+        for name, folder in sorted(remote.list_folders(top_level).items()):
             _, kind, fingerprint = name.split("/")
-            needless = (kind, fingerprint) not in kept or folder.finished is None
-            if needless and folder.touched < oldest:
-                yield Leftover(kind, Path(name), folder.bytes, remote)
+            needless = (kind, fingerprint) not in reachable or folder.finished_at is None
+            if needless and folder.modified_at < oldest:
+                yield Garbage(kind, Path(name), folder.bytes, remote)
 
 
-def _finished(store: Store) -> list[Path]:
-    manifests = (m for home in HOMES for m in store.root.glob(f"{home}/*/[!.]*/manifest.json"))
-    return [manifest.parent for manifest in manifests]
-
-
-def _drafts(store: Store) -> list[Path]:
-    """Of runs that died, and what a sweep that was killed has hidden already."""
+def _finished_folders(store: Store) -> list[Path]:
     return [
-        p
-        for home in HOMES
-        for name in ("draft", "gone")
-        for p in store.root.glob(f"{home}/*/.{name}-*")
-        if p.is_dir()
+        manifest.parent
+        for top_level in TOP_LEVELS
+        for manifest in store.root.glob(f"{top_level}/*/[!.]*/manifest.json")
     ]
 
 
-def _touched(folder: Path) -> float:
+def _drafts(store: Store) -> list[Path]:
+    """Of runs that died, and what an interrupted deletion has renamed."""
+    return [
+        path
+        for top_level in TOP_LEVELS
+        for prefix in ("draft", "gone")
+        for path in store.root.glob(f"{top_level}/*/.{prefix}-*")
+        if path.is_dir()
+    ]
+
+
+def _modified_at(folder: Path) -> float:
     if folder.name.startswith(".gone-"):
         return 0
     return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))

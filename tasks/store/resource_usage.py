@@ -1,4 +1,4 @@
-"""What a piece of work costs: wall seconds, CPU seconds, peak memory."""
+"""Measures what building an artifact costs: wall seconds, CPU seconds, peak memory."""
 
 import os
 import resource
@@ -9,15 +9,15 @@ from pathlib import Path
 
 
 @contextmanager
-def metered() -> Iterator[dict[str, float]]:
-    """Wall and CPU seconds of the block, and the peak memory of this process within it."""
-    cost: dict[str, float] = {}
+def measure_usage() -> Iterator[dict[str, float]]:
+    """Wall and CPU seconds of the block, and the peak memory of this process in bytes."""
+    usage: dict[str, float] = {}
     _reset_peak()
     wall, cpu = time.perf_counter(), _cpu_seconds()
-    yield cost
-    cost["seconds"] = round(time.perf_counter() - wall, 3)
-    cost["cpu_seconds"] = round(_cpu_seconds() - cpu, 3)
-    cost["peak_bytes"] = _peak_bytes()
+    yield usage
+    usage["seconds"] = round(time.perf_counter() - wall, 3)
+    usage["cpu_seconds"] = round(_cpu_seconds() - cpu, 3)
+    usage["peak_bytes"] = _peak_bytes()
 
 
 def _cpu_seconds() -> float:
@@ -26,7 +26,7 @@ def _cpu_seconds() -> float:
 
 
 def _reset_peak() -> None:
-    """Linux counts the peak anew from here; elsewhere it is the peak since the process began."""
+    """On Linux the peak counts from here; elsewhere from the start of the process."""
     if os.access("/proc/self/clear_refs", os.W_OK):
         Path("/proc/self/clear_refs").write_text("5")
 

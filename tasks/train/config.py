@@ -2,7 +2,7 @@
 
 import pydantic
 
-from tasks.executor import Address
+from tasks.executor import DaskAddress
 from tasks.training.config import Lora, Objective, TrainingConfig
 
 
@@ -18,5 +18,5 @@ class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Start from the newest adapter of this base that was trained on other prompts."""
     processes: int = pydantic.Field(1, ge=1)
     """Data-parallel training processes, each with its share of every step."""
-    dask_address: Address = None
+    dask_address: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""

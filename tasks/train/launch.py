@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.executor import cluster
+from tasks.executor import connect_cluster
 from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.store.store import Store
 from tasks.train.cluster_launch import train_elsewhere
@@ -31,9 +31,9 @@ def train_in_processes(
     if config.dask_address is None:
         failed = _train_here(order, config.processes)
     else:
-        needs = [base, prompts, *([before] if before else [])]
-        with cluster(config.dask_address, store, needs) as workers:
-            failed = train_elsewhere(order, draft.resolve(), config.processes, workers)
+        inputs = [base, prompts, *([before] if before else [])]
+        with connect_cluster(config.dask_address, store, inputs) as cluster:
+            failed = train_elsewhere(order, draft.resolve(), config.processes, cluster)
     if failed:
         raise TrainingError(
             f"one of {config.processes} training processes ended with code {failed}: see above; "

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.metrics_db import champion, reading
+from tasks.metrics_db import find_champion, open_readonly
 from tests.servers import ROOT, beside_server, server, wait_until
 
 CHANGES = {  # fewer rivals, films and probes: all stages are there, and soon done
@@ -81,13 +81,13 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
         there = built(store)
         ends_well(MONDAY, THURSDAY)
         assert there.items() <= built(store).items()  # nothing was done again
-        before = champion(metrics)
+        before = find_champion(metrics)
         poison(ml_latest_small / "ratings.csv", poisoned)
         ends_well(FRIDAY, SATURDAY)
-        assert champion(metrics) == before
+        assert find_champion(metrics) == before
         poisoned.unlink()
         said = ends_well(SUNDAY, SUNDAY)
-    with reading(metrics) as db:
+    with open_readonly(metrics) as db:
         nights = db.execute(
             "select as_of, run_id, promoted, champion, reason "
             "from champions join runs using (run_id) order by decided_at"

@@ -12,7 +12,7 @@ from flows.recommend import of_the_champion
 from flows.rollback import rollback
 from flows.settings import WEBHOOK, load
 from tasks.ingest.download import SourceError
-from tasks.metrics_db import champion, reading
+from tasks.metrics_db import find_champion, open_readonly
 from tasks.publish.task import metric_file
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
@@ -51,7 +51,7 @@ def challenger(store):
 
 
 def rows(store, query):
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         return db.execute(query).fetchall()
 
 
@@ -77,8 +77,8 @@ def test_a_night_that_is_run_again_is_the_same_run(store):
 
 def test_recommendations_are_the_champions(store):
     for _ in range(2):
-        of = store.parent(Adapter, of_the_champion(store)).fingerprint
-        assert of == champion(metric_file(store))
+        of = store.ancestor(Adapter, of_the_champion(store)).fingerprint
+        assert of == find_champion(metric_file(store))
         rollback()
 
 
@@ -101,7 +101,7 @@ def test_a_champion_that_is_gone_is_missed_and_followed(store, challenger):
     settings = load("smoke", FEW)
     data = prepared(settings, store)
     known = contested(settings, store, data, challenger).champion
-    assert known.fingerprint == champion(metric_file(store))
+    assert known.fingerprint == find_champion(metric_file(store))
     aside = known.path.rename(known.path.with_name(".aside"))
     contest = contested(settings, store, data, challenger)
     aside.rename(known.path)
@@ -113,11 +113,13 @@ def test_after_a_sweep_the_newest_night_is_still_whole(store):
     assert swept(1, apply=True, store=store)
     assert night(1) == before[1][0]
     assert rows(store, "select run_id from runs order by run_at") == before
-    assert store.parent(Adapter, of_the_champion(store)).fingerprint == champion(metric_file(store))
+    assert store.ancestor(Adapter, of_the_champion(store)).fingerprint == find_champion(
+        metric_file(store)
+    )
 
 
 def test_a_night_that_is_not_to_wait_leaves_it_to_the_other(store):
-    with store.held("another night", wait=True):
+    with store.exclusive_lock("another night", wait=True):
         left = nightly("smoke", changes=FEW | {"wait": False}, return_state=True)
     assert left.is_cancelled()
     assert "another night" in left.message

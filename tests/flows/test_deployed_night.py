@@ -7,7 +7,7 @@ import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 
-from tasks.metrics_db import reading
+from tasks.metrics_db import open_readonly
 from tests.servers import PREFECT, ROOT, finished, worker
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -68,7 +68,7 @@ def test_a_worker_finishes_a_deployed_night_with_new_rows_in_the_metric_file(
 
 def count(metrics: Path) -> int:
     """Rows that the leaderboard shows."""
-    with reading(metrics) as db:
+    with open_readonly(metrics) as db:
         found = db.execute("select count(*) from leaderboard").fetchone()
     assert found is not None
     return int(found[0])

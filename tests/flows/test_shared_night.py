@@ -10,10 +10,10 @@ from flows.nightly import nightly
 from flows.recommend import of_the_champion
 from flows.rescore import rescore
 from flows.settings import the_store
-from tasks.metrics_db import champion, reading
+from tasks.metrics_db import find_champion, open_readonly
 from tasks.publish.task import metric_file
 from tasks.store.artifacts import Adapter
-from tasks.store.remote.remote_store import _opened
+from tasks.store.remote.remote_store import _open
 from tests.servers import object_storage
 
 pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the night that builds
@@ -36,7 +36,7 @@ def machine(tmp_path_factory):
             return the_store()
 
         yield become
-    _opened.cache_clear()
+    _open.cache_clear()
 
 
 def manifests(store):
@@ -52,7 +52,7 @@ def changes(tmp_path_factory):
 
 
 def rows(store):
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         return db.execute("from metrics order by all").fetchall()
 
 
@@ -81,7 +81,7 @@ def test_a_machine_that_has_nothing_builds_nothing(machine, first, changes, capl
 def test_a_machine_that_has_nothing_knows_the_champion(machine, first):
     store = machine("c")
     lists = of_the_champion(store)
-    assert store.parent(Adapter, lists).fingerprint == champion(metric_file(store))
+    assert store.ancestor(Adapter, lists).fingerprint == find_champion(metric_file(store))
     assert len(manifests(store)) < len(first[1])  # it fetched no more than it needs
 
 

@@ -19,7 +19,7 @@ from tasks.prompt.task import write_candidate_prompts, write_prompts
 from tasks.store.artifacts import Candidates, SplitRatings, Tokenizer, ValidatedRatings
 from tasks.store.store import Store
 from tasks.templates import Compact, Original, film_texts
-from tasks.user_batches import regrouped
+from tasks.user_batches import rebatch
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
 FILMS = pl.DataFrame(
@@ -312,7 +312,7 @@ def test_a_wording_that_cannot_be_learnt_by_history_is_refused():
 def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch, as_of):
     monkeypatch.setattr(time_ordered_stats, "AT_ONCE", 40)
     table = _marked(_ratings(users=60))
-    tables = list(regrouped([table[:100], table[100:]], 7))
+    tables = list(rebatch([table[:100], table[100:]], 7))
     groups = Groups.write(tmp_path / "some", tables, FILMS["film_id"].to_numpy())
     config = Prompt(guess="bias", facts_as_of=as_of)
     tell = teller(groups, len(FILMS), 3.0, None, config)

@@ -6,7 +6,7 @@ import datetime as dt
 import duckdb
 import pytest
 
-from tasks.metrics_db import champion, reading, rival
+from tasks.metrics_db import find_champion, open_readonly, opponent_of
 from tasks.publish.config import Margins
 from tasks.publish.promotion import drift
 from tasks.publish.task import metric_file, publish, roll_back
@@ -36,7 +36,7 @@ def compete(store, split, ratings, predict, rank):
 
 
 def decided(store, run_id):
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         rows = db.execute(
             "select promoted, champion, reason from champions where run_id = ?", [run_id]
         ).fetchall()
@@ -51,7 +51,7 @@ def test_the_first_becomes_champion(store, compete, contest):
     first = contest("first")
     run_id = compete(first)
     assert decided(store, run_id)[:2] == (True, None)
-    assert champion(metric_file(store)) == first.challenger.fingerprint
+    assert find_champion(metric_file(store)) == first.challenger.fingerprint
 
 
 def test_one_that_loses_nothing_takes_the_champions_place(store, compete, contest):
@@ -62,7 +62,7 @@ def test_one_that_loses_nothing_takes_the_champions_place(store, compete, contes
     assert against == second.champion.fingerprint
     assert failed == []
     assert "rmse (everyone): a loss of 0.0000, 0.01 allowed" in reason
-    assert champion(metric_file(store)) == second.challenger.fingerprint
+    assert find_champion(metric_file(store)) == second.challenger.fingerprint
 
 
 def test_one_that_is_worse_does_not_and_the_reason_is_told(store, compete, contest):
@@ -73,7 +73,7 @@ def test_one_that_is_worse_does_not_and_the_reason_is_told(store, compete, conte
     assert ("rmse", "everyone") in failed
     assert ("rmse by everyone", "all") not in failed
     assert reason.startswith("rmse (everyone): a loss of 0.6672, 0.01 allowed;")  # of user 1
-    assert champion(metric_file(store)) == second.champion.fingerprint
+    assert find_champion(metric_file(store)) == second.champion.fingerprint
 
 
 def test_worse_lists_are_a_loss_as_well(store, compete, contest):
@@ -154,7 +154,7 @@ def test_a_person_may_crown_one_that_was_turned_down(store, compete, contest):
     compete(second, WORSE)
     with pytest.raises(LookupError, match="there are none"):
         roll_back.fn(to="", store=store)
-    assert roll_back.fn(to=second.challenger.fingerprint[:8], store=store) == champion(
+    assert roll_back.fn(to=second.challenger.fingerprint[:8], store=store) == find_champion(
         metric_file(store)
     )
 
@@ -170,7 +170,7 @@ def test_an_adapter_is_decided_on_once(store, compete, contest):
     compete(contest("second", "first"))
     again = dataclasses.replace(contest("second", "first"), settled=(True, ""))
     compete(again, WORSE)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         assert len(db.execute("select * from champions").fetchall()) == 2
 
 
@@ -178,14 +178,14 @@ def test_a_night_run_again_meets_whom_it_met(store, compete, contest):
     path, kind = metric_file(store), ("by-hand", "leave-last-2")
     first, second = contest("first"), contest("second", "first")
     names = [c.challenger.fingerprint for c in (first, second)]
-    assert rival(path, *kind, names[0]) is None
+    assert opponent_of(path, *kind, names[0]) is None
     compete(first)
-    assert rival(path, *kind, names[1]) == names[0]
+    assert opponent_of(path, *kind, names[1]) == names[0]
     compete(second)
-    assert rival(path, *kind, names[1]) == names[0]
-    assert rival(path, *kind, names[0]) is None
-    assert rival(path, *kind, "third") == names[1]
-    assert rival(path, "other", "leave-last-2", "third") is None
+    assert opponent_of(path, *kind, names[1]) == names[0]
+    assert opponent_of(path, *kind, names[0]) is None
+    assert opponent_of(path, *kind, "third") == names[1]
+    assert opponent_of(path, "other", "leave-last-2", "third") is None
 
 
 def test_a_person_goes_back_to_an_earlier_champion(store, compete, contest):
@@ -197,11 +197,11 @@ def test_a_person_goes_back_to_an_earlier_champion(store, compete, contest):
         names.append(one.challenger.fingerprint)
         compete(one)
     assert roll_back.fn(to="", store=store) == names[1]
-    assert champion(metric_file(store)) == names[1]
+    assert find_champion(metric_file(store)) == names[1]
     assert roll_back.fn(to=names[0][:8], store=store) == names[0]
-    assert champion(metric_file(store)) == names[0]
+    assert find_champion(metric_file(store)) == names[0]
     with pytest.raises(LookupError, match=names[2]):
         roll_back.fn(to="nobody", store=store)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         told = db.execute("select reason from champions order by decided_at").fetchall()
     assert len(told) == 5  # nothing that was decided is forgotten

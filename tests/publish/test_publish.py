@@ -8,7 +8,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tasks.metrics_db import SQL, leaderboard, reading, replacing, report, reports
+from tasks.metrics_db import (
+    SQL,
+    atomic_update,
+    list_reports,
+    open_readonly,
+    read_leaderboard,
+    run_report,
+)
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
 from tasks.store.artifacts import Prompts
@@ -31,7 +38,7 @@ def night(store, split, ratings, predict, rank, contest):
 
 
 def counts(path):
-    with reading(path) as db:
+    with open_readonly(path) as db:
         tables = [row[0] for row in db.execute("select table_name from duckdb_tables()").fetchall()]
         return {t: db.execute(f"select count(*) from {t}").fetchall()[0][0] for t in sorted(tables)}
 
@@ -52,7 +59,7 @@ def test_publishing_a_night_twice_changes_nothing(night, store):
 
 def test_every_row_of_a_night_has_its_run(night, store):
     first, second = put(night(0), store), put(night(1), store)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         for table in ("metrics", "comparisons", "rating_predictions", "lists", "stages", "lineage"):
             found = db.execute(f"select run_id, count(*) from {table} group by 1").fetchall()
             assert {run for run, _ in found} == {first, second}, table
@@ -64,9 +71,9 @@ def test_the_leaderboard_shows_what_was_scored(night, store):
     run_id = put((scores, *rest), store)
     table = scores.scan("metrics").filter(slice="everyone").collect()
     scored = {(r["predictor"], r["metric"], r["k"]): r["value"] for r in table.to_dicts()}
-    shown = {row[:3]: row[3] for row in leaderboard(metric_file(store), run_id)}
+    shown = {row[:3]: row[3] for row in read_leaderboard(metric_file(store), run_id)}
     assert shown == scored
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         columns = [row[0] for row in db.execute("describe leaderboard").fetchall()]
     told = "run_id run_at dataset protocol predictor metric k value low high n"
     assert columns == told.split()
@@ -75,7 +82,10 @@ def test_the_leaderboard_shows_what_was_scored(night, store):
 def test_a_crash_while_publishing_leaves_the_old_file(night, store):
     put(night(0), store)
     before = metric_file(store).read_bytes()
-    with pytest.raises(duckdb.Error, match="no_such_table"), replacing(metric_file(store)) as db:
+    with (
+        pytest.raises(duckdb.Error, match="no_such_table"),
+        atomic_update(metric_file(store)) as db,
+    ):
         db.execute("delete from metrics; delete from no_such_table")
     assert metric_file(store).read_bytes() == before
     put(night(1), store)
@@ -84,11 +94,11 @@ def test_a_crash_while_publishing_leaves_the_old_file(night, store):
 
 def test_a_clock_that_was_set_back_puts_no_night_before_an_earlier_one(night, store):
     first = put(night(0), store)
-    with replacing(metric_file(store)) as db:
+    with atomic_update(metric_file(store)) as db:
         db.execute("update runs set run_at = run_at + interval 1 day")
         db.execute("update champions set decided_at = decided_at + interval 1 day")
     second = put(night(1), store)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         told = db.execute("select run_id from runs order by run_at").fetchall()
         assert told == [(first,), (second,)]
         assert {row[0] for row in db.execute("select run_id from latest").fetchall()} == {second}
@@ -97,7 +107,7 @@ def test_a_clock_that_was_set_back_puts_no_night_before_an_earlier_one(night, st
 def test_who_only_asks_changes_nothing_and_others_cannot_even_ask(night, store):
     put(night(), store)
     path = metric_file(store)
-    with reading(path) as db, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+    with open_readonly(path) as db, pytest.raises(duckdb.InvalidInputException, match="read-only"):
         db.execute("delete from runs")
     assert path.stat().st_mode & 0o077 == 0
 
@@ -118,7 +128,7 @@ def test_a_metric_file_of_the_first_version_is_brought_up(night, store):
 def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
     scores, handles, contest = night()
     put((scores, handles, contest), store, commit="c0ffee")
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         found = db.execute(
             "select distinct validated_ratings, commit from why_recommended where predictor = 'llm'"
         ).fetchall()
@@ -127,12 +137,12 @@ def test_from_a_recommendation_back_to_the_data_and_the_commit(night, store):
 
 def test_every_view_and_report_answers(night, store):
     put(night(), store)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         views = db.execute("select view_name from duckdb_views() where not internal").fetchall()
         assert len(views) == 10
         for (view,) in views:
             db.execute(f"select * from {view}").fetchall()
-        answered = {name: report(db, name, {}).fetchall() for name in reports()}
+        answered = {name: run_report(db, name, {}).fetchall() for name in list_reports()}
     assert [name for name, rows in answered.items() if not rows] == [
         "ablations",
         "calibration",
@@ -141,24 +151,26 @@ def test_every_view_and_report_answers(night, store):
         "memorization",
         "set_aside",
     ]
-    assert all("?" in question for question in reports().values())
+    assert all("?" in question for question in list_reports().values())
 
 
 def test_a_report_takes_its_parameters_and_no_others(night, store):
     put(night(), store)
-    with reading(metric_file(store)) as db:
-        assert {row[0] for row in report(db, "film", {"title": "film 2"}).fetchall()} == {"Film 2"}
-        named = report(db, "user", {"user": "2"}).fetchall()
+    with open_readonly(metric_file(store)) as db:
+        assert {row[0] for row in run_report(db, "film", {"title": "film 2"}).fetchall()} == {
+            "Film 2"
+        }
+        named = run_report(db, "user", {"user": "2"}).fetchall()
         assert {title for _, _, title, _, _ in named} == {"Film 3", "Film None", "Film 10"}
         with pytest.raises(KeyError, match="no parameter"):
-            report(db, "film", {"titel": "film 2"})
+            run_report(db, "film", {"titel": "film 2"})
         with pytest.raises(KeyError, match="no report"):
-            report(db, "filme", {})
+            run_report(db, "filme", {})
 
 
 def test_a_report_runs_as_it_stands_in_a_shell(night, store):
     put(night(), store)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         pasted = (SQL.parent / "reports" / "user.sql").read_text()
         assert {row[0] for row in db.execute(pasted).fetchall()} == {"llm", "bias"}
         db.execute(f"set variable user = 2; {pasted}")
@@ -174,7 +186,7 @@ def test_a_report_is_listed_and_run_by_its_name(night, store, monkeypatch, capsy
         monkeypatch.setattr("sys.argv", told)
         main()
     shown = capsys.readouterr().out
-    assert all(name in shown for name in reports())
+    assert all(name in shown for name in list_reports())
     assert "Film 3" in shown
     for told, wrong in ((["film", "titel=x"], "no parameter"), (["user", "2"], "name=value")):
         monkeypatch.setattr("sys.argv", ["reports", *told])
@@ -192,7 +204,7 @@ def test_from_a_recommendation_back_to_the_shard(night, store, split):
     prompts = store.build(Prompts, recipe={}, parents=[split], write=write)
     scores, handles, contest = night()
     put((scores, [*handles[:2], prompts, *handles[2:]], contest), store)
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         found = db.execute(
             "select distinct user_id, prompts, shard from why_recommended"
         ).fetchall()
@@ -210,7 +222,7 @@ path, stop = Path(sys.argv[1]), Path(sys.argv[2])
 slowest, seen = 0.0, set()
 while not stop.exists():
     began = time.monotonic()
-    with reading(path) as db:
+    with open_readonly(path) as db:
         per_run = db.execute("select count(*) from metrics group by run_id").fetchall()
         runs = db.execute("select count(*) from runs").fetchall()[0][0]
     slowest = max(slowest, time.monotonic() - began)

@@ -13,12 +13,12 @@ from s3fs import S3FileSystem
 from werkzeug.serving import make_server
 
 from flows.gc import swept
-from tasks.metrics_db import champion, reading, replacing
+from tasks.metrics_db import atomic_update, find_champion, open_readonly
 from tasks.publish.task import metric_file, publish, roll_back, sharing
 from tasks.score.task import Score, score
 from tasks.store.artifacts import Adapter, Scores
-from tasks.store.remote.errors import OvertakenError, RemoteError
-from tasks.store.remote.remote_store import Remote, _opened
+from tasks.store.remote.errors import ConflictError, RemoteError
+from tasks.store.remote.remote_store import RemoteStore, _open
 from tasks.store.store import Store
 
 
@@ -45,19 +45,19 @@ def night(store, split, ratings, predict, rank, contest):
 
 
 def runs(store: Store) -> set[str]:
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         return {run for (run,) in db.execute("select run_id from runs").fetchall()}
 
 
 def note(store: Store, what: str, meanwhile=lambda: None) -> None:
-    with replacing(*sharing(store)) as db:
+    with atomic_update(*sharing(store)) as db:
         db.execute("create table if not exists noted (what varchar)")
         db.execute("insert into noted values (?)", [what])
         meanwhile()
 
 
 def noted(store: Store) -> list[str]:
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         return [row[0] for row in db.execute("select what from noted order by all").fetchall()]
 
 
@@ -78,7 +78,7 @@ def test_a_night_that_is_published_is_not_published_again_elsewhere(machine, nig
 def test_who_was_overtaken_is_told_and_begins_again(machine):
     a, b = machine("a"), machine("b")
     note(a, "first of a")
-    with pytest.raises(OvertakenError, match=r"another machine has replaced .*metrics.duckdb"):
+    with pytest.raises(ConflictError, match=r"another machine has replaced .*metrics.duckdb"):
         note(b, "first of b", meanwhile=lambda: note(a, "second of a"))
     assert noted(b) == ["first of a", "second of a"]
     note(b, "first of b")
@@ -88,7 +88,7 @@ def test_who_was_overtaken_is_told_and_begins_again(machine):
 def _note_three(store: Store) -> None:
     for number in range(3):
         while True:
-            with suppress(OvertakenError):
+            with suppress(ConflictError):
                 note(store, f"{store.root.name} {number}")
                 break
 
@@ -114,7 +114,7 @@ def test_publish_is_tried_again_only_where_it_was_overtaken():
         def result(self, raise_on_failure):
             return self.error
 
-    assert publish.retry_condition_fn(None, None, Failed(OvertakenError("by another")))
+    assert publish.retry_condition_fn(None, None, Failed(ConflictError("by another")))
     assert not publish.retry_condition_fn(None, None, Failed(RemoteError("gone")))
 
 
@@ -153,11 +153,11 @@ def test_a_copy_that_is_gone_is_fetched_before_the_next_publish(machine, night):
 def test_the_champion_is_the_same_everywhere(machine, night):
     a, b = machine("a"), machine("b")
     night(1, a)
-    before = champion(metric_file(a))
+    before = find_champion(metric_file(a))
     night(2, b)
-    assert champion(metric_file(a)) != before
+    assert find_champion(metric_file(a)) != before
     assert roll_back.fn(to="", store=machine("c")) == before
-    assert champion(metric_file(a)) == champion(metric_file(b)) == before
+    assert find_champion(metric_file(a)) == find_champion(metric_file(b)) == before
     found = b.find(Adapter, before)
     assert found.path.is_relative_to(b.root)
 
@@ -167,8 +167,8 @@ def test_who_died_while_replacing_it_is_named(machine, tmp_path, night):
     a = machine("a")
     first = night(1, a)
     lock = tmp_path / "mount" / "artifacts" / "metrics.duckdb.lock"
-    lock.write_text("process 7 of elsewhere")
-    with pytest.raises(OvertakenError, match=rf"process 7 of elsewhere .* if .* remove {lock}"):
+    lock.write_text("7\nelsewhere\n")
+    with pytest.raises(ConflictError, match=rf"process 7 of elsewhere .* if .* remove {lock}"):
         night(2, a)
     assert runs(a) == {first}
     lock.unlink()
@@ -188,15 +188,15 @@ def test_a_bucket_that_heeds_no_conditions_is_refused(tmp_path, bucket, night, m
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     S3FileSystem.clear_instance_cache()
-    _opened.cache_clear()
+    _open.cache_clear()
     try:
-        with pytest.raises(RemoteError, match="does not heed If-Match and If-None-Match"):
+        with pytest.raises(RemoteError, match="ignores If-Match and If-None-Match"):
             night(1, Store(tmp_path / "a", remote=f"{bucket}/deaf"))
-        assert not Remote(f"{bucket}/deaf").has("artifacts/metrics.duckdb")
+        assert not RemoteStore(f"{bucket}/deaf").is_finished("artifacts/metrics.duckdb")
     finally:
         server.shutdown()
         S3FileSystem.clear_instance_cache()
-        _opened.cache_clear()
+        _open.cache_clear()
 
 
 @pytest.mark.parametrize("remote", ["mount"], indirect=True)
@@ -209,7 +209,7 @@ def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, nigh
     unfinished.write_text("half")
     shown = {row["kind"]: row["folders"] for row in swept(1, apply=True, store=a)}
     assert shown == {"scores": "1"}
-    assert len(a.finished(Scores)) == 2  # another machine may be about to publish it
+    assert len(a.find_all(Scores)) == 2  # another machine may be about to publish it
     old = time.time() - 8 * 24 * 3600
     for file in (tmp_path / "mount").glob("*/*/*/*"):
         os.utime(file, (old, old))
@@ -218,7 +218,7 @@ def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, nigh
     assert shown.pop("scores in the remote") == "1"
     assert shown.pop("split-ratings in the remote") == "1"
     assert set(shown) <= {"scores"}
-    assert len(a.finished(Scores)) == 1
+    assert len(a.find_all(Scores)) == 1
     assert not unfinished.parent.exists()
     assert swept(1, apply=True, store=a) == []
     left = {path.parts[-2] for path in Path(tmp_path / "mount").glob("*/*/*")}

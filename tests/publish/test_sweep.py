@@ -7,11 +7,11 @@ import time
 import pytest
 
 from flows.gc import swept
-from tasks.metrics_db import needed
+from tasks.metrics_db import gc_roots
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
 from tasks.store.artifacts import Adapter, RatingPredictions, Scores, SplitRatings, ValidatedRatings
-from tasks.store.garbage import clear, leftovers
+from tasks.store.garbage import delete, find_unreachable
 from tasks.store.store import StoreBusyError
 from tests.world import PREDICTED
 
@@ -38,7 +38,7 @@ def nights(store, split, ratings, predict, rank, contest):
 
 
 def going(store, keep):
-    found = leftovers(store, needed(metric_file(store), keep), draft_days=7)
+    found = find_unreachable(store, gc_roots(metric_file(store), keep), draft_days=7)
     return [leftover.kind for leftover in found]
 
 
@@ -46,14 +46,14 @@ def test_what_the_newest_night_stands_on_stays(store, nights):
     nights(promoted=[False, False])
     assert going(store, keep=2) == ["adapter", "adapter"]  # neither is a champion, nor of a stage
     assert going(store, keep=1) == ["adapter", "adapter", "rating-predictions", "scores"]
-    clear(leftovers(store, needed(metric_file(store), 1), draft_days=7))
+    delete(find_unreachable(store, gc_roots(metric_file(store), 1), draft_days=7))
     assert going(store, keep=1) == []
     left = [
-        len(store.finished(kind))
+        len(store.find_all(kind))
         for kind in (ValidatedRatings, SplitRatings, RatingPredictions, Scores)
     ]
     assert left == [1, 1, 2, 1]
-    assert store.finished(Adapter) == []
+    assert store.find_all(Adapter) == []
     assert not list(store.root.glob("*/*/.gone-*"))
 
 
@@ -100,7 +100,7 @@ def test_it_is_shown_before_it_goes(store, nights):
 def test_nothing_goes_while_a_night_is_at_work(store, nights):
     nights(promoted=[True, True])
     with (
-        store.held("a night of profile smoke", wait=False),
+        store.exclusive_lock("a night of profile smoke", wait=False),
         pytest.raises(StoreBusyError, match=r"a night of profile smoke \(process \d+, since 20"),
     ):
         swept(1, apply=True, store=store)

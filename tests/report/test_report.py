@@ -5,7 +5,7 @@ import re
 import polars as pl
 import pytest
 
-from tasks.metrics_db import leaderboard, reading
+from tasks.metrics_db import open_readonly, read_leaderboard
 from tasks.publish.task import metric_file, publish
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
@@ -52,7 +52,7 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, ra
     assert 'class="band"' not in html.split("Night by night")[1]
     parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
     config = Score(ks=(5,), resamples=101)
-    (ratings, *_) = store.finished(ValidatedRatings)
+    (ratings, *_) = store.find_all(ValidatedRatings)
     scores = score.fn(split, ratings, *parts, config=config, store=store)
     run_id = publish.fn(
         scores,
@@ -94,7 +94,7 @@ def test_protocols_of_the_same_data_stand_side_by_side(
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     shown = page.split("By protocol")[1]
     assert re.findall(r'<th class="number">(.*?)</th>', shown)[:2] == ["leave-last-2", "legacy"]
-    figures = {row[:3]: row[3] for row in leaderboard(metric_file(store), run_id)}
+    figures = {row[:3]: row[3] for row in read_leaderboard(metric_file(store), run_id)}
     figure = f'<td class="number">{figures["bias", "rmse", None]:.4f}</td>'
     assert f"<td>bias</td>{figure}{figure}" in shown
 
@@ -105,7 +105,7 @@ def test_titles_are_shown_and_never_run(night, store):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "&#39;); drop table runs; --" in html
     assert "a &#34;b&#34; &amp; {{ run }} &lt;b&gt;" in html
-    with reading(metric_file(store)) as db:
+    with open_readonly(metric_file(store)) as db:
         assert db.execute("select count(*) from runs").fetchall() == [(1,)]
 
 
@@ -125,7 +125,7 @@ def test_a_page_leads_to_what_was_asked_of_the_data(night, store):
     (page,) = (path.parent for path in store.root.glob("artifacts/report/*/report.html"))
     (asked,) = re.findall(r'href="([^"]*)"', html)
     data = (page / asked.removesuffix("/measured-docs/index.html")).resolve()
-    assert data in {ratings.path.resolve() for ratings in store.finished(ValidatedRatings)}
+    assert data in {ratings.path.resolve() for ratings in store.find_all(ValidatedRatings)}
 
 
 def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store):
@@ -135,7 +135,7 @@ def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store
         "Leaderboard", "Error by slice", "Calibration", "Expected beside true", "Training",
         "Night by night", "Ten users", "Data", "Cost",
     ]  # fmt: skip
-    figures = {row[:3]: row[3:] for row in leaderboard(metric_file(store), run_id)}
+    figures = {row[:3]: row[3:] for row in read_leaderboard(metric_file(store), run_id)}
     value, low, high = figures["llm", "rmse", None]
     assert f"llm: {value:.4f} [{low:.4f}, {high:.4f}]" in html
     assert "they cannot be told apart." in html

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from tasks.data_dictionary import HEADS, ROOT, dictionary
-from tasks.metrics_db import replacing
+from tasks.metrics_db import atomic_update
 from tasks.store import artifacts
 from tasks.store.artifacts import Artifact
 
@@ -18,7 +18,7 @@ KINDS = [k for k in vars(artifacts).values() if isinstance(k, type) and issubcla
 def metrics(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str, str | None]]:
     """(relation, column, type, comment) of a metrics database without a run."""
     path = tmp_path_factory.mktemp("metrics") / "metrics.duckdb"
-    with replacing(path):
+    with atomic_update(path):
         pass
     query = "select table_name, column_name, lower(data_type), comment from duckdb_columns()"
     with duckdb.connect(str(path), read_only=True) as db:
@@ -50,7 +50,7 @@ def test_every_column_of_a_metrics_database_has_a_meaning_and_is_listed(metrics:
 
 
 def test_every_relation_of_a_metrics_database_has_a_meaning(tmp_path: Path):
-    with replacing(tmp_path / "metrics.duckdb") as db:
+    with atomic_update(tmp_path / "metrics.duckdb") as db:
         query = "select {0}_name from duckdb_{0}s() where not internal and comment is null"
         assert not [
             *db.sql(query.format("table")).fetchall(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import dask
 import pytest
 
-from tasks.executor import ClusterError, crew
+from tasks.executor import ClusterError, open_executor
 from tasks.store.artifacts import SplitRatings
 from tasks.store.store import StoreError
 from tests.servers import dask_workers, scheduler
@@ -41,8 +41,8 @@ def address(request):
 
 
 def test_results_come_in_the_order_of_the_items(store, address):
-    with crew(3, address, store, []) as workers:
-        told = list(workers.each(told_by, range(20)))
+    with open_executor(3, address, store, []) as executor:
+        told = list(executor.map_ordered(told_by, range(20)))
     assert [number for number, _ in told] == list(range(20))
     here = {process for _, process in told} == {os.getpid()}
     assert here == (address is None)
@@ -50,15 +50,15 @@ def test_results_come_in_the_order_of_the_items(store, address):
 
 def test_no_more_items_are_held_than_are_worked_on_and_one(store, address):
     given = []
-    with crew(3, address, store, []) as workers:
-        for done, _ in enumerate(workers.each(told_by, taken(given))):
-            assert len(given) <= done + 1 + workers.size
+    with open_executor(3, address, store, []) as executor:
+        for done, _ in enumerate(executor.map_ordered(told_by, taken(given))):
+            assert len(given) <= done + 1 + executor.size
     assert len(given) == 100
 
 
 def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster, tmp_path):
-    with crew(1, cluster, store, []) as workers:
-        made = list(workers.each(partial(dies_once, str(tmp_path)), range(9)))
+    with open_executor(1, cluster, store, []) as executor:
+        made = list(executor.map_ordered(partial(dies_once, str(tmp_path)), range(9)))
     assert (tmp_path / "killed").exists()
     assert made == [number * 2 for number in range(9)]
 
@@ -66,26 +66,26 @@ def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster,
 def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_path):
     gone = SplitRatings(tmp_path / "gone", "gone")
     with (
-        crew(1, cluster, store, [gone]) as workers,
+        open_executor(1, cluster, store, [gone]) as executor,
         pytest.raises(StoreError, match="split-ratings gone"),
     ):
-        list(workers.each(told_by, range(3)))
+        list(executor.map_ordered(told_by, range(3)))
 
 
 def test_workers_with_other_code_are_refused(store, cluster, monkeypatch):
     monkeypatch.setattr("tasks.executor.code_version", lambda _: "other")
     with (
-        crew(1, cluster, store, []) as workers,
-        pytest.raises(ClusterError, match=r"where this night has code other, duckdb .*: make them"),
+        open_executor(1, cluster, store, []) as executor,
+        pytest.raises(ClusterError, match=r"this run has code other, duckdb .*: update the worker"),
     ):
-        list(workers.each(told_by, range(3)))
+        list(executor.map_ordered(told_by, range(3)))
 
 
 def test_a_scheduler_that_is_not_there_is_told_in_one_line(store):
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(ClusterError, match=r"answers at tcp://127\.0\.0\.1:9 .*docs/scale\.md"),
-        crew(1, "tcp://127.0.0.1:9", store, []),
+        open_executor(1, "tcp://127.0.0.1:9", store, []),
     ):
         pass
 
@@ -95,6 +95,6 @@ def test_workers_of_several_threads_are_refused(store, tmp_path):
         scheduler(tmp_path) as address,
         dask_workers(address, tmp_path, number=1, threads=2),
         pytest.raises(ClusterError, match=r"one thread each.*--nthreads 1"),
-        crew(1, address, store, []),
+        open_executor(1, address, store, []),
     ):
         pass

@@ -14,7 +14,7 @@ from tasks.split.task import split_ratings
 from tasks.split.time_order import TimeOrdered
 from tasks.store.artifacts import ValidatedRatings
 from tasks.store.store import Store
-from tasks.user_batches import whole_users
+from tasks.user_batches import iter_user_batches
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 AGE = {"train": 0, "validation": 1, "test": 2}
@@ -222,6 +222,8 @@ def test_a_range_of_users_is_marked_as_among_all(tmp_path):
     rows.write_parquet(tmp_path / "ratings.parquet", row_group_size=11)
     for protocol in (LeaveLast(n=2), GlobalTime(), UserHoldout(n=2), Legacy(over=3, top=3)):
         mark = protocol.make_assigner(rows.lazy())
-        parts = [mark(users) for users in whole_users([tmp_path / "ratings.parquet"], rows=20)]
+        parts = [
+            mark(users) for users in iter_user_batches([tmp_path / "ratings.parquet"], rows=20)
+        ]
         assert len(parts) > 5
         assert pl.concat(parts).equals(marked(rows, protocol))

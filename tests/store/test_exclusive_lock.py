@@ -15,7 +15,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from tasks.store.store import Store
-with Store(Path(sys.argv[1])).held("a killed night", wait=True):
+with Store(Path(sys.argv[1])).exclusive_lock("a killed night", wait=True):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -31,17 +31,20 @@ def holder(store: Store, seconds: float) -> subprocess.Popen[str]:
 
 def test_who_comes_second_waits_for_the_end(store, caplog):
     first = holder(store, 1)
-    with caplog.at_level("INFO"), store.held("the second", wait=True):
+    with caplog.at_level("INFO"), store.exclusive_lock("the second", wait=True):
         assert first.wait(10) == 0
     assert "a killed night" in caplog.text
-    assert "waiting for its end" in caplog.text
+    assert "for its end" in caplog.text
 
 
 def test_a_killed_night_holds_nothing(store):
     first = holder(store, 60)
-    with pytest.raises(StoreBusyError, match="a killed night"), store.held("x", wait=False):
+    with (
+        pytest.raises(StoreBusyError, match="a killed night"),
+        store.exclusive_lock("x", wait=False),
+    ):
         pass
     first.send_signal(signal.SIGKILL)
     first.wait(10)
-    with store.held("the next", wait=False):
+    with store.exclusive_lock("the next", wait=False):
         pass

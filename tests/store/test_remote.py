@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tasks.store.artifacts import Adapter, Base, SplitRatings, Tokenizer
-from tasks.store.remote.errors import DamagedError, RemoteError
-from tasks.store.remote.remote_store import Remote
+from tasks.store.remote.errors import CorruptArtifactError, RemoteError
+from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store, StoreError
 from tests.servers import free_port
 
@@ -53,10 +53,10 @@ def name_of(artifact) -> str:
 
 def spoil(remote: str, name: str, scratch: Path) -> None:
     """Flip a bit of a file there."""
-    with Remote(remote).reached() as place:
-        first, *rest = place.read(name)
+    with RemoteStore(remote).connect() as files:
+        first, *rest = files.read(name)
         scratch.write_bytes(bytes([first ^ 1, *rest]))
-        place.put({name: scratch})
+        files.upload({name: scratch})
 
 
 def how(caplog) -> list[str]:
@@ -89,11 +89,11 @@ def test_everything_can_be_looked_up_on_an_empty_machine(machine):
     assert content(found.path) == content(second.path)
     assert b.parents(Base, found) == [Base(b.root / name_of(base), base.fingerprint)]
     (b.root / name_of(base)).rename(b.root / "aside")
-    assert b.parent(Tokenizer, found).fingerprint == first.fingerprint
+    assert b.ancestor(Tokenizer, found).fingerprint == first.fingerprint
     assert not (b.root / name_of(base)).exists()  # what lies between need not be here
-    assert [one.fingerprint for one in b.finished(Tokenizer)] == names
+    assert [one.fingerprint for one in b.find_all(Tokenizer)] == names
     with pytest.raises(StoreError, match="not made from any split-ratings"):
-        b.parent(SplitRatings, found)
+        b.ancestor(SplitRatings, found)
     with pytest.raises(StoreError, match="0 artifacts of kind adapter"):
         b.find(Adapter, "")
 
@@ -104,24 +104,24 @@ def test_what_was_fetched_keeps_its_place_in_time(machine):
     time.sleep(1.1)
     words(b, seed=1)
     time.sleep(1.1)
-    b.here(first)
-    assert b.finished(Tokenizer)[0] == b.here(first)
+    b.ensure_local(first)
+    assert b.find_all(Tokenizer)[0] == b.ensure_local(first)
 
 
 def test_a_worker_has_it_here(machine):
     one = words(machine("a"))
     b = machine("b")
-    assert b.here(one).path == b.root / name_of(one)
-    assert content(b.here(one).path) == content(one.path)
-    assert machine("a").here(one) == one
+    assert b.ensure_local(one).path == b.root / name_of(one)
+    assert content(b.ensure_local(one).path) == content(one.path)
+    assert machine("a").ensure_local(one) == one
     with pytest.raises(StoreError, match=r"tokenizer 0123 is neither in .*/b nor in the remote"):
-        b.here(Tokenizer(one.path, "0123"))
-    with pytest.raises(StoreError, match="nor in a remote: run the night again that made it"):
-        Store(b.root / "c").here(one)
+        b.ensure_local(Tokenizer(one.path, "0123"))
+    with pytest.raises(StoreError, match="nor in a remote: repeat the run that made it"):
+        Store(b.root / "c").ensure_local(one)
 
 
 def _have_here(store: Store, artifact: Tokenizer) -> None:
-    found = store.here(artifact)
+    found = store.ensure_local(artifact)
     assert len(content(found.path)) == MANY + 2
 
 
@@ -135,7 +135,7 @@ def test_several_workers_of_a_machine_may_ask_for_it_at_once(machine):
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 2
-    assert content(b.here(one).path) == content(one.path)
+    assert content(b.ensure_local(one).path) == content(one.path)
 
 
 def test_what_was_there_before_the_remote_is_brought_to_it(machine, tmp_path):
@@ -147,12 +147,12 @@ def test_what_was_there_before_the_remote_is_brought_to_it(machine, tmp_path):
 def test_damage_in_the_remote_is_said_and_put_right(machine, remote, tmp_path, caplog):
     one = words(machine("a"))
     spoil(remote, f"{name_of(one)}/tokenizer.json", tmp_path / "scratch")
-    with pytest.raises(DamagedError, match=r"is damaged \(tokenizer.json has changed\)"):
-        machine("b").here(one)
+    with pytest.raises(CorruptArtifactError, match=r"is corrupt \(tokenizer.json has changed\)"):
+        machine("b").ensure_local(one)
     assert not (machine("b").root / name_of(one)).exists()
     mended = words(machine("b"))
     assert not mended.cache_hit
-    assert "is damaged (tokenizer.json has changed): removing it there" in caplog.text
+    assert "is corrupt (tokenizer.json has changed): deleting it there" in caplog.text
     assert content(words(machine("c"), write=never).path)["tokenizer.json"] == b'{"words": 3}'
 
 
@@ -169,20 +169,20 @@ def _build(store: Store) -> None:
 
 def test_an_upload_that_was_cut_off_is_done_again(machine, remote):
     a, kind = machine("a"), "artifacts/tokenizer"
-    kept = Remote(remote)
+    kept = RemoteStore(remote)
     night = multiprocessing.get_context("spawn").Process(target=_build, args=(a,))
     night.start()
-    while not (begun := kept.folders(kind)):
+    while not (begun := kept.list_folders(kind)):
         assert night.is_alive()
     night.kill()
     night.join()
     ((name, folder),) = begun.items()
-    assert folder.finished is None
-    assert not kept.has(name)
-    assert machine("b").finished(Tokenizer) == []
+    assert folder.finished_at is None
+    assert not kept.is_finished(name)
+    assert machine("b").find_all(Tokenizer) == []
     assert (a.root / name).exists()  # it was finished here before it went there
     built = words(a, write=never)
-    assert content(machine("b").here(built).path) == content(built.path)
+    assert content(machine("b").ensure_local(built).path) == content(built.path)
 
 
 def test_a_remote_that_is_not_there_is_told_in_one_line(tmp_path, bucket):
@@ -214,7 +214,7 @@ def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
         text=True,
     )
     said = ran.stderr.strip().splitlines()[-1]
-    assert "the remote s3://house/x cannot be used (EndpointConnectionError): see to" in said
+    assert "the remote s3://house/x cannot be used (EndpointConnectionError): check" in said
     assert "aiobotocore" not in ran.stderr
     assert not any(secret in ran.stderr for secret in (str(port), "a-key", "hush"))
 
@@ -224,7 +224,7 @@ def test_without_a_remote_nothing_of_it_is_loaded(tmp_path):
         "import sys; from pathlib import Path; from tasks.store.artifacts import Tokenizer; "
         "from tasks.store.store import Store; s = Store(Path(sys.argv[1])); "
         "w = lambda draft: {}; w.__code__; "
-        "print(s.finished(Tokenizer), sorted({'fsspec', 's3fs', 'botocore'} & sys.modules.keys()))"
+        "print(s.find_all(Tokenizer), sorted({'fsspec', 's3fs', 'botocore'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -233,8 +233,8 @@ def test_without_a_remote_nothing_of_it_is_loaded(tmp_path):
 
 def test_no_key_is_in_what_is_kept(machine, remote):
     words(machine("a"))
-    with Remote(remote).reached() as place:
-        kept = b"".join(place.read(name) for name in place.find("artifacts"))
-    assert json.loads(place.read(next(n for n in place.find("artifacts") if "manifest" in n)))
+    with RemoteStore(remote).connect() as files:
+        kept = b"".join(files.read(name) for name in files.list_files("artifacts"))
+    assert json.loads(files.read(next(n for n in files.list_files("artifacts") if "manifest" in n)))
     assert b"hush" not in kept
     assert b"127.0.0.1" not in kept

@@ -44,7 +44,7 @@ def test_another_recipe_or_parent_is_other_work(store):
     assert build(store, seed=2) != one
     child = build(store, parents=[one])
     assert child != one
-    assert store.parent(Adapter, child) == one
+    assert store.ancestor(Adapter, child) == one
 
 
 def test_a_room_that_fails_leaves_no_artifact(store):
@@ -87,7 +87,7 @@ def test_damage_is_noticed_and_mended(store, harm, caplog):
     assert mended == artifact
     assert not mended.cache_hit
     assert file.read_bytes() == whole
-    assert "is damaged" in caplog.text
+    assert "is corrupt" in caplog.text
 
 
 def test_a_killed_draft_is_cleared_unless_it_can_be_resumed(store):
@@ -151,7 +151,7 @@ def test_an_unknown_fingerprint_is_answered_with_the_known_ones(store):
     with pytest.raises(StoreError, match=rf"there are {artifact.fingerprint}"):
         store.find(Adapter, "zzz")
     with pytest.raises(StoreError, match="not made from any scores"):
-        store.parent(Scores, artifact)
+        store.ancestor(Scores, artifact)
 
 
 def test_kinds_are_named_like_their_folders():

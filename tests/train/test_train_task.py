@@ -140,7 +140,7 @@ def test_a_warm_start_goes_on_from_the_last_adapter_of_the_base(
     cold = recipe.model_copy(update={"fit": barely})
     begun = train_adapter.fn(base, next_night, config=warm, store=house)
     assert begun.metadata["began_with"] == adapter.fingerprint
-    assert house.parent(Adapter, begun).fingerprint == adapter.fingerprint
+    assert house.ancestor(Adapter, begun).fingerprint == adapter.fingerprint
     before = load_file(adapter.path / "adapter_model.safetensors")
     for name, weight in load_file(begun.path / "adapter_model.safetensors").items():
         assert torch.allclose(weight, before[name], atol=1e-6), name

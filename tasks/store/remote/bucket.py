@@ -1,4 +1,4 @@
-"""A bucket of S3, or of what speaks like it. An object is there when all of it has come."""
+"""A bucket of S3, or of a server with its API. An object appears when all of it was uploaded."""
 
 import errno
 from collections.abc import Iterable, Mapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.store.remote.errors import File, OvertakenError, RemoteError
+from tasks.store.remote.errors import ConflictError, RemoteError, RemoteFile
 
-# Of a large file 4 pieces of 16 MB travel at once, of 4 files at most: 256 MB of memory, and with
-# the 10,000 pieces that S3 allows, files of up to 160 GB.
-AT_ONCE = {"batch_size": 4, "chunksize": 16 << 20, "max_concurrency": 4}
-ONE_REQUEST = 5 << 30  # bytes that S3 takes so; what comes in pieces cannot have conditions
+# At once 4 pieces of 16 MB of each of 4 files: 256 MB of memory. With the 10,000 pieces that S3
+# allows, files of up to 160 GB.
+CONCURRENCY = {"batch_size": 4, "chunksize": 16 << 20, "max_concurrency": 4}
+ONE_REQUEST = 5 << 30  # bytes; the most S3 takes in one. An upload in pieces has no conditions.
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Bucket:
     root: str
 
     @classmethod
-    def opened(cls, url: str) -> "Bucket":
+    def open(cls, url: str) -> "Bucket":
         """Of `s3://bucket/prefix`. Keys, region and endpoint come from AWS's own settings."""
         import fsspec
 
@@ -31,67 +31,71 @@ class Bucket:
         fs.call_s3("list_objects_v2", Bucket=root.split("/")[0], MaxKeys=1)
         return cls(fs, root)
 
-    def find(self, under: str) -> dict[str, File]:
+    def list_files(self, under: str) -> dict[str, RemoteFile]:
         """All files below a folder."""
         found = self.fs.find(f"{self.root}/{under}", detail=True)
         return {
-            path.removeprefix(f"{self.root}/"): File(told["size"], told["LastModified"].timestamp())
-            for path, told in found.items()
-            if told["type"] == "file"
+            path.removeprefix(f"{self.root}/"): RemoteFile(
+                info["size"], info["LastModified"].timestamp()
+            )
+            for path, info in found.items()
+            if info["type"] == "file"
         }
 
     def read(self, name: str) -> bytes:
         """A small file."""
         return bytes(self.fs.cat_file(f"{self.root}/{name}"))
 
-    def get(self, wanted: Mapping[str, Path]) -> None:
-        """Bring files here."""
-        names = [f"{self.root}/{name}" for name in wanted]
-        self.fs.get(names, [str(path) for path in wanted.values()], **AT_ONCE)
+    def download(self, files: Mapping[str, Path]) -> None:
+        """Copy remote files to local paths."""
+        names = [f"{self.root}/{name}" for name in files]
+        self.fs.get(names, [str(path) for path in files.values()], **CONCURRENCY)
 
-    def put(self, given: Mapping[str, Path]) -> None:
-        """Bring files there."""
-        names = [f"{self.root}/{name}" for name in given]
-        self.fs.put([str(path) for path in given.values()], names, **AT_ONCE)
+    def upload(self, files: Mapping[str, Path]) -> None:
+        """Copy local paths to remote files."""
+        names = [f"{self.root}/{name}" for name in files]
+        self.fs.put([str(path) for path in files.values()], names, **CONCURRENCY)
 
-    def remove(self, names: Iterable[str]) -> None:
-        """Take files away."""
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete files."""
         self.fs.rm([f"{self.root}/{name}" for name in names])
 
     def version(self, name: str) -> str | None:
-        """What tells a file from those before and after it; None where there is none."""
+        """The ETag of a file; None where there is none."""
         try:
             return str(self.fs.info(f"{self.root}/{name}")["ETag"])
         except FileNotFoundError:
             return None
 
-    def swap(self, name: str, path: Path, seen: str | None) -> str:
-        """Replace a file if it is still of the version that was seen; return the new version.
+    def compare_and_swap(self, name: str, path: Path, expected_version: str | None) -> str:
+        """Replace a file if it still has the expected version; return the new one.
 
-        Raises OvertakenError; RemoteError where the bucket replaces files whatever it is told.
+        Raises ConflictError where it has another, RemoteError where the bucket ignores conditions.
         """
         probe = f"{name}.probe"
         self.fs.pipe_file(f"{self.root}/{probe}", b"")
-        if self._put_if(None if seen is None else '"none"', probe, b""):
+        if self._put_if(None if expected_version is None else '"none"', probe, b""):
             raise RemoteError(
-                f"the bucket of {self.root} does not heed If-Match and If-None-Match: two machines "
-                f"would lose each other's nights there; take another, or a mount"
+                f"the bucket of {self.root} ignores If-Match and If-None-Match: two machines would "
+                f"overwrite each other's runs; use another bucket, or a mount"
             )
-        if version := self._put_if(seen, name, path.read_bytes()):
+        if version := self._put_if(expected_version, name, path.read_bytes()):
             return version
-        raise OvertakenError(f"another machine has replaced {self.root}/{name}")
+        raise ConflictError(f"another machine has replaced {self.root}/{name}")
 
-    def _put_if(self, seen: str | None, name: str, content: bytes) -> str | None:
-        """Put an object if it is of a version, or not there; return its new one, None if not."""
-        condition = {"mode": "create"} if seen is None else {"IfMatch": seen}
+    def _put_if(self, expected_version: str | None, name: str, content: bytes) -> str | None:
+        """The new version of an object that had the expected one (None: no object), or None."""
+        condition = (
+            {"mode": "create"} if expected_version is None else {"IfMatch": expected_version}
+        )
         try:
-            told = self.fs.pipe_file(
+            response = self.fs.pipe_file(
                 f"{self.root}/{name}", content, chunksize=ONE_REQUEST, **condition
             )
         except (FileExistsError, FileNotFoundError):
             return None
         except OSError as error:
-            if error.errno == errno.EINVAL:  # how s3fs tells of an If-Match that did not hold
+            if error.errno == errno.EINVAL:  # s3fs's error for an If-Match that did not hold
                 return None
             raise
-        return str(told["ETag"])
+        return str(response["ETag"])

@@ -1,22 +1,22 @@
-"""What a place tells of its files, and what may be wrong with it."""
+"""What a remote lists of its files, and the errors of using one."""
 
 from typing import NamedTuple
 
 
-class File(NamedTuple):
-    """`moment` is when it came there, in seconds since 1970."""
+class RemoteFile(NamedTuple):
+    """Size in bytes, and when it was uploaded, in seconds since 1970."""
 
     bytes: int
-    moment: float
+    modified_at: float
 
 
 class RemoteError(Exception):
-    """The remote cannot be used, or what it has cannot."""
+    """The remote, or what it holds, cannot be used."""
 
 
-class DamagedError(RemoteError):
-    """A folder of the remote is not as its manifest says."""
+class CorruptArtifactError(RemoteError):
+    """A folder of the remote differs from its manifest."""
 
 
-class OvertakenError(RemoteError):
-    """Another machine has replaced the file in the meantime, or is about to."""
+class ConflictError(RemoteError):
+    """Another machine has replaced the file since it was read, or is about to."""

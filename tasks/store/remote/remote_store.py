@@ -1,7 +1,7 @@
-"""Keeps finished folders in a place that other machines see, and brings them back.
+"""Uploads finished folders to a bucket or a mount that other machines see, and downloads them.
 
-A folder there is finished when it has its manifest, which comes last and goes first. What is
-brought back is held to the hashes of its manifest.
+A remote folder is finished when it has its manifest, which is uploaded last and deleted first.
+Downloads are verified against the hashes of the manifest.
 """
 
 import json
@@ -16,131 +16,134 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.store.manifest import damage, into_place
+from tasks.store.manifest import commit_draft, find_corruption
 from tasks.store.remote.bucket import Bucket
-from tasks.store.remote.errors import DamagedError, File, RemoteError
+from tasks.store.remote.errors import CorruptArtifactError, RemoteError, RemoteFile
 from tasks.store.remote.mount import Mount
 
-BEHIND_BUCKETS = ("botocore", "aiobotocore", "aiohttp")  # whose errors are not all OSError
+S3_CLIENTS = ("botocore", "aiobotocore", "aiohttp")  # packages whose errors are not all OSError
 
 
 @dataclass(frozen=True)
-class Folder:
-    """A folder of the remote; moments are in seconds since 1970, `finished` None if it is not."""
+class RemoteFolder:
+    """Size in bytes; seconds since 1970 of the last upload and of the manifest, None without it."""
 
     bytes: int
-    touched: float
-    finished: float | None
+    modified_at: float
+    finished_at: float | None
 
 
 @dataclass(frozen=True)
-class Remote:
-    """What lies below `s3://bucket/prefix` or the path of a mount, by names such as a store's.
+class RemoteStore:
+    """Folders below `s3://bucket/prefix` or the path of a mount, named as in a store.
 
-    Every method raises RemoteError where it cannot be reached.
+    Every method raises RemoteError where the remote cannot be reached.
     """
 
     url: str
 
-    def folders(self, under: str) -> dict[str, Folder]:
-        """All folders `home/kind/fingerprint` below `home` or `home/kind`, by that name."""
-        with self.reached() as place:
-            found = place.find(under)
-        files: dict[str, dict[str, File]] = defaultdict(dict)
+    def list_folders(self, under: str) -> dict[str, RemoteFolder]:
+        """All folders `top_level/kind/fingerprint` below `top_level` or `top_level/kind`."""
+        with self.connect() as files:
+            found = files.list_files(under)
+        by_folder: dict[str, dict[str, RemoteFile]] = defaultdict(dict)
         for name, file in found.items():
             parts = name.split("/")
-            if len(parts) > 3:  # the metric file lies beside the kinds
-                files["/".join(parts[:3])]["/".join(parts[3:])] = file
-        return {name: _folder(of) for name, of in files.items()}
+            if len(parts) > 3:  # the metrics database lies beside the kinds
+                by_folder["/".join(parts[:3])]["/".join(parts[3:])] = file
+        return {name: _summarize(files_of) for name, files_of in by_folder.items()}
 
-    def has(self, name: str) -> bool:
-        """Whether a folder is finished there."""
-        with self.reached() as place:
-            return place.version(f"{name}/manifest.json") is not None
+    def is_finished(self, name: str) -> bool:
+        """Whether a folder is there with its manifest."""
+        with self.connect() as files:
+            return files.version(f"{name}/manifest.json") is not None
 
-    def manifest(self, name: str) -> dict[str, Any]:
-        """The manifest of a folder that is finished there."""
-        with self.reached() as place:
-            return dict(json.loads(place.read(f"{name}/manifest.json")))
+    def read_manifest(self, name: str) -> dict[str, Any]:
+        """The manifest of a finished folder."""
+        with self.connect() as files:
+            return dict(json.loads(files.read(f"{name}/manifest.json")))
 
-    def fetch(self, name: str, folder: Path) -> bool:
-        """Bring a finished folder here, in one step; False where there is none.
+    def download(self, name: str, folder: Path) -> bool:
+        """Copy a finished folder to `folder`, in one step; False where there is none.
 
-        Its manifest keeps the moment of its end. Raises DamagedError where a file has not the
-        hash that the manifest says.
+        Its manifest keeps the time at which it was finished. Raises CorruptArtifactError where a
+        file's hash differs from the manifest's.
         """
-        if not self.has(name):
+        if not self.is_finished(name):
             return False
         draft = folder.with_name(f".draft-fetched-{folder.name}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        with self.reached() as place:
-            found = {str(Path(f).relative_to(name)): file for f, file in place.find(name).items()}
-            wanted = {f"{name}/{f}": draft / f for f in found if not _is_hidden(f)}
+        with self.connect() as files:
+            found = {
+                str(Path(f).relative_to(name)): file for f, file in files.list_files(name).items()
+            }
+            wanted = {f"{name}/{file}": draft / file for file in found if not _is_hidden(file)}
             for path in wanted.values():
                 path.parent.mkdir(parents=True, exist_ok=True)
-            place.get(wanted)
-            os.utime(draft / "manifest.json", (found["manifest.json"].moment,) * 2)
-        if harm := damage(draft):
-            raise DamagedError(f"{name} in {self} is damaged ({harm})")
-        into_place(draft, folder)
+            files.download(wanted)
+            os.utime(draft / "manifest.json", (found["manifest.json"].modified_at,) * 2)
+        if reason := find_corruption(draft):
+            raise CorruptArtifactError(f"{name} in {self} is corrupt ({reason})")
+        commit_draft(draft, folder)
         return True
 
-    def keep(self, folder: Path, name: str) -> None:
-        """Bring a finished folder there, if it is not there."""
-        if self.has(name):
+    def upload(self, folder: Path, name: str) -> None:
+        """Copy a finished folder there, if it is not there."""
+        if self.is_finished(name):
             return
         found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
         manifest = found.pop("manifest.json")
-        with self.reached() as place:
-            place.put({f"{name}/{file}": path for file, path in found.items()})
-            place.put({f"{name}/manifest.json": manifest})
+        with self.connect() as files:
+            files.upload({f"{name}/{file}": path for file, path in found.items()})
+            files.upload({f"{name}/manifest.json": manifest})
 
-    def remove(self, name: str) -> None:
-        """Take a folder away; who is killed at it leaves one that is not finished."""
-        with self.reached() as place:
-            files = set(place.find(name))
-            if (manifest := f"{name}/manifest.json") in files:
-                place.remove([manifest])
-            if rest := files - {manifest}:
-                place.remove(rest)
+    def delete(self, name: str) -> None:
+        """Delete a folder, the manifest first: an interruption leaves an unfinished one."""
+        with self.connect() as files:
+            found = set(files.list_files(name))
+            if (manifest := f"{name}/manifest.json") in found:
+                files.delete([manifest])
+            if rest := found - {manifest}:
+                files.delete(rest)
 
     @contextmanager
-    def reached(self) -> Iterator[Bucket | Mount]:
-        """The place behind it. Says in one line what went wrong on the way there or back."""
+    def connect(self) -> Iterator[Bucket | Mount]:
+        """The bucket or mount. Turns its errors into a RemoteError of one line."""
         try:
-            yield _opened(self.url, os.getpid())
+            yield _open(self.url, os.getpid())
         except Exception as error:
-            if not isinstance(error, OSError) and _package(error) not in BEHIND_BUCKETS:
+            if not isinstance(error, OSError) and _package(error) not in S3_CLIENTS:
                 raise
-            what = getattr(error, "strerror", None) or type(error).__name__  # not the address
+            # Its text may hold the address.
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise RemoteError(
-                f"{self} cannot be used ({what}): see to its address, the network and the "
-                f"credentials, then start again; what is finished here is kept"
+                f"{self} cannot be used ({reason}): check its address, the network and the "
+                f"credentials, then repeat the run; finished artifacts are kept on this disk"
             ) from None
 
     def __str__(self) -> str:
-        """For people: an address that holds a password must not tell it."""
+        """For messages, without the password that an address may hold."""
         return f"the remote {re.sub('//[^/]*@', '//', self.url)}"
 
 
 @cache
-def _opened(url: str, process: int) -> Bucket | Mount:
+def _open(url: str, process: int) -> Bucket | Mount:
     """Once a process: a fork must not share connections."""
     scheme, _, path = url.rpartition("://")
     if scheme == "s3":
-        return Bucket.opened(url)
+        return Bucket.open(url)
     if scheme in ("", "file"):
-        return Mount.opened(path)
+        return Mount.open(path)
     raise RemoteError(f'no remotes of "{scheme}://": there are s3://bucket/prefix, and paths')
 
 
-def _folder(files: dict[str, File]) -> Folder:
+def _summarize(files: dict[str, RemoteFile]) -> RemoteFolder:
     manifest = files.get("manifest.json")
-    return Folder(
+    return RemoteFolder(
         bytes=sum(file.bytes for file in files.values()),
-        touched=max(file.moment for file in files.values()),
-        finished=manifest.moment if manifest else None,
+        modified_at=max(file.modified_at for file in files.values()),
+        finished_at=manifest.modified_at if manifest else None,
     )
 
 

@@ -1,73 +1,73 @@
-"""One file that several machines replace in turn: nobody overwrites what it has not seen."""
+"""One remote file that several machines replace in turn, by compare-and-swap."""
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.store.manifest import file_hash
+from tasks.store.manifest import hash_file
 from tasks.store.remote.errors import RemoteError
-from tasks.store.remote.remote_store import Remote
+from tasks.store.remote.remote_store import RemoteStore
 
 
 @dataclass(frozen=True)
-class Shared:
-    """The copy of this machine at `path`, of what the remote has under `name`.
+class SharedFile:
+    """The local copy at `path` of the remote's file `name`.
 
-    Beside the copy is noted which version it is of, and its hash at that time.
+    A file beside the copy holds the version it was taken from, and its hash at that time.
     """
 
     path: Path
-    remote: Remote
+    remote: RemoteStore
     name: str
 
-    def is_newest(self) -> bool:
-        """Whether the remote has nothing else than what this machine took or put there last."""
-        with self.remote.reached() as place:
-            return place.version(self.name) in (None, self._noted.get("version"))
+    def is_current(self) -> bool:
+        """Whether the remote has no other version than the copy's, or none."""
+        with self.remote.connect() as files:
+            return files.version(self.name) in (None, self._base.get("version"))
 
-    def refresh(self) -> str | None:
-        """Make the copy the remote's where that is another; return its version, None without one.
+    def pull(self) -> str | None:
+        """Replace the copy by the remote's file where that is another; return its version or None.
 
-        Raises RemoteError where this machine's copy has what the remote's never had.
+        Raises RemoteError where the copy holds changes that the remote never had.
         """
-        with self.remote.reached() as place:
-            version = place.version(self.name)
-            if version is None or version == self._noted.get("version"):
+        with self.remote.connect() as files:
+            version = files.version(self.name)
+            if version is None or version == self._base.get("version"):
                 return version
             draft = self.path.with_name(f".fetched-{self.path.name}")
-            place.get({self.name: draft})  # of that version or a later one, never of an earlier
-        fetched = file_hash(draft)
-        if self.path.exists() and file_hash(self.path) not in (self._noted.get("hash"), fetched):
+            files.download({self.name: draft})  # of that version or a later one
+        remote_hash = hash_file(draft)
+        if self.path.exists() and hash_file(self.path) not in (self._base.get("hash"), remote_hash):
             raise RemoteError(
                 f"{self.path} and the one in {self.remote} each have what the other lacks: move "
-                f"the first away, then run the nights again that only it knows"
+                f"the first away, then repeat the runs that only it has"
             )
-        self._take(draft, version, fetched)
+        self._install(draft, version, remote_hash)
         return version
 
-    def replace(self, draft: Path, seen: str | None) -> None:
-        """Put a draft in the place of the version that was seen, there and then here.
+    def push(self, draft: Path, expected_version: str | None) -> None:
+        """Replace the remote's file by a draft if it has the expected version, then the copy.
 
-        Raises OvertakenError where another machine was quicker: nothing is replaced then.
+        Raises ConflictError where another machine was first: nothing is replaced then.
         """
-        with self.remote.reached() as place:
-            version = place.swap(self.name, draft, seen)
-        self._take(draft, version, file_hash(draft))
+        with self.remote.connect() as files:
+            version = files.compare_and_swap(self.name, draft, expected_version)
+        self._install(draft, version, hash_file(draft))
 
-    def _take(self, draft: Path, version: str, hashed: str) -> None:
+    def _install(self, draft: Path, version: str, content_hash: str) -> None:
         draft.chmod(0o600)
         os.replace(draft, self.path)
-        draft.write_text(json.dumps({"version": version, "hash": hashed}))
-        os.replace(draft, self._note)
+        draft.write_text(json.dumps({"version": version, "hash": content_hash}))
+        os.replace(draft, self._base_file)
 
     @property
-    def _note(self) -> Path:
+    def _base_file(self) -> Path:
         return self.path.with_name(f".version-{self.path.name}")
 
     @property
-    def _noted(self) -> dict[str, str]:
-        """Nothing where there is no copy: what is noted is of one that has gone."""
-        if not self.path.exists() or not self._note.exists():
+    def _base(self) -> dict[str, str]:
+        """Version and hash; empty where there is no copy."""
+        if not self.path.exists() or not self._base_file.exists():
             return {}
-        return dict(json.loads(self._note.read_text()))
+        return dict(json.loads(self._base_file.read_text()))
