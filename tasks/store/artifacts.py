@@ -89,7 +89,7 @@ ORIGIN = {
 
 
 class RawRatings(Artifact):
-    """Ratings and films as the source has them, typed; what could not be typed lies in rejects."""
+    """Typed ratings and films of the source; lines that could not be typed are in rejects."""
 
     top_level = "data"
     tables = {
@@ -117,7 +117,7 @@ class RawRatings(Artifact):
 
 
 class ValidatedRatings(Artifact):
-    """What passed validation, and the rest in quarantine. `metadata.scale` lists the values."""
+    """Ratings that passed validation, and quarantined rows. `metadata.scale` lists the values."""
 
     top_level = "data"
     tables = {
@@ -129,7 +129,7 @@ class ValidatedRatings(Artifact):
         "films": Table("films.parquet", "one row a film, sorted by film_id", FILM),
         "quarantine": Table(
             "quarantine.parquet",
-            "one row a source row that was set aside",
+            "one row a source row that broke a rule",
             {
                 "relation": ("string", "ratings or films"),
                 "source": ("string", "name of the source file"),
@@ -182,11 +182,11 @@ class Prompts(Artifact):
                 "user_id": ("int32", "whose history"),
                 "fold": ("string", "train, validation or test"),
                 "kind": ("string", "rate: one branch a target film; recommend: one branch, a list"),
-                "context": ("string", "what is shown"),
-                "question": ("string", "what is asked"),
+                "context": ("string", "films with their ratings"),
+                "question": ("string", "text between context and answers"),
                 "answers": ("list<string>", "the text of each branch"),
                 "film_ids": ("list<int32>", "target films, in the order of the answers' lines"),
-                "ratings": ("list<float>", "their true ratings; null where nobody knows"),
+                "ratings": ("list<float>", "their true ratings; null where unknown"),
                 "prefix_tokens": ("list<int32>", "context and question, shared by all branches"),
                 "branch_tokens": ("list<list<int32>>", "one list a branch"),
                 "spans": (
@@ -225,7 +225,7 @@ class Base(Artifact):
 
 
 class Adapter(Artifact):
-    """LoRA weights (safetensors) over a frozen base, with the story of their training."""
+    """LoRA weights (safetensors) over a frozen base, with their training history."""
 
     top_level = "artifacts"
     tables = {
@@ -238,7 +238,7 @@ class Adapter(Artifact):
                 "tokens": ("int64", "tokens seen"),
                 "loss": (
                     "double",
-                    "mean training loss since the last row; null at step 0, before any was learnt",
+                    "mean training loss since the last row; null at step 0, before training",
                 ),
                 "learning_rate": ("double", "at that step"),
                 "validation_loss": ("double", "null where none was taken"),
@@ -291,7 +291,7 @@ class Candidates(Artifact):
             "one row a (fold, user, rank), sorted by them",
             {
                 "fold": ("string", "validation or test"),
-                "user_id": ("int32", "for whom"),
+                "user_id": ("int32", "the user"),
                 "rank": ("int32", "from 1"),
                 "film_id": ("int32", "null where no film was known before the user"),
                 "score": ("double", "the retriever's, larger first"),
@@ -310,7 +310,7 @@ class CandidateScores(Artifact):
             "one row a (fold, user, film), sorted by them",
             {
                 "fold": ("string", "validation or test"),
-                "user_id": ("int32", "for whom"),
+                "user_id": ("int32", "the user"),
                 "film_id": ("int32", "which candidate"),
                 "log_likelihood": ("double", "of its line, in nats"),
             },
@@ -329,13 +329,13 @@ class RankedLists(Artifact):
             {
                 "predictor": ("string", "llm, popularity, ..."),
                 "fold": ("string", "validation or test"),
-                "user_id": ("int32", "for whom"),
+                "user_id": ("int32", "the user"),
                 "rank": ("int32", "from 1"),
-                "film_id": ("int32", "null where what was named is no film of the catalogue"),
+                "film_id": ("int32", "null where the list names no film of the catalogue"),
                 "title": ("string", "as named"),
                 "rating": ("double", "expected rating; null where none was given"),
                 "score": ("double", "what the list is ordered by, larger first"),
-                "failure": ("string", "null, or what is wrong with the entry, by name"),
+                "failure": ("string", "null, or the name of what is wrong with the entry"),
             },
         ),
     }
@@ -378,13 +378,13 @@ class Scores(Artifact):
             "comparisons.parquet",
             "one row a (predictor, against, metric, k, slice, part), sorted by them",
             {
-                "predictor": ("string", "who is compared"),
-                "against": ("string", "with whom, on the same users"),
+                "predictor": ("string", "predictor that is compared"),
+                "against": ("string", "predictor that it is compared with, on the same users"),
                 "metric": ("string", "name of a file in sql/metrics"),
                 "k": ("int32", "list length; null for metrics of ratings"),
                 "slice": ("string", "name of a file in sql/slices"),
                 "part": ("string", "which part of that slice"),
-                "difference": ("double", "value of predictor less value of against"),
+                "difference": ("double", "value of predictor minus value of against"),
                 "low": ("double", "2.5 % point of the paired bootstrap over users"),
                 "high": ("double", "97.5 % point"),
                 "n": ("int64", "ratings, or lists, that both are means of"),
@@ -394,7 +394,7 @@ class Scores(Artifact):
 
 
 class AblationScores(Artifact):
-    """What becomes of the language model's error where the contexts it reads are spoilt."""
+    """The language model's error behind perturbed contexts."""
 
     top_level = "artifacts"
     tables = {
@@ -415,7 +415,7 @@ class AblationScores(Artifact):
 
 
 class MemorizationScores(Artifact):
-    """How much of the data a base model knows by heart that it was not trained on here."""
+    """How many rows of the data a base model completes from memory."""
 
     top_level = "artifacts"
     tables = {
