@@ -39,7 +39,7 @@ def before_and_after(
     ratings = night.ancestor(ValidatedRatings, split)
     choice = BaseModelConfig(name=name)
     tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=own)
-    prompt = Prompt(context_films=FILMS, step=FILMS, windows=1)
+    prompt = Prompt(context_films=FILMS, stride=FILMS, max_windows=1)
     prompts = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=own)
     base = build_base.fn(tokenizer, prompts, config=choice, store=own)
     fit = TrainingConfig(

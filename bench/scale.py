@@ -62,7 +62,7 @@ def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
     split, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
     made: Artifact
     if room == "prompt":
-        prompt = settings_of(root / "csv").prompt.model_copy(update={"cluster": address})
+        prompt = settings_of(root / "csv").prompt.model_copy(update={"dask_address": address})
         tokenizer = store.find_all(Tokenizer)[-1]
         made = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=store)
         shards = len(made.files("examples"))

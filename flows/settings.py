@@ -71,7 +71,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
         """Say it once, and each room that has shards is told."""
         if "cluster" not in told:
             return told
-        renamed = ("inference", "train")
+        renamed = ("inference", "train", "prompt")
         keys = {name: "dask_address" if name in renamed else "cluster" for name in SHARED}
         return told | {
             name: {**told.get(name, {}), key: told["cluster"]} for name, key in keys.items()

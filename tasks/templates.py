@@ -12,20 +12,20 @@ BUCKETS = 32  # counts by powers of two, the first for none
 class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Lines and little else: made for small models, and for many films in few tokens.
 
-    `facts` adds to each film's line what other ratings told of it: the mean and number of its
+    `features` adds to each film's line what other ratings told of it: the mean and number of its
     ratings, the user's own mean and number so far, and a prior (tasks/features/collaborative.py).
     The prior alone did as well as all three on MovieLens-100K, in two thirds of the tokens.
     """
 
     wording: Literal["compact"] = "compact"
-    facts: tuple[Literal["film", "user", "guess"], ...] = ("guess",)
+    features: tuple[Literal["film", "user", "prior"], ...] = ("prior",)
     """Features on each film's line: mean and count of the film's or user's ratings; the prior."""
 
     opening: str = ""
     """Text before the context."""
-    shown: str = ", Rating: "
+    context_separator: str = ", Rating: "
     """Text between a context film and its rating."""
-    asked: str = ", Rating: "
+    target_separator: str = ", Rating: "
     """Text between a target film and its rating."""
     rate: str = ""
     """Question that asks for ratings."""
@@ -33,7 +33,7 @@ class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Question that asks for a list."""
     closing: str = ""
     """Text after an answer."""
-    by_line: bool = True
+    tokenize_per_line: bool = True
     """Tokenise each line on its own."""
 
 
@@ -41,7 +41,7 @@ class Original(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The original notebooks' wording, to the character; the question for ratings is ours."""
 
     wording: Literal["original"] = "original"
-    facts: tuple[Literal["film", "user", "guess"], ...] = ()
+    features: tuple[Literal["film", "user", "prior"], ...] = ()
     """Features on each film's line: mean and count of the film's or user's ratings; the prior."""
 
     opening: str = (
@@ -49,9 +49,9 @@ class Original(pydantic.BaseModel, frozen=True, extra="forbid"):
         "Ratings range from 1.0 to 5.0\n\n"
     )
     """Text before the context."""
-    shown: str = ", Rating "
+    context_separator: str = ", Rating "
     """Text between a context film and its rating."""
-    asked: str = ", Rating: "
+    target_separator: str = ", Rating: "
     """Text between a target film and its rating."""
     rate: str = "\n\n### QUESTION\nHow will this user rate this movie?\n\n### ANSWER\n"
     """Question that asks for ratings."""
@@ -61,7 +61,7 @@ class Original(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Question that asks for a list."""
     closing: str = "</s>"
     """Text after an answer."""
-    by_line: bool = False
+    tokenize_per_line: bool = False
     """Tokenise each line on its own; false: its blank lines merge with the text that follows."""
 
 
@@ -76,7 +76,7 @@ def film_texts(films: pl.DataFrame) -> list[str]:
     return films.select(text.alias("text"))["text"].to_list()
 
 
-def known_facts(of: Literal["film", "user"]) -> list[str]:
+def count_strings(of: Literal["film", "user"]) -> list[str]:
     """`, film 3.9 x64` (the mean, and at least so many ratings), mean by mean, count by count."""
     return [
         f", {of} {tenth / 10:.1f} x{2 ** (bucket - 1)}" if bucket else f", {of} new"
@@ -85,6 +85,6 @@ def known_facts(of: Literal["film", "user"]) -> list[str]:
     ]
 
 
-def guesses() -> list[str]:
+def prior_strings() -> list[str]:
     """`, guess 3.7` for every tenth of a star."""
     return [f", guess {tenth / 10:.1f}" for tenth in range(STEPS)]

@@ -13,7 +13,11 @@ from tasks.metrics_db import open_readonly
 from tests.servers import ROOT
 
 CHANGES = {  # fewer rivals and probes: all stages are there, and soon done
-    "baseline": {"rated": ["bias"], "listed": ["popularity"], "blended": ["llm", "bias"]},
+    "baseline": {
+        "rating_models": ["bias"],
+        "list_models": ["popularity"],
+        "blended": ["llm", "bias"],
+    },
     "probe": {"spoilings": ["empty"]},
     "retrieve": {"candidates": 20},
 }

@@ -79,7 +79,7 @@ def perturb(
 def lines_of(context: str, template: Template) -> list[Line]:
     """The lines of a context, each cut into what was tokenised by itself."""
     lines = context.removeprefix(template.opening).splitlines(keepends=True)
-    return [_cut(line, len(template.facts)) for line in lines]
+    return [_cut(line, len(template.features)) for line in lines]
 
 
 def _cut(line: str, facts: int) -> Line:
@@ -101,6 +101,6 @@ class Wordings:
     def tokens(self, lines: list[Line], question: str) -> list[int]:
         """Context and question as tokens: whole, or piece by piece."""
         pieces = [self.text(lines) + question]
-        if self.template.by_line:
+        if self.template.tokenize_per_line:
             pieces = [self.template.opening, *(p for line in lines for p in line), question]
         return [token for tokens in self.words(pieces) for token in tokens]

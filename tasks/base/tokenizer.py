@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from tasks.templates import Compact, guesses, known_facts
+from tasks.templates import Compact, count_strings, prior_strings
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 PHRASE_WEIGHT = 100
@@ -55,6 +55,6 @@ def _with_phrases(texts: Iterable[str], scale: Sequence[float]) -> Iterator[str]
     """Yield the texts, and the fixed phrases of prompts often enough to be merged."""
     yield from texts
     ratings = [f"{words}{value:.1f}\n" for value in scale for words in (", Rating: ", ", Rating ")]
-    phrases = [*ratings * 10, *known_facts("film"), *known_facts("user"), *guesses()]
+    phrases = [*ratings * 10, *count_strings("film"), *count_strings("user"), *prior_strings()]
     yield from (phrase for phrase in phrases for _ in range(PHRASE_WEIGHT))
     yield from (Compact().recommend for _ in range(PHRASE_WEIGHT))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
-from tasks.templates import film_texts, guesses, known_facts
+from tasks.templates import count_strings, film_texts, prior_strings
 
 FEATURE_WEIGHT = 20  # above the counts of the rarest merges of titles
 
@@ -25,5 +25,5 @@ def iter_corpus(ratings: ValidatedRatings, split: SplitRatings) -> Iterator[str]
     )
     for text, count in zip(film_texts(films), rated, strict=True):
         yield from [text] * (1 + count)
-    for fact in (*known_facts("film"), *known_facts("user"), *guesses()):
+    for fact in (*count_strings("film"), *count_strings("user"), *prior_strings()):
         yield from [fact] * FEATURE_WEIGHT

@@ -34,12 +34,12 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     members of the blend, and `ridge` counts as so many ratings that ask for equal shares.
     """
 
-    rated: tuple[Rated, ...] = (
+    rating_models: tuple[Rated, ...] = (
         "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean",
         "item_knn", "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
     )  # fmt: skip
     """Predictors of ratings."""
-    listed: tuple[Listed, ...] = pydantic.Field(
+    list_models: tuple[Listed, ...] = pydantic.Field(
         ("ease", "implicit_item_knn", "implicit_mf", "popularity"), min_length=1
     )
     """Predictors of lists."""
@@ -50,7 +50,7 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(20, ge=0)
     """Ratings at the mean that damp each user's bias."""
-    sweeps: int = pydantic.Field(20, ge=1)
+    iterations: int = pydantic.Field(20, ge=1)
     """Alternating passes of the bias model."""
     context_films: int = pydantic.Field(30, ge=1)
     """Newest ratings behind `context_mean` and `context_median`."""

@@ -59,13 +59,13 @@ class ContextMedian:
 class Bias:
     """The mean of all ratings plus a damped deviation of the film and one of the user.
 
-    Each is fitted to what the other leaves, in alternating sweeps (Koren, 2010, ACM TKDD 4(1),
+    Each is fitted to what the other leaves, in alternating iterations (Koren, 2010, ACM TKDD 4(1),
     section 2.1, with the sums damped in place of the regularised least squares).
     """
 
     item_damping: float
     user_damping: float
-    sweeps: int
+    iterations: int
 
     def __call__(self, known: Known, user: Ints, film: Ints) -> Floats:
         """One guess a pair."""
@@ -74,7 +74,7 @@ class Bias:
         item_weight = np.bincount(known.film, minlength=known.films) + self.item_damping
         user_weight = np.bincount(known.user, minlength=known.users) + self.user_damping
         item, person = np.zeros(known.films), np.zeros(known.users)
-        for _ in range(self.sweeps):
+        for _ in range(self.iterations):
             item = np.bincount(known.film, centred - person[known.user], known.films) / item_weight
             person = np.bincount(known.user, centred - item[known.film], known.users) / user_weight
         return mean + item[film] + person[user]

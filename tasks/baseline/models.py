@@ -26,14 +26,14 @@ Entries = tuple[Ints, Ints, Ints, Floats]  # user, rank, film and score of each
 ListsFilms = Callable[[Known, Ints, int], Entries]
 
 
-def rated(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
+def rating_models(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
     """Who guesses ratings, by name."""
 
     def learnt(scorer: Callable[[], object]) -> LearntRatings:
         return LearntRatings(scorer, of.seed)
 
     known: dict[str, RatesFilms] = {
-        "bias": Bias(of.item_damping, of.user_damping, of.sweeps),
+        "bias": Bias(of.item_damping, of.user_damping, of.iterations),
         "constant": constant,
         "context_mean": ContextMean(of.context_films),
         "context_median": ContextMedian(of.context_films),
@@ -54,10 +54,10 @@ def rated(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
         "neighbourhood": Neighbourhood(**of.neighbourhood.model_dump()),
         "user_mean": user_mean,
     }
-    return {name: known[name] for name in of.rated}
+    return {name: known[name] for name in of.rating_models}
 
 
-def listed(of: Baseline) -> dict[str, ListsFilms]:
+def list_models(of: Baseline) -> dict[str, ListsFilms]:
     """Who makes lists, by name."""
 
     def learnt(scorer: Callable[[], object]) -> LearntLists:
@@ -73,4 +73,4 @@ def listed(of: Baseline) -> dict[str, ListsFilms]:
         ),
         "popularity": popularity,
     }
-    return {name: known[name] for name in of.listed}
+    return {name: known[name] for name in of.list_models}

@@ -22,7 +22,9 @@ def predict_baselines(
 
         return write_predictions(draft, split, ratings, config)
 
-    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "listed", "list_length"})
+    recipe = config.model_dump(
+        mode="json", exclude={"blended", "ridge", "list_models", "list_length"}
+    )
     return store.build(RatingPredictions, recipe=recipe, parents=[split, ratings], write=write)
 
 
@@ -37,7 +39,7 @@ def rank_baselines(
 
         return write_lists(draft, split, ratings, config)
 
-    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "rated"})
+    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "rating_models"})
     return store.build(RankedLists, recipe=recipe, parents=[split, ratings], write=write)
 
 

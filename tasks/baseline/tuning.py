@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.baseline.config import Baseline
 from tasks.baseline.interactions import Codes, Ints, parts
-from tasks.baseline.models import Entries, listed, rated
+from tasks.baseline.models import Entries, list_models, rating_models
 from tasks.progress import track
 
 # The setting of LensKit's predictors that matters most, the reference value first: it wins a draw.
@@ -45,11 +45,11 @@ def tune(
     losses: dict[str, dict[float, float]] = {}
     for name, field, value in track(trials, "tune", len(trials), "fits"):
         trial = config.model_copy(update={field: value})
-        if name in config.rated:
-            guess = rated(trial, ends)[name](told, *pairs).clip(*ends)
+        if name in config.rating_models:
+            guess = rating_models(trial, ends)[name](told, *pairs).clip(*ends)
             loss = float(np.square(guess - asked["rating"].to_numpy()).mean())
         else:
-            entries = listed(trial)[name](told, np.unique(pairs[0]), config.list_length)
+            entries = list_models(trial)[name](told, np.unique(pairs[0]), config.list_length)
             loss = -ndcg(entries, pairs, config.list_length)
         losses.setdefault(field, {})[value] = round(loss, 9)
     return {field: min(of, key=lambda value: of[value]) for field, of in losses.items()}

@@ -9,7 +9,7 @@ import polars as pl
 
 from tasks.baseline.config import Baseline
 from tasks.baseline.interactions import EARLIER, Codes, Floats, parts
-from tasks.baseline.models import listed, rated
+from tasks.baseline.models import list_models, rating_models
 from tasks.baseline.tuning import tune
 from tasks.progress import track
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
@@ -22,8 +22,8 @@ def write_predictions(
     table, films = _tables(split, ratings)
     codes, scale = Codes(table, films), split.metadata["scale"]
     ends = min(scale), max(scale)
-    tuned = tune(config, config.rated, codes, table, ends) if config.tune else {}
-    models = rated(config.model_copy(update=tuned), ends)
+    tuned = tune(config, config.rating_models, codes, table, ends) if config.tune else {}
+    models = rating_models(config.model_copy(update=tuned), ends)
     fits = [(fold, name) for fold in EARLIER for name in models]
     rows = []
     for fold, name in track(fits, "baseline", len(fits), "fits"):
@@ -43,7 +43,7 @@ def write_lists(
     table, films = _tables(split, ratings)
     codes, scale = Codes(table, films), split.metadata["scale"]
     ends = min(scale), max(scale)
-    tuned = tune(config, config.listed, codes, table, ends) if config.tune else {}
+    tuned = tune(config, config.list_models, codes, table, ends) if config.tune else {}
     known, targets = parts(table, "test")
     lists = _lists(config.model_copy(update=tuned), codes, known, targets, films)
     pl.concat(lists).sort("predictor", "user_id", "rank").write_parquet(draft / "lists.parquet")
@@ -81,7 +81,7 @@ def _lists(
 ) -> Iterator[pl.DataFrame]:
     users = np.unique(codes.pairs(asked)[0])
     titles = films.sort("film_id")["title"]
-    makers = listed(config)
+    makers = list_models(config)
     for name, maker in track(makers.items(), "baseline", len(makers), "lists"):
         user, rank, film, score = maker(codes.known(known), users, config.list_length)
         yield pl.DataFrame(

@@ -38,12 +38,12 @@ def teller(
     `middle` stands in for the mean of all ratings before the first. `users` are those whose facts
     will be told, all where it is None: guesses by neighbours are not made for others.
     """
-    if config.guess == "neighbours":
+    if config.prior == "neighbours":
         return _at_once(groups, middle, users, config)
     replay = Replay(groups, Known.nothing(films, middle))
-    replay.run(targets=config.facts_as_of == "rating")
+    replay.run(targets=config.features_as_of == "rating")
     biases: list[Biases] = []
-    if config.facts_as_of == "fold":
+    if config.features_as_of == "fold":
         folds = sorted({int(fold) for rows in groups for fold in np.unique(rows.fold[rows.target])})
         biases = fitted(groups, replay.known, folds, **_dampings(config))
     told = partial(_told, known=replay.known, biases=biases, config=config)
@@ -91,7 +91,7 @@ def _at_once(
     )
     ends = np.cumsum([len(r.user) for r in each])
     time = rows.time
-    if config.facts_as_of == "fold":
+    if config.features_as_of == "fold":
         time = np.where(rows.target, np.iinfo(np.int64).max, time)
     asked = np.ones(len(time), bool) if users is None else np.isin(rows.user, users)
     folds = (int(fold) for fold in np.unique(rows.fold[asked]))
@@ -115,7 +115,7 @@ def _fold_at_once(
     known = rows.known_to(fold)
     dampings = _dampings(config)
     facts = facts_before(rows.user, rows.film, rows.rating, time, known, **dampings, middle=middle)
-    if config.facts_as_of == "rating" or not known.any():
+    if config.features_as_of == "rating" or not known.any():
         return facts
     user = np.unique(rows.user, return_inverse=True)[1]
     told = (user, rows.film, rows.rating, known)

@@ -17,14 +17,14 @@ class Neighbours(pydantic.BaseModel, frozen=True, extra="forbid"):
 class FeatureSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How features are computed."""
 
-    facts_as_of: Literal["rating", "fold"] = "fold"
+    features_as_of: Literal["rating", "fold"] = "fold"
     """Time of a target's features: before the rating itself, or the end of the earlier folds, which
     is what the baselines know. Context lines always have the features of their own time."""
     item_damping: float = pydantic.Field(2, ge=0)
     """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(10, ge=0)
     """Ratings at the mean that damp each user's bias."""
-    guess: Literal["bias", "neighbours"] = "neighbours"
+    prior: Literal["bias", "neighbours"] = "neighbours"
     """Prior on each line: damped biases, or biases corrected by Gaussian-process regression over
     the user's other ratings."""
     neighbours: Neighbours = Neighbours()

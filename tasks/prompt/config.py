@@ -13,7 +13,7 @@ class Prompt(FeatureSettings, frozen=True, extra="forbid"):
     """How histories become prompts."""
 
     template: Template = Compact()
-    choice: Literal["recent", "top", "mixed"] = "recent"
+    context_selection: Literal["recent", "top", "mixed"] = "recent"
     """Which earlier ratings are context: the newest, the best, or half of each."""
     context_films: int = pydantic.Field(30, ge=1)
     """Films in a context."""
@@ -21,9 +21,9 @@ class Prompt(FeatureSettings, frozen=True, extra="forbid"):
     """Tokens in a context, in whole lines; null: no limit."""
     learn_from: Literal["history", "targets"] = "history"
     """`history`: also train on the ratings of each context; `targets`: on targets only."""
-    step: int = pydantic.Field(30, ge=1)
+    stride: int = pydantic.Field(30, ge=1)
     """Ratings that each window of a history trains on."""
-    windows: int | None = pydantic.Field(None, ge=1)
+    max_windows: int | None = pydantic.Field(None, ge=1)
     """Newest windows of each user; null: all."""
     answer_order: Literal["best", "given"] = "best"
     """Order of a training list: best rated first, or as in the history."""
@@ -33,12 +33,12 @@ class Prompt(FeatureSettings, frozen=True, extra="forbid"):
     """Users in each file of prompts."""
     workers: int = pydantic.Field(1, ge=1, exclude=True)
     """Threads that make shards."""
-    cluster: DaskAddress = None
+    dask_address: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""
 
     @pydantic.model_validator(mode="after")
     def _history_needs_lines(self) -> Self:
-        if self.learn_from == "history" and not self.template.by_line:
+        if self.learn_from == "history" and not self.template.tokenize_per_line:
             raise ValueError(
                 f'learn_from="history" needs a template that is tokenised by line, and '
                 f'"{self.template.wording}" is not: set learn_from="targets"'

@@ -26,7 +26,7 @@ def lay_out(
     texts = _texts(plan, shown, asked, wording)
     tokens = (
         _tokens_of_lines(plan, rows, shown, asked, wording)
-        if wording.template.by_line
+        if wording.template.tokenize_per_line
         else _tokens_of_texts(plan, rows, texts, wording)
     )
     ratings = pa.array(rows.rating[plan.asked.values], pa.float32(), from_pandas=True)

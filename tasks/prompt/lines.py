@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from tasks.features.point_in_time import Facts
 from tasks.features.rating_arrays import RatingArrays
 from tasks.prompt.ragged import Ragged, join
-from tasks.templates import BUCKETS, STEPS, Template, film_texts, guesses, known_facts
+from tasks.templates import BUCKETS, STEPS, Template, count_strings, film_texts, prior_strings
 
 Ints = NDArray[np.int64]
 
@@ -52,9 +52,9 @@ class Wording:
         self.scale = np.asarray(scale)
         self.films = self.pieces(film_texts(films))
         self.facts = {
-            "film": self.pieces(known_facts("film")),
-            "user": self.pieces(known_facts("user")),
-            "guess": self.pieces(guesses()),
+            "film": self.pieces(count_strings("film")),
+            "user": self.pieces(count_strings("user")),
+            "prior": self.pieces(prior_strings()),
         }
         self.opening = self.pieces([template.opening])
         self.questions = {
@@ -62,8 +62,8 @@ class Wording:
             "recommend": self.pieces([template.recommend]),
         }
         self.closing = self.pieces([template.closing])
-        self.shown_tail = self._tail(template.shown)
-        self.asked_tail = self._tail(template.asked)
+        self.shown_tail = self._tail(template.context_separator)
+        self.asked_tail = self._tail(template.target_separator)
 
     def pieces(self, texts: Sequence[str]) -> Pieces:
         """Texts, each tokenised by itself, without special tokens."""
@@ -87,7 +87,7 @@ class Wording:
     def _lines(self, rows: RatingArrays, facts: Facts | None, tail: Lines) -> Lines:
         head = [self.films.take(rows.film)]
         if facts is not None:
-            head += [self.facts[name].take(_code(name, facts)) for name in self.template.facts]
+            head += [self.facts[name].take(_code(name, facts)) for name in self.template.features]
         value = np.searchsorted(self.scale, rows.rating)  # NaN sorts behind all: the open tail
         before = sum(piece.tokens.lengths for piece in head)
         return Lines(
@@ -113,7 +113,7 @@ class Wording:
 
 def _code(name: str, facts: Facts) -> Ints:
     """The row of a fact's pieces that words it."""
-    if name == "guess":
+    if name == "prior":
         return _tenths(facts.guess)
     mean, count = getattr(facts, f"{name}_mean"), getattr(facts, f"{name}_count")
     bucket = np.where(count > 0, 1 + np.log2(np.maximum(count, 1)).astype(np.int64), 0)

@@ -48,13 +48,13 @@ def plan_examples(rows: RatingArrays, config: Prompt) -> Iterator[Plan]:
 def plan_histories(rows: RatingArrays, config: Prompt) -> Plan:
     """Windows over train histories, each rating learnt once from the ones before it.
 
-    A window shows `context_films` and moves on by `step`, or by its own length; cut from the
-    end, so that the latest ratings stand in a full one. `windows` keeps the latest of each user.
+    A window shows `context_films` and moves on by `stride`, or by its own length; cut from the
+    end, so that the latest ratings stand in a full one. `max_windows` keeps the latest per user.
     """
     starts, ends = _spans(rows.user, (rows.fold == 0) & ~rows.target)
-    step = min(config.step, config.context_films)
+    step = min(config.stride, config.context_films)
     number = -(-(ends - starts) // step)
-    kept = number if config.windows is None else np.minimum(number, config.windows)
+    kept = number if config.max_windows is None else np.minimum(number, config.max_windows)
     back = np.repeat(kept, kept) - 1 - ranges(np.zeros(len(kept), np.int64), kept)
     user_start, end = np.repeat(starts, kept), np.repeat(ends, kept) - back * step
     learnt = np.maximum(end - step, user_start)
@@ -155,7 +155,7 @@ def _best(rows: RatingArrays, pool: Ragged, k: int) -> Ragged:
 
 def _chosen(rows: RatingArrays, pool: Ragged, config: Prompt) -> Ragged:
     """At most `context_films` of each example's rows, oldest first."""
-    context, choice = config.context_films, config.choice
+    context, choice = config.context_films, config.context_selection
     ones = np.ones(len(pool.values), np.int64)
     from_end = np.repeat(pool.lengths, pool.lengths) - _running(ones, pool)
     latest = {"recent": context, "mixed": context // 2, "top": 0}[choice]

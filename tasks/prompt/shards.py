@@ -66,7 +66,7 @@ class Writer:
     ) -> Iterator[Material]:
         """What each shard is made from; groups without examples make none."""
         tell = None
-        if self.config.template.facts and groups.number:
+        if self.config.template.features and groups.number:
             middle = float(np.mean(self.bound.scale))
             tell = teller(groups, len(self.bound.films), middle, users, self.config)
         for group, rows in enumerate(groups):
@@ -96,7 +96,7 @@ class Writer:
         """For the manifest: what was written, and the words around a rating."""
         return {
             "template": self.config.template.wording,
-            "rating_prefix": self.config.template.asked,
+            "rating_prefix": self.config.template.target_separator,
             "examples": dict(sorted(self.counts.items())),
             "tokens": self.tokens,
         }

@@ -32,7 +32,9 @@ def write_prompts(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_shards
 
-        with open_executor(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
+        with open_executor(
+            config.workers, config.dask_address, store, [ratings, tokenizer]
+        ) as workers:
             return write_shards(draft, split, ratings, tokenizer, config, workers)
 
     return store.build(Prompts, recipe=config, parents=[split, ratings, tokenizer], write=write)
@@ -56,7 +58,9 @@ def write_candidate_prompts(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_candidate_shards
 
-        with open_executor(config.workers, config.cluster, store, [ratings, tokenizer]) as workers:
+        with open_executor(
+            config.workers, config.dask_address, store, [ratings, tokenizer]
+        ) as workers:
             return write_candidate_shards(
                 draft, split, ratings, tokenizer, candidates, config, workers
             )

@@ -10,7 +10,7 @@ from tasks.baseline.task import predict_baselines, rank_baselines
 from tasks.store.artifacts import SplitRatings
 
 MEANS = Baseline(
-    rated=(
+    rating_models=(
         "bias",
         "constant",
         "context_mean",
@@ -20,7 +20,7 @@ MEANS = Baseline(
         "neighbourhood",
         "user_mean",
     ),
-    listed=("popularity",),
+    list_models=("popularity",),
 )  # fmt: skip
 
 
@@ -50,7 +50,9 @@ def test_the_bias_model_on_movielens_100k(shared_store, hundred_k):
 def test_lenskit_on_movielens_100k(shared_store, hundred_k):
     trusted, histories = hundred_k
     threads = torch.get_num_threads()
-    config = Baseline(rated=("item_knn", "matrix_factorisation"), listed=("ease", "popularity"))
+    config = Baseline(
+        rating_models=("item_knn", "matrix_factorisation"), list_models=("ease", "popularity")
+    )
     made = predict_baselines.fn(histories, trusted, config=config, store=shared_store)
     lists = rank_baselines.fn(histories, trusted, config=config, store=shared_store)
     factors, neighbours = errors(made, "matrix_factorisation"), errors(made, "item_knn")

@@ -10,8 +10,15 @@ from tasks.baseline.task import blend_predictions, predict_baselines
 from tasks.store.artifacts import RatingPredictions
 
 MEMBERS = Baseline(
-    rated=("bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation", "user_mean"),
-    listed=("popularity",),
+    rating_models=(
+        "bias",
+        "funk_svd",
+        "item_knn",
+        "item_mean",
+        "matrix_factorisation",
+        "user_mean",
+    ),
+    list_models=("popularity",),
     blended=("bias", "funk_svd", "item_knn", "matrix_factorisation"),
 )
 
@@ -39,7 +46,7 @@ def test_the_blend_beats_each_of_its_members(shared_store, hundred_k):
     trusted, histories = hundred_k
     made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=shared_store)
     blend = blend_predictions.fn(histories, [made], config=MEMBERS, store=shared_store)
-    singles = {name: rmse(made, name) for name in MEMBERS.rated}
+    singles = {name: rmse(made, name) for name in MEMBERS.rating_models}
     assert rmse(blend, "blend") < min(singles.values())
     assert set(blend.metadata["weights"]) == set(MEMBERS.blended)
 

@@ -9,7 +9,7 @@ from tasks.baseline.interactions import Codes
 from tasks.baseline.task import predict_baselines
 from tasks.baseline.tuning import GRIDS, ndcg, tune
 
-NEIGHBOURS = Baseline(tune=True, rated=("item_knn",), listed=("popularity",))
+NEIGHBOURS = Baseline(tune=True, rating_models=("item_knn",), list_models=("popularity",))
 
 
 def test_ndcg_worked_by_hand():
@@ -45,8 +45,9 @@ def test_the_test_fold_has_no_say(hundred_k):
     without = table.filter(pl.col("fold") != "test")
     assert without.height < table.height
     choices = [
-        tune(NEIGHBOURS, NEIGHBOURS.rated, codes, told, (1.0, 5.0)) for told in (table, without)
+        tune(NEIGHBOURS, NEIGHBOURS.rating_models, codes, told, (1.0, 5.0))
+        for told in (table, without)
     ]
     assert choices[0] == choices[1]
     earlier = table.filter(pl.col("fold") == "train")
-    assert tune(NEIGHBOURS, NEIGHBOURS.rated, codes, earlier, (1.0, 5.0)) == {}
+    assert tune(NEIGHBOURS, NEIGHBOURS.rating_models, codes, earlier, (1.0, 5.0)) == {}

@@ -15,11 +15,15 @@ from tasks.metrics_db import find_champion, open_readonly
 from tests.servers import ROOT, beside_server, server, wait_until
 
 CHANGES = {  # fewer rivals, films and probes: all stages are there, and soon done
-    "baseline": {"rated": ["bias"], "listed": ["popularity"], "blended": ["llm", "bias"]},
+    "baseline": {
+        "rating_models": ["bias"],
+        "list_models": ["popularity"],
+        "blended": ["llm", "bias"],
+    },
     "margins": {"ndcg": 0.05},  # as short as these nights are, lists are a matter of luck
     "predict": {"greedy": False, "list_length": 5},
     "probe": {"spoilings": ["empty"]},
-    "prompt": {"guess": "bias"},
+    "prompt": {"prior": "bias"},
     "rank": {"films": 500},
     "retrieve": {"candidates": 10, "films": 500},
 }

@@ -20,7 +20,11 @@ from tests.servers import webhook
 from tests.world import typed
 
 FEW = {
-    "baseline": {"rated": ["bias"], "listed": ["popularity"], "blended": ["llm", "bias"]},
+    "baseline": {
+        "rating_models": ["bias"],
+        "list_models": ["popularity"],
+        "blended": ["llm", "bias"],
+    },
     "probe": {"spoilings": ["empty"]},
 }
 

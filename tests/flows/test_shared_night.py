@@ -18,7 +18,11 @@ from tests.servers import object_storage
 
 pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the night that builds
 FEW = {
-    "baseline": {"rated": ["bias"], "listed": ["popularity"], "blended": ["llm", "bias"]},
+    "baseline": {
+        "rating_models": ["bias"],
+        "list_models": ["popularity"],
+        "blended": ["llm", "bias"],
+    },
     "probe": {"spoilings": ["empty"]},
     "retrieve": {"candidates": 20},
 }

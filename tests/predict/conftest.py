@@ -94,7 +94,7 @@ def tokenizer(house, trusted, histories) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def prompts(house, trusted, histories, tokenizer):
-    config = Prompt(context_films=8, step=6, list_length=3, users_per_shard=10)
+    config = Prompt(context_films=8, stride=6, list_length=3, users_per_shard=10)
     return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
 
 

@@ -87,7 +87,7 @@ def night(store):
     return histories, kept, store.build(Tokenizer, recipe={}, parents=[kept], write=words)
 
 
-COMPACT = Prompt(context_films=3, step=2, list_length=1)
+COMPACT = Prompt(context_films=3, stride=2, list_length=1)
 ORIGINAL = Prompt(template=Original(), learn_from="targets", context_films=3, list_length=1)
 
 
@@ -204,7 +204,7 @@ def test_no_prompt_changes_with_the_ratings_of_its_own_or_a_later_fold(night, st
     """But for the ratings to be guessed themselves, which stand in their own columns."""
     _, kept, tokenizer = night
     config = COMPACT.model_copy(
-        update={"template": Compact(facts=("film", "user", "guess")), "facts_as_of": as_of}
+        update={"template": Compact(features=("film", "user", "prior")), "features_as_of": as_of}
     )
     target = pl.col("role") == "target"
     told = []
@@ -229,9 +229,9 @@ def test_no_prompt_changes_with_the_ratings_of_its_own_or_a_later_fold(night, st
 
 @pytest.mark.parametrize("choice", ["recent", "top", "mixed"])
 def test_a_context_keeps_its_length_in_films_and_in_tokens(night, store, choice):
-    lines = _examples(night, store, COMPACT.model_copy(update={"choice": choice}))
+    lines = _examples(night, store, COMPACT.model_copy(update={"context_selection": choice}))
     assert lines["context"].str.count_matches("\n").max() <= 3
-    bounded = COMPACT.model_copy(update={"choice": choice, "context_tokens": 30})
+    bounded = COMPACT.model_copy(update={"context_selection": choice, "context_tokens": 30})
     short = _examples(night, store, bounded).filter(kind="rate")
     assert 0 < short["prefix_tokens"].list.len().max() <= 30
     assert short["context"].str.ends_with("\n").any()
@@ -295,7 +295,7 @@ def test_candidates_are_asked_without_their_ratings(night, store, config):
     rows = asked.scan("examples").collect()
     assert rows["film_ids"].to_list() == [[11, 7], [5]]
     assert rows["ratings"].to_list() == [[None, None], [None]]
-    words = config.template.asked + config.template.closing
+    words = config.template.target_separator + config.template.closing
     assert all(text.endswith(words) for text in rows["answers"].explode())
     for row in rows.iter_rows(named=True):
         assert [span["branch"] for span in row["spans"]] == list(range(len(row["film_ids"])))
@@ -314,7 +314,7 @@ def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch,
     table = _marked(_ratings(users=60))
     tables = list(rebatch([table[:100], table[100:]], 7))
     groups = Groups.write(tmp_path / "some", tables, FILMS["film_id"].to_numpy())
-    config = Prompt(guess="bias", facts_as_of=as_of)
+    config = Prompt(prior="bias", features_as_of=as_of)
     tell = teller(groups, len(FILMS), 3.0, None, config)
     rows = Groups.write(tmp_path / "all", [table], FILMS["film_id"].to_numpy()).rows(0)
     assert groups.number == 9
@@ -340,11 +340,11 @@ def test_facts_in_pieces_are_those_of_all_ratings_at_once(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("config", [COMPACT, ORIGINAL])
-@pytest.mark.parametrize("guess", ["bias", "neighbours"])
-def test_the_bytes_are_the_same_whoever_makes_the_shards(night, tmp_path, cluster, config, guess):
-    few = config.model_copy(update={"users_per_shard": 2, "guess": guess})
+@pytest.mark.parametrize("prior", ["bias", "neighbours"])
+def test_the_bytes_are_the_same_whoever_makes_the_shards(night, tmp_path, cluster, config, prior):
+    few = config.model_copy(update={"users_per_shard": 2, "prior": prior})
     held = []
-    for crew in ({"workers": 1}, {"workers": 5}, {"cluster": cluster}):
+    for crew in ({"workers": 1}, {"workers": 5}, {"dask_address": cluster}):
         store, asked = Store(tmp_path / str(len(held))), few.model_copy(update=crew)
         found = write_prompts.fn(*night, config=asked, store=store)
         held.append({file.name: file.read_bytes() for file in found.path.glob("*.parquet")})
@@ -353,7 +353,7 @@ def test_the_bytes_are_the_same_whoever_makes_the_shards(night, tmp_path, cluste
 
 
 def test_biases_are_the_same_however_shards_are_cut(night, store):
-    bias = COMPACT.model_copy(update={"guess": "bias"})
+    bias = COMPACT.model_copy(update={"prior": "bias"})
     whole = _examples(night, store, bias)
     for users in (1, 2, 3):
         cut = _examples(night, store, bias.model_copy(update={"users_per_shard": users}))

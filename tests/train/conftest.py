@@ -111,7 +111,7 @@ def tokenizer(house, trusted, histories):
 
 @pytest.fixture(scope="module")
 def prompts(house, trusted, histories, tokenizer):
-    config = Prompt(context_films=8, step=6, list_length=3)
+    config = Prompt(context_films=8, stride=6, list_length=3)
     return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
 
 

@@ -29,7 +29,7 @@ def expectations(model, layouts, trie):
 @pytest.mark.slow
 def test_smollm2_is_fetched_trained_saved_loaded_and_asked(house, trusted, histories, recipe):
     tokenizer = build_tokenizer.fn(trusted, histories, config=CHOICE, store=house)
-    config = Prompt(context_films=4, step=4, list_length=3, template=Compact(facts=()))
+    config = Prompt(context_films=4, stride=4, list_length=3, template=Compact(features=()))
     prompts = write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
     base = build_base.fn(tokenizer, prompts, config=CHOICE, store=house)
     fit = recipe.fit.model_copy(update={"max_steps": 3, "validation_examples": 2})

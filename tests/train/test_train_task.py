@@ -125,7 +125,7 @@ def test_a_finished_adapter_is_found_again(house, adapter, base, prompts, recipe
 
 @pytest.fixture(scope="module")
 def next_night(house, trusted, histories, tokenizer):
-    config = Prompt(context_films=6, step=6, list_length=3)
+    config = Prompt(context_films=6, stride=6, list_length=3)
     return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
 
 
