@@ -10,5 +10,8 @@ def escape_glob(path: Path) -> str:
 
 
 def literal_path(path: Path) -> str:
-    """The same as an SQL string: for views and queries, which cannot bind arguments."""
-    return "'" + escape_glob(path).replace("'", "''") + "'"
+    """The same as an SQL string: for views and queries, which cannot bind arguments.
+
+    SQLAlchemy, through which Great Expectations queries, would bind `:name`.
+    """
+    return "'" + escape_glob(path).replace("'", "''").replace(":", "[:]") + "'"

@@ -87,7 +87,12 @@ def _decode(file: Path) -> str:
 
 def _read_parquet(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     columns = [pl.col(theirs).alias(ours) for ours, theirs in source.format.columns.items()]
-    table = pl.scan_parquet(source.file).select(columns).unique(maintain_order=True).collect()
+    table = (
+        pl.scan_parquet(source.file, glob=False)
+        .select(columns)
+        .unique(maintain_order=True)
+        .collect()
+    )
     yield from enumerate(table.iter_rows(named=True), start=2)
 
 

@@ -70,6 +70,7 @@ def _text(source: Source) -> pl.LazyFrame:
         columns[name] = kinds.get(name, pl.String)
     return pl.scan_csv(
         source.file,
+        glob=False,
         separator=known.separator[0],
         quote_char='"' if known.quoted else None,
         has_header=False,
@@ -86,7 +87,7 @@ def _text(source: Source) -> pl.LazyFrame:
 
 
 def _parquet(source: Source) -> pl.LazyFrame:
-    rows = pl.scan_parquet(source.file).with_row_index("line", offset=2)
+    rows = pl.scan_parquet(source.file, glob=False).with_row_index("line", offset=2)
     return rows.with_columns(surplus=pl.lit(None, pl.String))
 
 
@@ -96,7 +97,9 @@ def _parse_time(source: Source, time: pl.Expr) -> pl.Expr:
         moment = time.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
         return moment.dt.replace_time_zone("UTC")
     if source.format.separator == "":
-        kind = pl.scan_parquet(source.file).collect_schema()[source.format.columns["rated_at"]]
+        kind = pl.scan_parquet(source.file, glob=False).collect_schema()[
+            source.format.columns["rated_at"]
+        ]
         if isinstance(kind, pl.Datetime):
             return time.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     seconds = time.cast(pl.Int64, strict=False)

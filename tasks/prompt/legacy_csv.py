@@ -34,7 +34,7 @@ def read_database(path: Path) -> pl.DataFrame:
 
     Raises ValueError where the columns are others, or a line names no film with a rating.
     """
-    table = pl.read_csv(path, infer_schema=False)
+    table = pl.read_csv(path, glob=False, infer_schema=False)
     if table.columns[1:] != ["Context", "Question", "Answer"]:
         raise ValueError(
             f"{path.name} has the columns {table.columns}: expected are an index, Context, "

@@ -115,8 +115,8 @@ def write_shards(
     writer.write(_used(histories), lambda rows: plan_examples(rows, config))
     writer.write_films(_used(histories))
     if config.template.wording == "original":
-        lists = pl.scan_parquet(draft / "shard-*.parquet").filter(pl.col("kind") == "recommend")
-        write_database(lists.collect(), draft / NAME)
+        shards = pl.scan_parquet(sorted(draft.glob("shard-*.parquet")), glob=False)
+        write_database(shards.filter(pl.col("kind") == "recommend").collect(), draft / NAME)
     return histories.metadata | writer.metadata()
 
 

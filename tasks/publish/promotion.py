@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from tasks.duckdb_paths import escape_glob
 from tasks.metrics_db import SQL
 from tasks.publish.config import Contest, Margins
 from tasks.store.artifacts import Scores, ValidatedRatings
@@ -75,7 +76,7 @@ def drift(
     away, and would be found usual on the next night.
     """
     files = {"ratings": ratings.files("ratings"), "learnt": learnt.files("ratings")}
-    told = {name: [str(file) for file in found] for name, found in files.items()}
+    told = {name: [escape_glob(file) for file in found] for name, found in files.items()}
     return _checks(db, "drift", **told, **margins.model_dump())
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import duckdb
 
+from tasks.duckdb_paths import escape_glob
 from tasks.store.artifacts import (
     AblationScores,
     Adapter,
@@ -60,7 +61,7 @@ def insert_run(
         found = [handle for handle in handles if isinstance(handle, kind)]
         if kind in (RatingPredictions, RankedLists):  # not what only helps to rank
             found = [handle for handle in found if handle.fingerprint in scored]
-        files = [str(file) for handle in found for file in handle.files(name)]
+        files = [escape_glob(file) for handle in found for file in handle.files(name)]
         if files:  # a night that trained nothing has no losses to tell
             db.execute(
                 f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
@@ -83,5 +84,5 @@ def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts)
         insert into shards
         select ?, ?, parse_filename(filename), min(user_id), max(user_id), count(*)
         from read_parquet(?, filename = true) group by filename""",
-        [run_id, prompts.fingerprint, [str(file) for file in prompts.files("examples")]],
+        [run_id, prompts.fingerprint, [escape_glob(file) for file in prompts.files("examples")]],
     )

@@ -62,7 +62,7 @@ def write_ranking(
 
     A film's usual likelihood is kept beside it: it takes many users to tell.
     """
-    usual = _usual(scores) if like is None else pl.read_parquet(like.path / USUAL)
+    usual = _usual(scores) if like is None else pl.read_parquet(like.path / USUAL, glob=False)
     table = _candidates(split, candidates, predictions, scores, usual, config)
     mix = _fitted(table, config) if like is None else json.loads((like.path / MIX).read_text())
     weights = np.array([mix["weights"][name] for name in FEATURES])

@@ -116,7 +116,7 @@ def finish_all(folder: Path, work: Work, workers: int, executor: Executor) -> No
 def joined(folder: Path, kind: str, schema: pl.Schema) -> pl.DataFrame:
     """All finished batches of a kind."""
     files = sorted(folder.glob(f"{kind}-*.parquet"))
-    return pl.concat([pl.read_parquet(file) for file in files] or [schema.to_frame()])
+    return pl.concat([pl.read_parquet(file, glob=False) for file in files] or [schema.to_frame()])
 
 
 def _work(folder: Path, work: Work, worker: int, workers: int, threads: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import duckdb
 import polars as pl
 
+from tasks.duckdb_paths import escape_glob
 from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 BLOCK = 250_000  # targets at once: bounds the memory, at about 500 bytes a target
@@ -33,7 +34,7 @@ def describe(
         "films": ratings.files("films"),
         "all_ratings": [file for made in predictions for file in made.files("ratings")],
     }.items():
-        db.from_parquet([str(file) for file in files]).create_view(name)
+        db.from_parquet([escape_glob(file) for file in files]).create_view(name)
     scale = split.metadata["scale"]
     db.execute("create table ratings_scale as select ?::float[] as scale", [scale])
     for statement in DESCRIBED:
@@ -47,7 +48,7 @@ def describe_lists(
 
     Raises MissingPredictionError where a predictor that makes lists left out a user.
     """
-    files = [str(file) for made in lists for file in made.files("lists")]
+    files = [escape_glob(file) for made in lists for file in made.files("lists")]
     db.from_parquet(files).create_view("all_lists")
     db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
     for statement in LISTED:

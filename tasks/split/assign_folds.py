@@ -61,7 +61,7 @@ def _write(files: list[Path], cold: pl.Expr, path: Path) -> None:
     """Write the batches as one file; fold and role are dictionary-encoded strings."""
     writer: pq.ParquetWriter | None = None
     for file in files:
-        batch = pl.read_ipc(file).with_columns(cold)
+        batch = pl.scan_ipc(file, glob=False).with_columns(cold).collect()
         table = batch.to_arrow(compat_level=pl.CompatLevel.oldest())
         writer = writer or pq.ParquetWriter(
             path, table.schema, store_schema=False, use_dictionary=["fold", "role"]

@@ -64,7 +64,7 @@ class Artifact:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """One of its tables as a lazy frame, in stored order."""
-        return pl.scan_parquet(self.files(table))
+        return pl.scan_parquet(self.files(table), glob=False)
 
 
 RATING = {
