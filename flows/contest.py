@@ -74,5 +74,4 @@ def champion_says(
 
 def _day_of(raw: RawRatings) -> date:
     """The day up to which ratings were taken; the last there is where all were."""
-    as_of = raw.manifest["recipe"]["as_of"]
-    return date.max if as_of == "None" else date.fromisoformat(as_of)
+    return raw.as_of or date.max

