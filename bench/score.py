@@ -105,7 +105,7 @@ def _blocks(rows: int, asked: int) -> Iterator[pl.DataFrame]:
         yield table.with_columns(
             pl.from_epoch("rated_at", "us").dt.replace_time_zone("UTC"),
             fold=pl.when(is_known).then(pl.lit("train")).otherwise(pl.lit("test")),
-            part=pl.when(is_known).then(pl.lit("context")).otherwise(pl.lit("target")),
+            role=pl.when(is_known).then(pl.lit("context")).otherwise(pl.lit("target")),
             cold=pl.lit(False),
         )
 

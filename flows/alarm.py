@@ -59,7 +59,7 @@ def findings(run_id: str, store: Store) -> Iterator[Alarm]:
     with open_readonly(metric_file(store)) as db:
         query = (
             "select reason from champions "
-            "where run_id = ? and champion is not null and not promoted"
+            "where run_id = ? and previous_champion is not null and not promoted"
         )
         for (reason,) in db.execute(query, [run_id]).fetchall():
             what = f"the night's adapter did not become champion: {reason}"

@@ -127,7 +127,8 @@ def opponent_of(path: Path, dataset: str, protocol: str, challenger: str) -> str
     with open_readonly(path) as db:
         found = (
             db.execute(
-                "select champion from champions where adapter = ? order by decided_at limit 1",
+                "select previous_champion from champions "
+                "where adapter = ? order by decided_at limit 1",
                 [challenger],
             ).fetchone()
             or db.execute(
@@ -146,13 +147,13 @@ def gc_roots(path: Path, runs: int) -> set[ArtifactId]:
 
 
 def read_leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
-    """(predictor, metric, k, value, low, high) of one run, by metric, k and value.
+    """(predictor, metric, k, value, ci95_low, ci95_high) of one run, by metric, k and value.
 
-    `low` and `high` are None where a metric has no interval.
+    `ci95_low` and `ci95_high` are None where a metric has no interval.
     """
     with open_readonly(path) as db:
         return db.execute(
-            "select predictor, metric, k, value, low, high from leaderboard "
+            "select predictor, metric, k, value, ci95_low, ci95_high from leaderboard "
             "where run_id = ? order by metric, k nulls first, value",
             [run_id],
         ).fetchall()

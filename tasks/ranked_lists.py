@@ -30,7 +30,7 @@ def with_empty(lists: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
 def list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:
     """The table `lists` of the artifact; where no failure is told, there was no film or none."""
     nothing = pl.when(pl.col("film_id").is_null()).then(pl.lit("no film known"))
-    failure = pl.col("failure") if "failure" in lists.columns else nothing
+    failure = pl.col("error") if "error" in lists.columns else nothing
     return lists.select(
-        pl.lit(predictor).alias("predictor"), *LIST, failure.cast(pl.String).alias("failure")
+        pl.lit(predictor).alias("predictor"), *LIST, failure.cast(pl.String).alias("error")
     ).sort("predictor", "fold", "user_id", "rank")

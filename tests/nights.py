@@ -113,5 +113,7 @@ def published(root: Path) -> list[tuple[object, ...]]:
             (name, *db.execute(f"select count(*), bit_xor(hash(t)) from {name} t").fetchall())
             for name in TOLD
         ]
-        decisions = "select adapter, champion, promoted, reason from champions order by all"
+        decisions = (
+            "select adapter, previous_champion, promoted, reason from champions order by all"
+        )
         return [*tables, *db.execute(decisions).fetchall()]

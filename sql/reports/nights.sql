@@ -1,6 +1,6 @@
 -- nights: How did a metric move from night to night, and who became champion? Parameters: metric (rmse), predictor (llm).
 select
-    night, dataset, run_id, k, round(value, 4) as value, round(low, 4) as low, round(high, 4) as high,
+    night, dataset, run_id, k, round(value, 4) as value, round(ci95_low, 4) as ci95_low, round(ci95_high, 4) as ci95_high,
     round(change, 4) as change,
     case when promoted then 'champion' when not promoted then 'rejected' else '' end as adapter
 from trend

@@ -1,7 +1,7 @@
 -- slices: Where is the language model worse than another, slice by slice? Parameters: run_id, metric (rmse), against (bias).
-select slice, part, round(difference, 4) as difference, round(low, 4) as low, round(high, 4) as high, n
+select slice, slice_value, round(difference, 4) as difference, round(ci95_low, 4) as ci95_low, round(ci95_high, 4) as ci95_high, n
 from comparisons
 where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))
     and predictor = 'llm' and metric = coalesce(getvariable('metric'), 'rmse')
     and against = coalesce(getvariable('against'), 'bias')
-order by slice, part;
+order by slice, slice_value;

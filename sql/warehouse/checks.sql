@@ -4,10 +4,10 @@ with differences as (
     select * from comparisons
     where run_id = getvariable('run_id') and predictor = 'llm' and against = 'champion'
 )
-select 'rmse' as checked, 'everyone' as part, high as found, getvariable('rmse') as allowed
+select 'rmse' as check_name, 'everyone' as slice_value, ci95_high as value, getvariable('rmse') as threshold
 from differences where metric = 'rmse' and slice = 'everyone'
 union all
-select 'ndcg', 'everyone', -low, getvariable('ndcg')
+select 'ndcg', 'everyone', -ci95_low, getvariable('ndcg')
 from differences where metric = 'ndcg' and slice = 'everyone'
     and k = (select max(k) from differences)
 union all
@@ -16,5 +16,5 @@ from metrics
 where run_id = getvariable('run_id') and predictor = 'llm' and metric = 'coverage_80'
     and slice = 'everyone'
 union all
-select 'rmse by ' || slice, part, low, getvariable('slice_rmse')
+select 'rmse by ' || slice, slice_value, ci95_low, getvariable('slice_rmse')
 from differences where metric = 'rmse' and slice <> 'everyone';

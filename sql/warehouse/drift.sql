@@ -14,9 +14,9 @@ days as (
     full join (select cast(rated_at as date) as day, count(*) as n from learnt group by day) as l
         using (day)
 )
-select 'data' as checked, 'fewer' as part, -- share of the ratings that has gone
-    greatest(0, coalesce(1 - (select count(*) from ratings) / nullif((select count(*) from learnt), 0), 0)) as found,
-    0 as allowed
+select 'data' as check_name, 'fewer' as slice_value, -- share of the ratings that has gone
+    greatest(0, coalesce(1 - (select count(*) from ratings) / nullif((select count(*) from learnt), 0), 0)) as value,
+    0 as threshold
 union all
 select 'data', 'shift', coalesce(sum(moved), 0) / 2, getvariable('shift') -- share that is of other stars
 from stars

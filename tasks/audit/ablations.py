@@ -45,8 +45,8 @@ def write_ablations(
             "n": pl.Series([int(n.sum())] * len(tables), dtype=pl.Int64),
             "rmse": figures[0],
             "difference": figures[0] - figures[0, 0],
-            "low": low,
-            "high": high,
+            "ci95_low": low,
+            "ci95_high": high,
         }
     )
     table.sort("ablation").write_parquet(draft / "ablations.parquet")

@@ -41,7 +41,9 @@ def write_memorization(
         n=pl.len().cast(pl.Int64), recalled=pl.col("known").sum().cast(pl.Int64)
     )
     shares = [wilson(recalled, n) for _, n, recalled in table.iter_rows()]
-    table = table.with_columns(pl.DataFrame(shares, ["share", "low", "high"], orient="row"))
+    table = table.with_columns(
+        pl.DataFrame(shares, ["share", "ci95_low", "ci95_high"], orient="row")
+    )
     table.sort("kind").write_parquet(draft / "memorization.parquet")
 
 

@@ -94,6 +94,6 @@ def _lists(
                 "title": titles.gather(film),
                 "rating": pl.repeat(None, len(user), dtype=pl.Float64, eager=True),
                 "score": score,
-                "failure": pl.repeat(None, len(user), dtype=pl.String, eager=True),
+                "error": pl.repeat(None, len(user), dtype=pl.String, eager=True),
             }
         )

@@ -48,10 +48,10 @@ def write_free_lists(
                 texts = _texts(model, tokenizer, some, config, bar.update)
                 rows += _rows(texts, some, split, films, catalogue, config.list_length)
                 left -= len(some)
-    schema = pl.Schema([*LIST.items(), ("failure", pl.String)])
+    schema = pl.Schema([*LIST.items(), ("error", pl.String)])
     lists = pl.DataFrame(rows, schema, orient="row")
     list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
-    met = lists.group_by("failure").len().sort("failure", nulls_last=True).rows()
+    met = lists.group_by("error").len().sort("error", nulls_last=True).rows()
     counts = {name or "none": n for name, n in met}
     (draft / "failures.json").write_text(json.dumps(counts, indent=1))
     return {"predictor": config.predictor, "failures": counts}

@@ -15,12 +15,12 @@ LEADING = ("rmse", "ndcg")  # over everyone
 
 
 class Check(NamedTuple):
-    """One thing that must hold: `found` at most `allowed`, larger being worse."""
+    """One thing that must hold: `value` at most `threshold`, larger being worse."""
 
-    checked: str
-    part: str
-    found: float
-    allowed: float
+    check_name: str
+    slice_value: str
+    value: float
+    threshold: float
 
 
 def decide(
@@ -46,11 +46,11 @@ def decide(
             *_checks_of_scores(db, run_id, contest),
             *drift(db, ratings, learnt, contest.margins),
         ]
-        broken = [check for check in checks if check.found > check.allowed]
+        broken = [check for check in checks if check.value > check.threshold]
         promoted, reason = not broken, _in_words(broken or _leading(checks))
     champion = None if contest.champion is None else contest.champion.fingerprint
     for check in checks:
-        row = [run_id, *check, check.found <= check.allowed]
+        row = [run_id, *check, check.value <= check.threshold]
         db.execute("insert into checks values (?, ?, ?, ?, ?, ?)", row)
     row = [run_id, at, challenger, champion, promoted, reason]
     db.execute("insert into champions values (?, ?, ?, ?, ?, ?)", row)
@@ -88,15 +88,15 @@ def _checks(db: duckdb.DuckDBPyConnection, statement: str, **variables: Any) -> 
 
 
 def _leading(checks: Sequence[Check]) -> list[Check]:
-    return [check for check in checks if check.checked in LEADING]
+    return [check for check in checks if check.check_name in LEADING]
 
 
 def _in_words(checks: Sequence[Check]) -> str:
     def found(check: Check) -> str:
-        return f"{'' if check.checked == 'data' else 'a loss of '}{check.found:.4f}"
+        return f"{'' if check.check_name == 'data' else 'a loss of '}{check.value:.4f}"
 
     return "; ".join(
-        f"{check.checked} ({check.part}): {found(check)}, {check.allowed:g} allowed"
+        f"{check.check_name} ({check.slice_value}): {found(check)}, {check.threshold:g} allowed"
         for check in checks
     )
 

@@ -54,7 +54,7 @@ def page(metrics: Path, run_id: str) -> str:
 def _board(db: duckdb.DuckDBPyConnection, run_id: str, metric: str, k: int | None) -> Any:  # noqa: ANN401
     rows = rows_of(
         db,
-        "select predictor, value, low, high, n from leaderboard "
+        "select predictor, value, ci95_low, ci95_high, n from leaderboard "
         "where run_id = ? and metric = ? and k is not distinct from ? order by value, predictor",
         run_id,
         metric,
@@ -112,19 +112,19 @@ def _slices(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
     found = rows_of(
         db,
         """
-        select slice, part, predictor, value, low, high, n from metrics
-        where run_id = ? and metric = 'rmse' and slice <> 'everyone' order by slice, part""",
+        select slice, slice_value, predictor, value, ci95_low, ci95_high, n from metrics
+        where run_id = ? and metric = 'rmse' and slice <> 'everyone' order by slice, slice_value""",
         run_id,
     )
     predictors = [name for name in SLICED if any(row["predictor"] == name for row in found)]
-    cells = {(row["slice"], row["part"], row["predictor"]): row for row in found}
-    parts = list(dict.fromkeys((row["slice"], row["part"]) for row in found))
+    cells = {(row["slice"], row["slice_value"], row["predictor"]): row for row in found}
+    parts = list(dict.fromkeys((row["slice"], row["slice_value"]) for row in found))
     return [
         {
             "name": name,
             "predictors": predictors,
             "rows": [
-                {"part": part, "cells": [cells[of, part, said] for said in predictors]}
+                {"value": part, "cells": [cells[of, part, said] for said in predictors]}
                 for of, part in parts
                 if of == name
             ],
@@ -148,7 +148,7 @@ def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, Any]
     rows = rows_of(
         db,
         """
-        select l.night, l.run_id, l.value, l.low, l.high, l.promoted, b.value as blend
+        select l.night, l.run_id, l.value, l.ci95_low, l.ci95_high, l.promoted, b.value as blend
         from trend as l left join trend as b
             on b.run_id = l.run_id and b.metric = l.metric and b.predictor = 'blend'
         where l.dataset = ? and l.protocol = ? and l.predictor = 'llm' and l.metric = 'rmse'
@@ -162,7 +162,7 @@ def _trend(db: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> dict[str, Any]
         [(night, row["value"]) for night, row in enumerate(rows, 1)],
         "night",
         "RMSE",
-        [(row["low"], row["high"]) for row in rows],
+        [(row["ci95_low"], row["ci95_high"]) for row in rows],
         [(str(row["night"]), "model" if row["promoted"] else "other") for row in rows],
     )
     return {"rows": rows, "drawing": drawing}

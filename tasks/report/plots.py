@@ -9,10 +9,10 @@ WIDTH, ROW, LEFT = 680, 26, 185
 
 
 def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    """A dot with its interval for each row (`predictor`, `value`, `low`, `high`)."""
+    """A dot with its interval for each row (`predictor`, `value`, `ci95_low`, `ci95_high`)."""
     if not rows:
         return Markup("")
-    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    low, high = min(row["ci95_low"] for row in rows), max(row["ci95_high"] for row in rows)
     span = (high - low) or 1.0
 
     def x(value: float) -> float:
@@ -28,11 +28,13 @@ def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
             left=LEFT,
             y=i * ROW + 18,
             m=i * ROW + 13,
-            a=x(row["low"]),
-            b=x(row["high"]),
+            a=x(row["ci95_low"]),
+            b=x(row["ci95_high"]),
             c=x(row["value"]),
             kind="model" if row["predictor"] in ("llm", "blend", "ranked") else "other",
-            **{key: row[key] for key in ("value", "low", "high")},
+            value=row["value"],
+            low=row["ci95_low"],
+            high=row["ci95_high"],
             name=row["predictor"],
         )
         for i, row in enumerate(rows)

@@ -41,7 +41,7 @@ def _beside_best(
 
 
 def _sentence(row: dict[str, Any]) -> str:
-    apart = row["low"] > 0 or row["high"] < 0
+    apart = row["ci95_low"] > 0 or row["ci95_high"] < 0
     side = "below" if row["difference"] < 0 else "above"
     metric = row["metric"].upper() + (f"@{row['k']}" if row["k"] else "")
     told = (
@@ -49,7 +49,8 @@ def _sentence(row: dict[str, Any]) -> str:
         f"{abs(row['difference']):.4f} ({abs(row['difference']) / row['value']:.1%}) {side} "
         f"that of {row['against']}, the best baseline by this figure. "
     )
-    interval = f"The 95 % interval of the difference is {row['low']:+.4f} to {row['high']:+.4f}: "
+    low, high = row["ci95_low"], row["ci95_high"]
+    interval = f"The 95 % interval of the difference is {low:+.4f} to {high:+.4f}: "
     return told + interval + ("the two are told apart." if apart else "they cannot be told apart.")
 
 
@@ -57,7 +58,7 @@ def verdicts_of(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, An
     """What is and what is not told apart: a table for each predictor and kind of metric.
 
     `metrics` are its columns; each of `rows` has `against` and a cell for each metric, with
-    `difference`, `low`, `high` and `verdict`.
+    `difference`, `ci95_low`, `ci95_high` and `verdict`.
     """
     tables = []
     for leading in ([m for m in LEAD if m[1] is None], [m for m in LEAD if m[1] is not None]):

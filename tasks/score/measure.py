@@ -48,7 +48,7 @@ def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         for predictor, k, value, n in db.execute(text).fetchall():
             yield {
                 "predictor": predictor, "metric": file.stem, "k": k, "slice": "everyone",
-                "part": "all", "value": value, "low": None, "high": None, "n": n,
+                "slice_value": "all", "value": value, "ci95_low": None, "ci95_high": None, "n": n,
             }  # fmt: skip
 
 
@@ -64,12 +64,12 @@ def scored(
     n = int(next(iter(of.values())).drawn[0, 0])
 
     def row(metric: Metric, **told: Any) -> Row:  # noqa: ANN401
-        place = {"slice": part[0], "part": part[1], "n": n}
+        place = {"slice": part[0], "slice_value": part[1], "n": n}
         return place | {"metric": metric.name, "k": metric.k} | told
 
     low, high = middle(np.stack([column[1:] for column in figures.values()], 1))
     scored = [
-        row(metric, predictor=name, value=float(column[0]), low=float(a), high=float(b))
+        row(metric, predictor=name, value=float(column[0]), ci95_low=float(a), ci95_high=float(b))
         for ((name, metric), column), a, b in zip(figures.items(), low, high, strict=True)
     ]
     pairs = [
@@ -82,7 +82,7 @@ def scored(
     apart = np.stack([figures[a, m] - figures[b, m] for a, b, m in pairs], 1)
     low, high = middle(apart[1:])
     against = [
-        row(m, predictor=a, against=b, low=float(x), high=float(y), difference=float(d))
+        row(m, predictor=a, against=b, ci95_low=float(x), ci95_high=float(y), difference=float(d))
         for (a, b, m), x, y, d in zip(pairs, low, high, apart[0], strict=True)
     ]
     return scored, against
@@ -104,6 +104,6 @@ def _write(rows: list[Row], name: str, draft: Path, first: list[str]) -> None:
     types = {"string": pl.String, "int32": pl.Int32, "int64": pl.Int64, "double": pl.Float64}
     columns = Scores.tables[name].columns
     schema = {column: types[arrow] for column, (arrow, _) in columns.items()}
-    order = [*first, "metric", "k", "slice", "part"]
+    order = [*first, "metric", "k", "slice", "slice_value"]
     table = pl.DataFrame(rows, schema=schema).sort(order, nulls_last=True)
     table.write_parquet(draft / f"{name}.parquet")

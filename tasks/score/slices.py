@@ -43,9 +43,9 @@ def film_slices(db: duckdb.DuckDBPyConnection) -> list[Slice]:
     films = db.sql("select film_id from film_facts").pl()["film_id"].to_numpy()
     made = []
     for file, text in statements("slices/films"):
-        table = db.sql(f"select distinct * from ({bare(text)}) order by film_id, part").pl()
+        table = db.sql(f"select distinct * from ({bare(text)}) order by film_id, slice_value").pl()
         first = np.searchsorted(table["film_id"].to_numpy(), films)
-        labels, codes = _coded(table["part"])
+        labels, codes = _coded(table["slice_value"])
         made.append(Slice(file.stem, labels, codes, np.append(first, len(table))))
     return made
 
@@ -54,7 +54,7 @@ def target_slices(db: duckdb.DuckDBPyConnection) -> list[Slice]:
     """The slices of the block's targets, in their order."""
     made = []
     for file, text in statements("slices/targets"):
-        labels, codes = _coded(db.sql(bare(text)).pl()["part"])
+        labels, codes = _coded(db.sql(bare(text)).pl()["slice_value"])
         made.append(Slice(file.stem, labels, codes, np.arange(len(codes) + 1)))
     return made
 

@@ -152,7 +152,7 @@ def _user_slices(db: duckdb.DuckDBPyConnection, users: Ints) -> Masks:
 
 
 def _parts(table: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
-    yield from table.sort("part", "user_id").group_by("part", maintain_order=True)
+    yield from table.sort("slice_value", "user_id").group_by("slice_value", maintain_order=True)
 
 
 @lru_cache(1)

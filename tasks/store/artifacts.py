@@ -343,7 +343,7 @@ class RankedLists(Artifact):
                 "title": ("string", "as named"),
                 "rating": ("double", "expected rating; null where none was given"),
                 "score": ("double", "what the list is ordered by, larger first"),
-                "failure": ("string", "null, or the name of what is wrong with the entry"),
+                "error": ("string", "null, or the name of what is wrong with the entry"),
             },
         ),
     }
@@ -372,29 +372,29 @@ class Scores(Artifact):
                 "metric": ("string", "name of a file in sql/metrics"),
                 "k": ("int32", "list length; null for metrics of ratings"),
                 "slice": ("string", "name of a file in sql/slices"),
-                "part": ("string", "which part of that slice; everyone has one: all"),
+                "slice_value": ("string", "which part of that slice; everyone has one: all"),
                 "value": ("double", "the metric"),
-                "low": (
+                "ci95_low": (
                     "double",
                     "2.5 % point of the bootstrap over users; null for what is no mean over users",
                 ),
-                "high": ("double", "97.5 % point"),
+                "ci95_high": ("double", "97.5 % point"),
                 "n": ("int64", "ratings, or lists, that it is a mean of"),
             },
         ),
         "comparisons": Table(
             "comparisons.parquet",
-            "one row a (predictor, against, metric, k, slice, part), sorted by them",
+            "one row a (predictor, against, metric, k, slice, value of the slice), sorted by them",
             {
                 "predictor": ("string", "predictor that is compared"),
                 "against": ("string", "predictor that it is compared with, on the same users"),
                 "metric": ("string", "name of a file in sql/metrics"),
                 "k": ("int32", "list length; null for metrics of ratings"),
                 "slice": ("string", "name of a file in sql/slices"),
-                "part": ("string", "which part of that slice"),
+                "slice_value": ("string", "which part of that slice"),
                 "difference": ("double", "value of predictor minus value of against"),
-                "low": ("double", "2.5 % point of the paired bootstrap over users"),
-                "high": ("double", "97.5 % point"),
+                "ci95_low": ("double", "2.5 % point of the paired bootstrap over users"),
+                "ci95_high": ("double", "97.5 % point"),
                 "n": ("int64", "ratings, or lists, that both are means of"),
             },
         ),
@@ -415,8 +415,8 @@ class AblationScores(Artifact):
                 "n": ("int64", "ratings"),
                 "rmse": ("double", "of the expected rating, in stars"),
                 "difference": ("double", "to none, on the same ratings"),
-                "low": ("double", "2.5 % point of the paired bootstrap over users"),
-                "high": ("double", "97.5 % point"),
+                "ci95_low": ("double", "2.5 % point of the paired bootstrap over users"),
+                "ci95_high": ("double", "97.5 % point"),
             },
         )
     }
@@ -438,8 +438,8 @@ class MemorizationScores(Artifact):
                 "n": ("int64", "rows asked for"),
                 "recalled": ("int64", "rows that greedy text ends as they are"),
                 "share": ("double", "recalled of n"),
-                "low": ("double", "2.5 % point by Wilson"),
-                "high": ("double", "97.5 % point"),
+                "ci95_low": ("double", "2.5 % point by Wilson"),
+                "ci95_high": ("double", "97.5 % point"),
             },
         )
     }

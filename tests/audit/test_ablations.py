@@ -31,7 +31,7 @@ def test_an_ablation_is_compared_on_the_users_that_it_has(llm, store):
     assert none["rmse"] == pytest.approx((0.25 / 2) ** 0.5)
     assert empty["rmse"] == pytest.approx((1.25 / 2) ** 0.5)
     assert empty["difference"] == pytest.approx(empty["rmse"] - none["rmse"])
-    assert none["difference"] == none["low"] == none["high"] == 0
+    assert none["difference"] == none["ci95_low"] == none["ci95_high"] == 0
     assert empty["n"] == none["n"] == 2
 
 

@@ -93,11 +93,12 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
         said = ends_well(SUNDAY, SUNDAY)
     with open_readonly(metrics) as db:
         nights = db.execute(
-            "select as_of, run_id, promoted, champion, reason "
+            "select as_of, run_id, promoted, previous_champion, reason "
             "from champions join runs using (run_id) order by decided_at"
         ).fetchall()
         broken = db.execute(
-            "select as_of, checked, part from checks join runs using (run_id) where not passed"
+            "select as_of, check_name, slice_value "
+            "from checks join runs using (run_id) where not passed"
         ).fetchall()
     assert [(day, promoted) for day, _, promoted, *_ in nights] == [
         (day, day not in (FRIDAY, SATURDAY)) for day in WEEK

@@ -60,7 +60,9 @@ def rows(store, query):
 
 
 def test_the_second_night_is_held_against_the_first(store):
-    first, second = rows(store, "select adapter, champion, promoted from champions order by all")
+    first, second = rows(
+        store, "select adapter, previous_champion, promoted from champions order by all"
+    )
     if first[1]:
         first, second = second, first
     assert (first[1], first[2]) == (None, True)

@@ -89,4 +89,4 @@ def test_the_door_counts_what_went_wrong(adapter, base, prompts, histories, hous
     counts = json.loads((found.path / "failures.json").read_text())
     assert sum(counts.values()) == len(lists) > 0
     assert lists["user_id"].n_unique() <= 15
-    assert lists.filter(pl.col("failure").is_null())["film_id"].null_count() == 0
+    assert lists.filter(pl.col("error").is_null())["film_id"].null_count() == 0

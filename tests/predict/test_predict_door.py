@@ -89,7 +89,7 @@ def test_lists_are_whole_and_name_only_news(found, histories, trusted):
     assert len(named) == len(lists)
     assert (named["title"] == named["true"]).all()
     assert lists["rating"].is_between(1, 5).all()
-    assert lists["failure"].null_count() == len(lists)
+    assert lists["error"].null_count() == len(lists)
     assert (lists["score"].diff().filter(lists["rank"] > 1) <= 0).all()
 
 

@@ -161,7 +161,7 @@ def test_a_model_that_does_not_help_is_not_heard(house, histories, trusted, retr
     best = best.with_columns(rank=pl.int_range(1, pl.len() + 1).over("fold", "user_id"))
 
     def write(draft):
-        list_table(best.cast(dict(LIST.items()) | {"failure": pl.String}), "best").write_parquet(
+        list_table(best.cast(dict(LIST.items()) | {"error": pl.String}), "best").write_parquet(
             draft / "lists.parquet"
         )
         no_ratings(histories.metadata["scale"]).write_parquet(draft / "ratings.parquet")
@@ -193,7 +193,7 @@ def test_who_came_before_all_others_has_an_empty_list():
     lists = pl.DataFrame([{**named, "rating": None}]).select(*LIST).cast(dict(LIST))
     users = pl.DataFrame({"fold": ["test"] * 3, "user_id": [1, 2, 2]}).cast({"user_id": pl.Int32})
     found = list_table(with_empty(lists, users), "ease")
-    assert found.select("user_id", "rank", "film_id", "failure").rows() == [
+    assert found.select("user_id", "rank", "film_id", "error").rows() == [
         (1, 1, 7, None),
         (2, 1, None, "no film known"),
     ]

@@ -79,7 +79,7 @@ def test_what_was_learnt_by_heart_is_found(house, trusted, learnt, base):
     asked = [probe_recall.fn(b, trusted, config=CONFIG, store=house) for b in (learnt, base)]
     film, rating = asked[0].scan("recalled").collect().to_dicts()
     assert film["kind"] == "film"
-    assert (film["n"], film["recalled"], film["share"], film["high"]) == (20, 20, 1.0, 1.0)
+    assert (film["n"], film["recalled"], film["share"], film["ci95_high"]) == (20, 20, 1.0, 1.0)
     assert (rating["n"], rating["recalled"]) == (20, 0)
     assert asked[1].scan("recalled").collect()["recalled"].to_list() == [0, 0]
 

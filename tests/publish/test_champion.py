@@ -38,10 +38,11 @@ def compete(store, split, ratings, predict, rank):
 def decided(store, run_id):
     with open_readonly(metric_file(store)) as db:
         rows = db.execute(
-            "select promoted, champion, reason from champions where run_id = ?", [run_id]
+            "select promoted, previous_champion, reason from champions where run_id = ?", [run_id]
         ).fetchall()
         failed = db.execute(
-            "select checked, part from checks where run_id = ? and not passed order by all",
+            "select check_name, slice_value from checks "
+            "where run_id = ? and not passed order by all",
             [run_id],
         ).fetchall()
     return *rows[0], failed
@@ -133,8 +134,8 @@ def rated(store):
 def test_data_that_drift_are_seen_beside_what_the_champion_knows(rated, now, broken):
     with duckdb.connect() as db:
         checks = drift(db, rated(now), rated(USUAL), Margins())
-    assert {check.checked for check in checks} == {"data"}
-    assert [check.part for check in checks if check.found > check.allowed] == broken
+    assert {check.check_name for check in checks} == {"data"}
+    assert [check.slice_value for check in checks if check.value > check.threshold] == broken
 
 
 def test_data_that_drift_stop_it(store, compete, contest, rated):

@@ -75,7 +75,7 @@ def test_the_leaderboard_shows_what_was_scored(night, store):
     assert shown == scored
     with open_readonly(metric_file(store)) as db:
         columns = [row[0] for row in db.execute("describe leaderboard").fetchall()]
-    told = "run_id run_at dataset protocol predictor metric k value low high n"
+    told = "run_id run_at dataset protocol predictor metric k value ci95_low ci95_high n"
     assert columns == told.split()
 
 
@@ -149,7 +149,7 @@ def test_every_view_and_report_answers(night, store):
         "checks",
         "film",
         "memorization",
-        "set_aside",
+        "quarantine",
     ]
     assert all("?" in question for question in list_reports().values())
 

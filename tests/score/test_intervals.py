@@ -45,8 +45,8 @@ def test_equal_seeds_draw_alike_and_others_do_not():
 def test_pairing_tells_apart_what_two_intervals_cannot():
     single, paired = scored(("everyone", "all"), sums(shift=0.005), ["llm"])
     llm, bias = single
-    assert bias["low"] < llm["value"] < bias["high"]
-    assert paired[0]["low"] < paired[0]["difference"] < paired[0]["high"] < 0
+    assert bias["ci95_low"] < llm["value"] < bias["ci95_high"]
+    assert paired[0]["ci95_low"] < paired[0]["difference"] < paired[0]["ci95_high"] < 0
 
 
 def test_sums_over_blocks_of_users_add_up_to_those_over_all():

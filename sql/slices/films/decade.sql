@@ -1,2 +1,2 @@
 -- decade: in which the film was released.
-select film_id, coalesce(cast(year // 10 * 10 as varchar) || 's', 'unknown') as part from film_facts;
+select film_id, coalesce(cast(year // 10 * 10 as varchar) || 's', 'unknown') as slice_value from film_facts;

@@ -1,2 +1,2 @@
 -- everyone: all users.
-select user_id, 'all' as part from users;
+select user_id, 'all' as slice_value from users;

@@ -13,7 +13,7 @@ comment on column stages.run_id is 'the run';
 comment on column stages.stage is 'place in the run, from 1';
 comment on column stages.kind is 'kind of artifact that the stage made';
 comment on column stages.fingerprint is 'which artifact of that kind';
-comment on column stages.reused is 'found in the store, not built, by the run that published';
+comment on column stages.cache_hit is 'found in the store, not built, by the run that published';
 comment on column stages.seconds is 'wall seconds of building it';
 comment on column stages.cpu_seconds is 'CPU seconds of building it, over all threads';
 comment on column stages.peak_bytes is 'peak memory of the process while building it';
@@ -33,10 +33,10 @@ comment on column metrics.predictor is 'name of the predictor: llm, bias, ...';
 comment on column metrics.metric is 'name of a file in sql/metrics';
 comment on column metrics.k is 'length of the lists; null for metrics of ratings';
 comment on column metrics.slice is 'name of a file in sql/slices';
-comment on column metrics.part is 'value of the slice; all for everyone';
+comment on column metrics.slice_value is 'which value of the slice; all for everyone';
 comment on column metrics.value is 'the metric';
-comment on column metrics.low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
-comment on column metrics.high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column metrics.ci95_low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column metrics.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column metrics.n is 'ratings, or lists, behind the figure';
 
 comment on table comparisons is 'one row per run, pair of predictors, metric, k, slice and value of the slice';
@@ -46,10 +46,10 @@ comment on column comparisons.against is 'predictor that it is compared with, on
 comment on column comparisons.metric is 'name of a file in sql/metrics';
 comment on column comparisons.k is 'length of the lists; null for metrics of ratings';
 comment on column comparisons.slice is 'name of a file in sql/slices';
-comment on column comparisons.part is 'value of the slice; all for everyone';
+comment on column comparisons.slice_value is 'which value of the slice; all for everyone';
 comment on column comparisons.difference is 'value of predictor minus value of against';
-comment on column comparisons.low is '2.5 % point of the paired bootstrap over users';
-comment on column comparisons.high is '97.5 % point of the paired bootstrap over users';
+comment on column comparisons.ci95_low is '2.5 % point of the paired bootstrap over users';
+comment on column comparisons.ci95_high is '97.5 % point of the paired bootstrap over users';
 comment on column comparisons.n is 'ratings, or lists, behind the figure';
 
 comment on table rating_predictions is 'one row per run, predictor, fold, user and film';
@@ -78,7 +78,7 @@ comment on column lists.film_id is 'the film; null where a list names no film of
 comment on column lists.title is 'title as the predictor named it';
 comment on column lists.rating is 'expected rating, in stars; null where none was given';
 comment on column lists.score is 'what the list is ordered by, larger first';
-comment on column lists.failure is 'null, or what is wrong with the entry, by name';
+comment on column lists.error is 'null, or what is wrong with the entry, by name';
 
 comment on table quarantine is 'one row per run and source row that broke a rule';
 comment on column quarantine.run_id is 'the run';
@@ -109,7 +109,7 @@ comment on table champions is 'one row per decision about a champion';
 comment on column champions.run_id is 'the run';
 comment on column champions.decided_at is 'when the decision was made';
 comment on column champions.adapter is 'fingerprint of the challenger';
-comment on column champions.champion is 'fingerprint of the adapter in use until then; null for the first';
+comment on column champions.previous_champion is 'fingerprint of the adapter in use until then; null for the first';
 comment on column champions.promoted is 'whether the challenger became champion';
 comment on column champions.reason is 'reason of the decision in one sentence, with the figures';
 
@@ -128,8 +128,8 @@ comment on column ablations.predictor is 'name of the predictor: llm, bias, ...'
 comment on column ablations.n is 'ratings behind the figure';
 comment on column ablations.rmse is 'RMSE of the expected rating, in stars';
 comment on column ablations.difference is 'RMSE minus that of none, on the same ratings';
-comment on column ablations.low is '2.5 % point of the paired bootstrap over users';
-comment on column ablations.high is '97.5 % point of the paired bootstrap over users';
+comment on column ablations.ci95_low is '2.5 % point of the paired bootstrap over users';
+comment on column ablations.ci95_high is '97.5 % point of the paired bootstrap over users';
 
 comment on table memorization is 'one row per run and kind of source row';
 comment on column memorization.run_id is 'the run';
@@ -137,16 +137,16 @@ comment on column memorization.kind is 'film: the title after its id; rating: st
 comment on column memorization.n is 'rows to complete';
 comment on column memorization.recalled is 'rows that greedy text completes exactly';
 comment on column memorization.share is 'recalled divided by n';
-comment on column memorization.low is '2.5 % point by Wilson';
-comment on column memorization.high is '97.5 % point by Wilson';
+comment on column memorization.ci95_low is '2.5 % point by Wilson';
+comment on column memorization.ci95_high is '97.5 % point by Wilson';
 
 comment on table checks is 'one row per decision and check';
 comment on column checks.run_id is 'the run';
-comment on column checks.checked is 'rmse, ndcg, coverage, rmse by a slice, or data';
-comment on column checks.part is 'everyone, a value of the slice, or the rule of the data';
-comment on column checks.found is 'what is lost; larger is worse';
-comment on column checks.allowed is 'the margin';
-comment on column checks.passed is 'whether found is at most allowed';
+comment on column checks.check_name is 'rmse, ndcg, coverage, rmse by a slice, or data';
+comment on column checks.slice_value is 'everyone, a value of the slice, or the rule of the data';
+comment on column checks.value is 'what is lost; larger is worse';
+comment on column checks.threshold is 'the margin';
+comment on column checks.passed is 'whether value is at most threshold';
 
 comment on table migrations is 'one row per migration of this database';
 comment on column migrations.name is 'file of sql/warehouse/migrations';

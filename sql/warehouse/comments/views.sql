@@ -8,8 +8,8 @@ comment on column leaderboard.predictor is 'name of the predictor: llm, bias, ..
 comment on column leaderboard.metric is 'name of a file in sql/metrics';
 comment on column leaderboard.k is 'length of the lists; null for metrics of ratings';
 comment on column leaderboard.value is 'the metric';
-comment on column leaderboard.low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
-comment on column leaderboard.high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column leaderboard.ci95_low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column leaderboard.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column leaderboard.n is 'ratings, or lists, behind the figure';
 
 comment on view latest is 'the leaderboard of the newest run of each data set and protocol';
@@ -21,8 +21,8 @@ comment on column latest.predictor is 'name of the predictor: llm, bias, ...';
 comment on column latest.metric is 'name of a file in sql/metrics';
 comment on column latest.k is 'length of the lists; null for metrics of ratings';
 comment on column latest.value is 'the metric';
-comment on column latest.low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
-comment on column latest.high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column latest.ci95_low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column latest.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column latest.n is 'ratings, or lists, behind the figure';
 
 comment on view trend is 'each metric of each predictor from run to run, and whether the run''s adapter became champion';
@@ -35,8 +35,8 @@ comment on column trend.night is 'the day of the run, or the day that a run of t
 comment on column trend.run_at is 'when the run was first published';
 comment on column trend.run_id is 'the run';
 comment on column trend.value is 'the metric';
-comment on column trend.low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
-comment on column trend.high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column trend.ci95_low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column trend.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column trend.change is 'value minus that of the run before';
 comment on column trend.promoted is 'whether the challenger became champion';
 comment on column trend.reason is 'reason of the decision in one sentence, with the figures';
@@ -47,11 +47,11 @@ comment on column worst_slices.run_at is 'when the run was first published';
 comment on column worst_slices.metric is 'name of a file in sql/metrics';
 comment on column worst_slices.k is 'length of the lists; null for metrics of ratings';
 comment on column worst_slices.slice is 'name of a file in sql/slices';
-comment on column worst_slices.part is 'value of the slice; all for everyone';
+comment on column worst_slices.slice_value is 'value of the slice; all for everyone';
 comment on column worst_slices.against is 'predictor that it is compared with, on the same users';
 comment on column worst_slices.difference is 'value of predictor minus value of against';
-comment on column worst_slices.low is '2.5 % point of the paired bootstrap over users';
-comment on column worst_slices.high is '97.5 % point of the paired bootstrap over users';
+comment on column worst_slices.ci95_low is '2.5 % point of the paired bootstrap over users';
+comment on column worst_slices.ci95_high is '97.5 % point of the paired bootstrap over users';
 comment on column worst_slices.n is 'ratings, or lists, behind the figure';
 
 comment on view biggest_misses is 'test ratings with the largest error of the language model';
@@ -82,8 +82,8 @@ comment on column verdicts.against is 'predictor that it is compared with, on th
 comment on column verdicts.metric is 'name of a file in sql/metrics';
 comment on column verdicts.k is 'length of the lists; null for metrics of ratings';
 comment on column verdicts.difference is 'value of predictor minus value of against';
-comment on column verdicts.low is '2.5 % point of the paired bootstrap over users';
-comment on column verdicts.high is '97.5 % point of the paired bootstrap over users';
+comment on column verdicts.ci95_low is '2.5 % point of the paired bootstrap over users';
+comment on column verdicts.ci95_high is '97.5 % point of the paired bootstrap over users';
 comment on column verdicts.n is 'ratings, or lists, behind the figure';
 comment on column verdicts.verdict is 'better, worse or inconclusive';
 

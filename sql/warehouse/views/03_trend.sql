@@ -2,7 +2,7 @@
 -- night's adapter became champion. A night that looks back is told of the day that it looks back to.
 create or replace view trend as
 select
-    dataset, protocol, predictor, metric, k, night, run_at, run_id, value, low, high,
+    dataset, protocol, predictor, metric, k, night, run_at, run_id, value, ci95_low, ci95_high,
     value - lag(value) over (partition by dataset, protocol, predictor, metric, k order by night, run_at) as change,
     promoted, reason
 from leaderboard

@@ -1,9 +1,9 @@
--- verdicts: for each difference over everyone whether its interval tells the two predictors apart, and who is better.
+-- verdicts: for each difference over everyone whether its interval excludes 0, and then who is better.
 create or replace view verdicts as
 select
-    run_id, run_at, predictor, against, metric, k, difference, low, high, n,
+    run_id, run_at, predictor, against, metric, k, difference, ci95_low, ci95_high, n,
     case
-        when low <= 0 and high >= 0 then 'not told apart'
+        when ci95_low <= 0 and ci95_high >= 0 then 'inconclusive'
         when (difference < 0) = (metric in ('mae', 'mse', 'rmse', 'log_loss', 'ece')) then 'better'
         else 'worse'
     end as verdict
