@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.settings_reference import MARK, PAGE, described_schema, setting_rows, with_reference
+from tasks.metrics_db import atomic_update
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ["README", "CONTRIBUTING", "SECURITY", "CHANGELOG", "sql/README"]
@@ -39,6 +40,14 @@ def test_links_to_files_resolve(page: Path):
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     local = [target for target in targets if not re.match(r"https?:|mailto:", target)]
     assert not [target for target in local if not (page.parent / target).exists()]
+
+
+def test_queries_that_are_shown_run(tmp_path: Path):
+    queries = {q for page in PAGES for q in re.findall(r'"(select [^"]+)"', page.read_text())}
+    assert queries
+    with atomic_update(tmp_path / "metrics.duckdb") as db:
+        for query in queries:
+            db.execute(query)
 
 
 def test_the_readme_is_short():

@@ -101,7 +101,9 @@ def test_nothing_goes_while_a_night_is_at_work(store, nights):
     nights(promoted=[True, True])
     with (
         store.exclusive_lock("a night of profile smoke", wait=False),
-        pytest.raises(StoreBusyError, match=r"a night of profile smoke \(process \d+ on \S+, since 20"),
+        pytest.raises(
+            StoreBusyError, match=r"a night of profile smoke \(process \d+ on \S+, since 20"
+        ),
     ):
         swept(1, apply=True, store=store)
     assert len(going(store, keep=1)) == 2
