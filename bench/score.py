@@ -24,8 +24,8 @@ import polars as pl
 
 from tasks.executor import open_executor
 from tasks.score.config import Score
-from tasks.score.measure import scored
-from tasks.score.sums import Asked, Scene, Table, rating_sums
+from tasks.score.measure import compute_metrics
+from tasks.score.sums import ScoreContext, ScoreInputs, SumTable, sum_ratings
 from tasks.store.artifacts import Artifact, RatingPredictions, SplitRatings, ValidatedRatings
 from tasks.store.resource_usage import measure_usage
 from tasks.store.store import Store
@@ -146,17 +146,17 @@ def intervals(root: Path) -> dict[str, float]:
     with measure_usage() as cost:
         table, rows = _sums(Store(root), config)
         for part, of in table.items():
-            scored(part, of, config.compared)
+            compute_metrics(part, of, config.compared)
     return {f"bootstrap_{k}": v for k, v in [("rows", rows), *cost.items()] if k != "peak_bytes"}
 
 
-def _sums(store: Store, config: Score) -> tuple[Table, int]:
+def _sums(store: Store, config: Score) -> tuple[SumTable, int]:
     """The sums of ratings, and how many predictions they are of."""
     predictions = store.find_all(RatingPredictions)[-1]
     histories, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
-    asked = Asked(histories, ratings, (predictions,), (), config)
+    asked = ScoreInputs(histories, ratings, (predictions,), (), config)
     with duckdb.connect(config={"threads": 2}) as db, open_executor(2, None, store, []) as threads:
-        table = rating_sums(Scene.of(db, asked), asked, threads)
+        table = sum_ratings(ScoreContext.create(db, asked), asked, threads)
     return table, predictions.manifest["rows"]["ratings"]
 
 

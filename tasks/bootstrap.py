@@ -1,40 +1,40 @@
-"""Intervals by resampling users: whoever was drawn is drawn for every predictor alike.
+"""Bootstrap intervals over users, with the same resamples for every predictor.
 
 Percentile bootstrap over clusters (Efron and Tibshirani, 1993, An Introduction to the Bootstrap,
-chapter 13): the ratings of one user are not independent, so users are drawn, not ratings.
+chapter 13): ratings of one user are not independent, so users are resampled, not ratings.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-LOW, HIGH = 2.5, 97.5
+PERCENTILES = [2.5, 97.5]
 AT_ONCE = 100  # resamples in memory as floats: 110 MB for 138,493 users
 
 
 class Resamples:
-    """`draws` [1 + resamples, users]: how often each user counts; the same for equal seeds.
+    """`counts` [1 + resamples, users]: how often each user counts; the same for equal seeds.
 
-    Once in the first row, and in each other as often as the user was drawn.
+    Row 0 counts every user once, each further row as often as the user was resampled.
     """
 
     def __init__(self, users: int, resamples: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self.draws = np.empty((1 + resamples, users), np.uint8)  # more than 255 times: never
-        self.draws[0] = 1
-        for draw in self.draws[1:]:
-            draw[:] = np.bincount(rng.integers(users, size=users), minlength=users)
+        self.counts = np.empty((1 + resamples, users), np.uint8)  # over 255 times: never
+        self.counts[0] = 1
+        for row in self.counts[1:]:
+            row[:] = np.bincount(rng.integers(users, size=users), minlength=users)
 
     def sums(self, columns: Floats, first: int = 0) -> Floats:
-        """[1 + resamples, columns] from [some users, columns], those from place `first` on."""
-        of_them = self.draws[:, first : first + len(columns)]
-        groups = range(0, len(of_them), AT_ONCE)
+        """[1 + resamples, columns] from the [n, columns] of the n users from place `first` on."""
+        counts = self.counts[:, first : first + len(columns)]
+        blocks = range(0, len(counts), AT_ONCE)
         return np.concatenate(
-            [of_them[at : at + AT_ONCE].astype(np.float64) @ columns for at in groups]
+            [counts[at : at + AT_ONCE].astype(np.float64) @ columns for at in blocks]
         )
 
 
-def middle(resampled: Floats) -> tuple[Floats, Floats]:
-    """The ends of the middle 95 % of [resamples, columns]; draws without anybody left out."""
-    low, high = np.nanpercentile(resampled, [LOW, HIGH], axis=0)
+def percentile_interval(resampled: Floats) -> tuple[Floats, Floats]:
+    """The 2.5 % and 97.5 % points of [resamples, columns], NaN left out."""
+    low, high = np.nanpercentile(resampled, PERCENTILES, axis=0)
     return low, high

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from tasks.audit.config import Perturbation
-from tasks.bootstrap import Resamples, middle
+from tasks.bootstrap import Resamples, percentile_interval
 from tasks.store.artifacts import RatingPredictions
 
 KEY = ["user_id", "film_id"]
@@ -37,7 +37,7 @@ def write_ablations(
     drawn = Resamples(len(n), resamples, seed).sums(columns)
     rmse = np.sqrt(drawn[:, 1:] / drawn[:, :1])
     figures, spread = rmse[:1], rmse[1:]
-    low, high = middle(spread - spread[:, :1])
+    low, high = percentile_interval(spread - spread[:, :1])
     table = pl.DataFrame(
         {
             "ablation": list(tables),

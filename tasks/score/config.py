@@ -1,4 +1,4 @@
-"""Settings of the score room."""
+"""Settings of scoring."""
 
 import pydantic
 
@@ -6,10 +6,10 @@ from tasks.executor import DaskAddress
 
 
 class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """List lengths, who is compared with all others, and how the intervals are drawn."""
+    """List lengths, predictors to compare, and the bootstrap of the intervals."""
 
     ks: tuple[int, ...] = (5, 10)
-    """List lengths at which list metrics are taken."""
+    """Lengths of the lists that metrics are computed for."""
     compared: tuple[str, ...] = ("llm", "ranked", "blend")
     """Predictors that are compared with all others."""
     resamples: int = pydantic.Field(2000, ge=100)

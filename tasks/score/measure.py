@@ -1,4 +1,4 @@
-"""Takes every metric of every predictor in every slice, with intervals and differences."""
+"""Computes every metric of every predictor by slice, with intervals, and paired differences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.bootstrap import middle
+from tasks.bootstrap import percentile_interval
 from tasks.executor import Executor
-from tasks.score.relations import describe_lists
-from tasks.score.statements import statements
-from tasks.score.sums import Asked, Part, Scene, Sums, list_sums, rating_sums
+from tasks.score.relations import create_listed
+from tasks.score.statements import read_statements
+from tasks.score.sums import ScoreContext, ScoreInputs, SliceValue, Sums, sum_lists, sum_ratings
 from tasks.score.values import MILLION, Metric
 from tasks.store.artifacts import Scores
 
@@ -21,30 +21,30 @@ Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 
-def measure(draft: Path, asked: Asked, executor: Executor) -> dict[str, Any]:
-    """Write metrics.parquet and comparisons.parquet; return the notes for the manifest.
+def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, Any]:
+    """Write metrics.parquet and comparisons.parquet; return the manifest's metadata.
 
-    Raises MissingPredictionError where a predictor left out a target, or a user.
+    Raises MissingPredictionError where a predictor lacks a target, or a list for a user.
     """
     comparisons: list[Row] = []
     with duckdb.connect(config={"threads": 2}) as db:
-        scene = Scene.of(db, asked)
-        describe_lists(db, asked.lists, asked.config.ks)
-        metrics = list(_of_catalogue(db))
-        tables = rating_sums(scene, asked, executor), list_sums(scene)
+        context = ScoreContext.create(db, inputs)
+        create_listed(db, inputs.lists, inputs.config.ks)
+        metrics = list(_catalogue_metrics(db))
+        tables = sum_ratings(context, inputs, executor), sum_lists(context)
     for table in tables:
-        for part, of in table.items():
-            found, differences = scored(part, of, asked.config.compared)
-            metrics += found
+        for value, by_predictor in table.items():
+            figures, differences = compute_metrics(value, by_predictor, inputs.config.compared)
+            metrics += figures
             comparisons += differences
     _write(metrics, "metrics", draft, ["predictor"])
     _write(comparisons, "comparisons", draft, ["predictor", "against"])
-    return {name: asked.split.metadata[name] for name in ("dataset", "protocol")}
+    return {name: inputs.split.metadata[name] for name in ("dataset", "protocol")}
 
 
-def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    """What is no mean over users: it has no interval, for fewer users name fewer films."""
-    for file, text in statements("metrics/catalogue"):
+def _catalogue_metrics(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    """Metrics that are no mean over users. They have no interval: fewer users name fewer films."""
+    for file, text in read_statements("metrics/catalogue"):
         for predictor, k, value, n in db.execute(text).fetchall():
             yield {
                 "predictor": predictor, "metric": file.stem, "k": k, "slice": "everyone",
@@ -52,50 +52,59 @@ def _of_catalogue(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
             }  # fmt: skip
 
 
-def scored(
-    part: Part, of: Mapping[str, Sums], compared: Sequence[str]
+def compute_metrics(
+    slice_value: SliceValue, by_predictor: Mapping[str, Sums], compared: Sequence[str]
 ) -> tuple[list[Row], list[Row]]:
-    """Each metric of each predictor in a part; and how the compared ones differ from the rest."""
-    figures = {
+    """Rows of metrics for one slice value, and of comparisons of `compared` with all others."""
+    columns = {
         (name, metric): column
-        for name, sums in of.items()
+        for name, sums in by_predictor.items()
         for metric, column in zip(sums.metrics, _figures(sums).T, strict=True)
     }
-    n = int(next(iter(of.values())).drawn[0, 0])
-
-    def row(metric: Metric, **told: Any) -> Row:  # noqa: ANN401
-        place = {"slice": part[0], "slice_value": part[1], "n": n}
-        return place | {"metric": metric.name, "k": metric.k} | told
-
-    low, high = middle(np.stack([column[1:] for column in figures.values()], 1))
-    scored = [
-        row(metric, predictor=name, value=float(column[0]), ci95_low=float(a), ci95_high=float(b))
-        for ((name, metric), column), a, b in zip(figures.items(), low, high, strict=True)
+    n = int(next(iter(by_predictor.values())).resampled[0, 0])
+    key = {"slice": slice_value[0], "slice_value": slice_value[1], "n": n}
+    low, high = percentile_interval(np.stack([column[1:] for column in columns.values()], 1))
+    metrics = [
+        key | _metric_key(metric) | {"predictor": name, "value": float(column[0])} | _ci95(a, b)
+        for ((name, metric), column), a, b in zip(columns.items(), low, high, strict=True)
     ]
     pairs = [
         (name, other, metric)
-        for name, metric in figures if name in compared
-        for other, same in figures if same == metric and other != name
+        for name, metric in columns if name in compared
+        for other, same in columns if same == metric and other != name
     ]  # fmt: skip
     if not pairs:
-        return scored, []
-    apart = np.stack([figures[a, m] - figures[b, m] for a, b, m in pairs], 1)
-    low, high = middle(apart[1:])
-    against = [
-        row(m, predictor=a, against=b, ci95_low=float(x), ci95_high=float(y), difference=float(d))
-        for (a, b, m), x, y, d in zip(pairs, low, high, apart[0], strict=True)
+        return metrics, []
+    differences = np.stack([columns[a, m] - columns[b, m] for a, b, m in pairs], 1)
+    low, high = percentile_interval(differences[1:])
+    comparisons = [
+        key
+        | _metric_key(metric)
+        | {"predictor": name, "against": other, "difference": float(difference)}
+        | _ci95(a, b)
+        for (name, other, metric), difference, a, b in zip(
+            pairs, differences[0], low, high, strict=True
+        )
     ]
-    return scored, against
+    return metrics, comparisons
+
+
+def _metric_key(metric: Metric) -> Row:
+    return {"metric": metric.name, "k": metric.k}
+
+
+def _ci95(low: float, high: float) -> Row:
+    return {"ci95_low": float(low), "ci95_high": float(high)}
 
 
 def _figures(sums: Sums) -> Floats:
-    """[1 + resamples, metrics]; NaN in a row where nobody with a count was drawn."""
+    """[1 + resamples, metrics]; NaN where a resample has no user with a count."""
     figures, at = [], 1
     with np.errstate(invalid="ignore", divide="ignore"):
         for metric in sums.metrics:
-            total = sums.drawn[:, at : at + metric.width]
+            total = sums.resampled[:, at : at + metric.width]
             total = np.abs(total).sum(axis=1) if metric.binned else total[:, 0]
-            figures.append((total / MILLION / sums.drawn[:, 0]) ** metric.power)
+            figures.append((total / MILLION / sums.resampled[:, 0]) ** metric.power)
             at += metric.width
     return np.stack(figures, axis=1)
 

@@ -1,11 +1,10 @@
-"""Sums of every metric over all users and over each resample, for each predictor and part.
+"""Sums every metric over all users and over each resample, by slice value and predictor.
 
-Whatever is a mean over ratings, or over lists, is known from these sums, and so are its intervals.
-They add up from blocks of users, whoever takes them: values are whole millionths, and the sums of
-integers below 2^53 are the same in every order.
+Every mean over ratings or lists, and its interval, follows from these sums. Blocks of users are
+summed apart, on any thread or worker: values are whole millionths, and sums of integers below 2^53
+are the same in every order.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -20,34 +19,34 @@ from tasks.bootstrap import Resamples
 from tasks.executor import Executor
 from tasks.progress import track
 from tasks.score.config import Score
-from tasks.score.relations import blocks, describe
+from tasks.score.relations import Block, create_relations, user_blocks
 from tasks.score.slices import Slice, film_slices
-from tasks.score.statements import bare, statements
+from tasks.score.statements import read_statements, without_semicolon
 from tasks.score.values import MILLION, Metric, block_sums
 from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Part = tuple[str, str]  # slice and part
+SliceValue = tuple[str, str]  # name of the slice, and one of its values
+Masks = dict[SliceValue, NDArray[np.bool_]]
 # The executor shares out the cores already. The limit is the process's: no thread sets its own.
 ONE_THREAD: dict[str, Any] = {"limits": 1, "user_api": "blas"}
-Masks = dict[Part, NDArray[np.bool_]]
 
 
 class Sums(NamedTuple):
-    """`drawn` [1 + resamples, 1 + widths] in millionths: the count, then each metric's sums.
+    """`resampled` [1 + resamples, 1 + widths] in millionths: the count, then each metric's sums.
 
-    The first row is over all users, each other one over a resample of them.
+    Row 0 is over all users, each further row over a resample of them.
     """
 
     metrics: tuple[Metric, ...]
-    drawn: Floats
+    resampled: Floats
 
 
-Table = dict[Part, dict[str, Sums]]  # of each part, by predictor
+SumTable = dict[SliceValue, dict[str, Sums]]  # by slice value and predictor
 
 
-class Asked(NamedTuple):
+class ScoreInputs(NamedTuple):
     """What is scored, and how."""
 
     split: SplitRatings
@@ -58,8 +57,8 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The relations of DuckDB, and what all blocks of users have in common."""
+class ScoreContext:
+    """A database with the relations, and what all blocks of users share."""
 
     db: duckdb.DuckDBPyConnection
     users: Ints
@@ -70,104 +69,102 @@ class Scene:
     resamples: Resamples
 
     @classmethod
-    def of(cls, db: duckdb.DuckDBPyConnection, asked: Asked) -> "Scene":
-        """Describe users and films in an empty database."""
-        describe(db, asked.split, asked.ratings, asked.predictions)
+    def create(cls, db: duckdb.DuckDBPyConnection, inputs: ScoreInputs) -> "ScoreContext":
+        """Create the relations in an empty database."""
+        create_relations(db, inputs.split, inputs.ratings, inputs.predictions)
         users = db.execute("select user_id from users").fetchnumpy()["user_id"]
-        named = db.execute("select distinct predictor from all_ratings order by 1").fetchall()
+        names = db.execute("select distinct predictor from all_ratings order by 1").fetchall()
         return cls(
             db,
             users,
-            [str(name) for (name,) in named],
+            [str(name) for (name,) in names],
             db.sql("select film_id from film_facts").pl()["film_id"].to_numpy(),
             film_slices(db),
             _user_slices(db, users),
-            Resamples(len(users), asked.config.resamples, asked.config.seed),
+            Resamples(len(users), inputs.config.resamples, inputs.config.seed),
         )
 
 
-def rating_sums(scene: Scene, asked: Asked, executor: Executor) -> Table:
-    """The sums of what is told of single ratings; a block of users at a time."""
-    here = partial(sums_of_block, scene)
-    work = partial(_sums_elsewhere, asked) if executor.is_remote else here
-    asked_of, table = blocks(scene.db), Table()
+def sum_ratings(context: ScoreContext, inputs: ScoreInputs, executor: Executor) -> SumTable:
+    """The sums of sql/metrics/ratings, added up over blocks of users."""
+    local = partial(sum_block, context)
+    work = partial(_sum_block_remotely, inputs) if executor.is_remote else local
+    blocks, table = user_blocks(context.db), SumTable()
     with threadpool_limits(**ONE_THREAD):
-        for made in track(executor.map_ordered(work, asked_of), "score", len(asked_of), "blocks"):
-            for part, of in made.items():
-                known = table.setdefault(part, {})
-                for name, sums in of.items():
-                    known[name] = _added(known[name], sums) if name in known else sums
+        for made in track(executor.map_ordered(work, blocks), "score", len(blocks), "blocks"):
+            for value, by_predictor in made.items():
+                total = table.setdefault(value, {})
+                for name, sums in by_predictor.items():
+                    total[name] = _add(total[name], sums) if name in total else sums
     return table
 
 
-def sums_of_block(scene: Scene, block: tuple[int, int]) -> Table:
-    """Those of the users between a first and a last one, in parts that any of them is in."""
-    table: Table = {}
-    with scene.db.cursor() as own:
-        for told in block_sums(own, block, scene.predictors, scene.films, scene.film_slices):
-            first = int(np.searchsorted(scene.users, told.users[0]))
-            sums = told.sums.astype(np.float64)
-            named = {(told.slice.name, label): sums[i] for i, label in enumerate(told.slice.labels)}
-            if told.slice.name == "everyone":
-                named = _by_user(sums[0], scene.user_slices, first)
-            drawn = scene.resamples.sums(np.concatenate([*named.values()], axis=1), first)
-            for part, of in zip(named, np.split(drawn, len(named), axis=1), strict=True):
-                if of[0, 0]:
-                    table.setdefault(part, {})[told.predictor] = Sums(told.metrics, of)
+def sum_block(context: ScoreContext, block: Block) -> SumTable:
+    """The sums of one block, for the slice values that occur in it."""
+    table: SumTable = {}
+    with context.db.cursor() as db:
+        for found in block_sums(db, block, context.predictors, context.films, context.film_slices):
+            first = int(np.searchsorted(context.users, found.users[0]))
+            sums = found.sums.astype(np.float64)
+            columns = {(found.slice.name, v): sums[i] for i, v in enumerate(found.slice.values)}
+            if found.slice.name == "everyone":
+                columns = _by_user_slice(sums[0], context.user_slices, first)
+            resampled = context.resamples.sums(np.concatenate([*columns.values()], axis=1), first)
+            for value, part in zip(columns, np.split(resampled, len(columns), axis=1), strict=True):
+                if part[0, 0]:
+                    table.setdefault(value, {})[found.predictor] = Sums(found.metrics, part)
     return table
 
 
-def list_sums(scene: Scene) -> Table:
-    """The sums of what is told of whole lists, where lists are described."""
-    told: dict[str, list[tuple[Metric, Floats]]] = {}
-    for file, text in statements("metrics/lists"):
-        table = scene.db.sql(f"select * from ({bare(text)}) order by predictor, k, user_id").pl()
+def sum_lists(context: ScoreContext) -> SumTable:
+    """The sums of sql/metrics/lists, after `create_listed`."""
+    totals: dict[str, list[tuple[Metric, Floats]]] = {}
+    for file, text in read_statements("metrics/lists"):
+        query = f"select * from ({without_semicolon(text)}) order by predictor, k, user_id"
+        table = context.db.sql(query).pl()
         for (predictor, k), rows in table.group_by("predictor", "k", maintain_order=True):
-            total = np.zeros(len(scene.users))
+            total = np.zeros(len(context.users))
             value = rows["value"].cast(pl.Float64).to_numpy()
-            total[np.searchsorted(scene.users, rows["user_id"])] = np.rint(value * MILLION)
+            total[np.searchsorted(context.users, rows["user_id"])] = np.rint(value * MILLION)
             metric = Metric(file.stem, int(str(k)))
-            told.setdefault(str(predictor), []).append((metric, total))
-    made: Table = {}
-    for predictor, metrics in told.items():
-        columns = np.stack([np.ones(len(scene.users)), *(total for _, total in metrics)], axis=1)
-        for part, some in _by_user(columns, scene.user_slices, 0).items():
-            sums = Sums(tuple(metric for metric, _ in metrics), scene.resamples.sums(some))
-            made.setdefault(part, {})[predictor] = sums
+            totals.setdefault(str(predictor), []).append((metric, total))
+    made: SumTable = {}
+    for predictor, found in totals.items():
+        columns = np.stack([np.ones(len(context.users)), *(total for _, total in found)], axis=1)
+        metrics = tuple(metric for metric, _ in found)
+        for value, part in _by_user_slice(columns, context.user_slices, 0).items():
+            made.setdefault(value, {})[predictor] = Sums(metrics, context.resamples.sums(part))
     return made
 
 
-def _by_user(columns: Floats, slices: Masks, first: int) -> dict[Part, Floats]:
-    """For each part of the users its columns: those of the other users are 0."""
-    at = np.s_[first : first + len(columns)]
-    return {part: columns * inside[at, None] for part, inside in slices.items()}
+def _by_user_slice(columns: Floats, slices: Masks, first: int) -> dict[SliceValue, Floats]:
+    """For each value of a user slice the columns, with 0 for the users outside it."""
+    rows = np.s_[first : first + len(columns)]
+    return {value: columns * inside[rows, None] for value, inside in slices.items()}
 
 
 def _user_slices(db: duckdb.DuckDBPyConnection, users: Ints) -> Masks:
-    return {
-        (file.stem, str(name)): np.isin(users, rows["user_id"])
-        for file, text in statements("slices/users")
-        for (name,), rows in _parts(db.sql(bare(text)).pl())
-    }
-
-
-def _parts(table: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
-    yield from table.sort("slice_value", "user_id").group_by("slice_value", maintain_order=True)
+    slices = {}
+    for file, text in read_statements("slices/users"):
+        table = db.sql(without_semicolon(text)).pl().sort("slice_value", "user_id")
+        for (value,), rows in table.group_by("slice_value", maintain_order=True):
+            slices[file.stem, str(value)] = np.isin(users, rows["user_id"])
+    return slices
 
 
 @lru_cache(1)
-def _scene_of(asked: Asked) -> Scene:
-    """A worker has the scene of the last block at hand."""
-    return Scene.of(duckdb.connect(config={"threads": 1}), asked)
+def _context_of(inputs: ScoreInputs) -> ScoreContext:
+    """A worker keeps the context of its last block."""
+    return ScoreContext.create(duckdb.connect(config={"threads": 1}), inputs)
 
 
-def _sums_elsewhere(asked: Asked, block: tuple[int, int]) -> Table:
+def _sum_block_remotely(inputs: ScoreInputs, block: Block) -> SumTable:
     with threadpool_limits(**ONE_THREAD):
-        return sums_of_block(_scene_of(asked), block)
+        return sum_block(_context_of(inputs), block)
 
 
-def _added(one: Sums, other: Sums) -> Sums:
+def _add(one: Sums, other: Sums) -> Sums:
     if one.metrics != other.metrics:
         names = sorted({m.name for m in one.metrics} ^ {m.name for m in other.metrics})
         raise ValueError(f"some blocks of users have metrics that others lack: {names}")
-    return Sums(one.metrics, one.drawn + other.drawn)
+    return Sums(one.metrics, one.resampled + other.resampled)

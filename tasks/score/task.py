@@ -7,7 +7,7 @@ from prefect import task
 
 from tasks.executor import open_executor
 from tasks.score.config import Score
-from tasks.score.statements import SQL, statements
+from tasks.score.statements import SQL, read_statements
 from tasks.store.artifacts import (
     RankedLists,
     RatingPredictions,
@@ -28,18 +28,22 @@ def score(
     config: Score,
     store: Store,
 ) -> Scores:
-    """Take every metric of every predictor on the test fold, with intervals and differences."""
+    """Compute every metric of every predictor on the test fold, with intervals and differences.
+
+    Raises MissingPredictionError where a predictor lacks a target, or a list for a user.
+    """
 
     def write(draft: Path) -> dict[str, object]:
         from tasks.score.measure import measure
-        from tasks.score.sums import Asked
+        from tasks.score.sums import ScoreInputs
 
-        asked = Asked(split, ratings, tuple(predictions), tuple(lists), config)
-        with open_executor(2, config.cluster, store, parents) as workers:
-            return measure(draft, asked, workers)
+        inputs = ScoreInputs(split, ratings, tuple(predictions), tuple(lists), config)
+        with open_executor(2, config.cluster, store, parents) as executor:
+            return measure(draft, inputs, executor)
 
     parents = [split, ratings, *predictions, *lists]
-    texts = {str(file.relative_to(SQL)): text for file, text in statements("metrics/*", "slices/*")}
+    files = read_statements("metrics/*", "slices/*")
+    texts = {str(file.relative_to(SQL)): text for file, text in files}
     return store.build(
         Scores,
         recipe=config.model_dump(mode="json") | {"statements": texts},

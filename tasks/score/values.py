@@ -1,6 +1,6 @@
-"""What the metrics of ratings are for a block of users, summed by user and part.
+"""Sums the values of rating metrics over a block of users, by user and slice value.
 
-Values are whole millionths: sums of integers, which the order that threads give them cannot change.
+Values are rounded to whole millionths: sums of integers do not depend on the order of threads.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from tasks.score.relations import MissingPredictionError, ask, hear
+from tasks.score.relations import Block, MissingPredictionError, load_predictions, load_targets
 from tasks.score.slices import Slice, everyone, target_slices
-from tasks.score.statements import bare, statements
+from tasks.score.statements import read_statements, without_semicolon
 
 Ints = NDArray[np.int64]
 MILLION = 1_000_000
@@ -23,9 +23,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Metric:
-    """A file of sql/metrics. Its figure is (sum / count) ** power, or, where its values come in
-    bins, the sum of the bins' absolute sums, by the count.
-    """
+    """A file of sql/metrics: (sum / count) ** power, or, with bins, sum of |bin sums| / count."""
 
     name: str
     k: int | None = None
@@ -34,13 +32,13 @@ class Metric:
 
     @property
     def width(self) -> int:
-        """How many sums it is made of."""
+        """How many sums it needs."""
         return BINS if self.binned else 1
 
 
 @dataclass(frozen=True)
-class Summed:
-    """`sums` [parts, users, 1 + widths] of one predictor: how many ratings, then each metric's."""
+class BlockSums:
+    """`sums` [slice values, users, 1 + widths] of one predictor: count, then each metric's sums."""
 
     slice: Slice
     predictor: str
@@ -51,7 +49,7 @@ class Summed:
 
 @dataclass(frozen=True)
 class Values:
-    """Of each rating: 1 and the metrics that are plain sums, and the others with their bins."""
+    """Values of each rating: 1 and the plain metrics' in `plain`; values and bins in `binned`."""
 
     metrics: tuple[Metric, ...]
     plain: Ints  # [ratings, 1 + plain metrics]
@@ -60,59 +58,60 @@ class Values:
 
 def block_sums(
     db: duckdb.DuckDBPyConnection,
-    block: tuple[int, int],
+    block: Block,
     predictors: Sequence[str],
     films: Ints,
     slices: Sequence[Slice],
-) -> Iterator[Summed]:
-    """The sums of a block of users; `slices` are those of the films.
+) -> Iterator[BlockSums]:
+    """The sums of a block of users, by predictor and slice; `slices` are those of the films.
 
-    Raises MissingPredictionError where a predictor left out a target, or a metric's value.
+    Raises MissingPredictionError where a predictor lacks a target, or a metric some value.
     """
-    asked = ask(db, block)
-    users, user = np.unique(asked["user_id"].to_numpy(), return_inverse=True)
-    film = np.searchsorted(films, asked["film_id"].to_numpy())
-    laid = [everyone(len(asked)), *(of.of(film) for of in slices), *target_slices(db)]
+    targets = load_targets(db, block)
+    users, user = np.unique(targets["user_id"].to_numpy(), return_inverse=True)
+    film = np.searchsorted(films, targets["film_id"].to_numpy())
+    by_rating = [everyone(len(targets)), *(s.take(film) for s in slices), *target_slices(db)]
     for predictor in predictors:
-        hear(db, predictor, block, asked)
-        values = _values(db, predictor)
-        for of in laid:
-            sums = _sums(values, of, user, len(users))
-            yield Summed(of, predictor, values.metrics, users, sums)
+        load_predictions(db, predictor, block, targets)
+        values = _metric_values(db, predictor)
+        for one in by_rating:
+            sums = _sum_by_user(values, one, user, len(users))
+            yield BlockSums(one, predictor, values.metrics, users, sums)
 
 
-def _values(db: duckdb.DuckDBPyConnection, predictor: str) -> Values:
-    """What sql/metrics/ratings has to say of `predicted_ratings`, but for what is null in all."""
-    told = []
-    for file, text in statements("metrics/ratings"):
+def _metric_values(db: duckdb.DuckDBPyConnection, predictor: str) -> Values:
+    """sql/metrics/ratings over `predicted_ratings`, without metrics that are null throughout."""
+    found = []
+    for file, text in read_statements("metrics/ratings"):
         query = f"select cast(round(value * {MILLION}) as bigint) as value, * exclude value"
-        table = db.sql(f"{query} from ({bare(text)})").pl()
+        table = db.sql(f"{query} from ({without_semicolon(text)})").pl()
         valued = len(table) - table["value"].null_count()
         if 0 < valued < len(table):
             raise MissingPredictionError(
-                f"{predictor} has {file.stem} for {valued} of {len(table)} ratings"
+                f"predictor {predictor} has {file.stem} for {valued} of {len(table)} ratings: "
+                "give every rating a distribution, or none"
             )
         if valued:
             power = float(table["power"][0]) if "power" in table.columns else 1.0
-            told.append((Metric(file.stem, power=power, binned="bin" in table.columns), table))
-    told.sort(key=lambda one: one[0].binned)
-    plain = [table["value"].to_numpy() for metric, table in told if not metric.binned]
+            found.append((Metric(file.stem, power=power, binned="bin" in table.columns), table))
+    found.sort(key=lambda pair: pair[0].binned)
+    plain = [table["value"].to_numpy() for metric, table in found if not metric.binned]
     binned = [
         (table["value"].to_numpy(), table["bin"].cast(pl.Int64).to_numpy())
-        for metric, table in told if metric.binned
+        for metric, table in found if metric.binned
     ]  # fmt: skip
     columns = np.stack([np.ones_like(plain[0]), *plain], axis=1)
-    return Values(tuple(metric for metric, _ in told), columns, binned)
+    return Values(tuple(metric for metric, _ in found), columns, binned)
 
 
-def _sums(values: Values, of: Slice, user: Ints, users: int) -> Ints:
-    """[parts, users, 1 + widths], by a sparse matrix that says who is in which part."""
-    parts, counts = len(of.labels), np.diff(of.first)
-    single = len(of.codes) == len(user)
-    group = (user if single else np.repeat(user, counts)) * parts + of.codes
+def _sum_by_user(values: Values, by: Slice, user: Ints, users: int) -> Ints:
+    """[slice values, users, 1 + widths], by a sparse matrix from ratings to (user, slice value)."""
+    parts, counts = len(by.values), np.diff(by.first)
+    single = len(by.codes) == len(user)
+    group = (user if single else np.repeat(user, counts)) * parts + by.codes
     ones = np.ones(len(group), np.int64)
-    inside = csc_array((ones, group, of.first), shape=(users * parts, len(user)))
-    sums = [inside @ values.plain]
+    members = csc_array((ones, group, by.first), shape=(users * parts, len(user)))
+    sums = [members @ values.plain]
     for value, bin_ in values.binned:
         value, bin_ = (x if single else np.repeat(x, counts) for x in (value, bin_))
         cells = np.bincount(group * BINS + bin_, value, users * parts * BINS)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.bootstrap import Resamples, middle
-from tasks.score.measure import scored
+from tasks.bootstrap import Resamples, percentile_interval
+from tasks.score.measure import compute_metrics
 from tasks.score.sums import Sums
 from tasks.score.task import Score, score
 from tasks.score.values import Metric
@@ -27,23 +27,23 @@ def sums(shift=0.0, resamples=1000):
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_theory():
     values = np.random.default_rng(3).normal(1.0, 0.5, (USERS, 1))
-    low, high = middle(Resamples(USERS, 4000, seed=0).sums(values)[1:] / USERS)
+    low, high = percentile_interval(Resamples(USERS, 4000, seed=0).sums(values)[1:] / USERS)
     half = 1.96 * values.std() / np.sqrt(USERS)
     assert low[0] == pytest.approx(values.mean() - half, abs=0.1 * half)
     assert high[0] == pytest.approx(values.mean() + half, abs=0.1 * half)
 
 
 def test_every_resample_draws_as_many_users_as_there_are():
-    assert (Resamples(50, 300, seed=1).draws.sum(axis=1, dtype=int) == 50).all()
+    assert (Resamples(50, 300, seed=1).counts.sum(axis=1, dtype=int) == 50).all()
 
 
 def test_equal_seeds_draw_alike_and_others_do_not():
-    assert (Resamples(50, 9, seed=1).draws == Resamples(50, 9, seed=1).draws).all()
-    assert (Resamples(50, 9, seed=1).draws != Resamples(50, 9, seed=2).draws).any()
+    assert (Resamples(50, 9, seed=1).counts == Resamples(50, 9, seed=1).counts).all()
+    assert (Resamples(50, 9, seed=1).counts != Resamples(50, 9, seed=2).counts).any()
 
 
 def test_pairing_tells_apart_what_two_intervals_cannot():
-    single, paired = scored(("everyone", "all"), sums(shift=0.005), ["llm"])
+    single, paired = compute_metrics(("everyone", "all"), sums(shift=0.005), ["llm"])
     llm, bias = single
     assert bias["ci95_low"] < llm["value"] < bias["ci95_high"]
     assert paired[0]["ci95_low"] < paired[0]["difference"] < paired[0]["ci95_high"] < 0

@@ -6,8 +6,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from tasks.score.relations import MissingPredictionError, ask, blocks, describe
-from tasks.score.statements import statements
+from tasks.score.relations import (
+    MissingPredictionError,
+    create_relations,
+    load_targets,
+    user_blocks,
+)
+from tasks.score.statements import read_statements
 from tasks.score.task import Score, score
 from tests.world import LISTED, PREDICTED, SCALE
 
@@ -90,23 +95,23 @@ def everyone(scores, predictor="hand"):
 
 def test_every_metric_gives_what_was_worked_by_hand(evaluate, predict, rank):
     found = everyone(evaluate([predict()], [rank()]))
-    assert set(BY_HAND) == {file.stem for file, _ in statements("metrics/*")}
+    assert set(BY_HAND) == {file.stem for file, _ in read_statements("metrics/*")}
     assert found == pytest.approx(BY_HAND, abs=1e-6)
 
 
 def test_every_slice_parts_as_was_worked_by_hand(split, ratings, predict):
     with duckdb.connect() as db:
-        describe(db, split, ratings, [predict()])
-        ask(db, blocks(db)[0])
+        create_relations(db, split, ratings, [predict()])
+        load_targets(db, user_blocks(db)[0])
         found = {
             file.stem: [row[-1] for row in db.execute(text).fetchall()]
-            for file, text in statements("slices/*")
+            for file, text in read_statements("slices/*")
         }
     assert found == PARTS_BY_HAND
 
 
 def test_every_statement_says_first_what_it_defines():
-    for file, text in statements("metrics/*", "slices/*"):
+    for file, text in read_statements("metrics/*", "slices/*"):
         assert text.startswith(f"-- {file.stem}: ")
         assert len(duckdb.extract_statements(text)) == 1
 

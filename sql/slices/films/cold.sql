@@ -1,2 +1,2 @@
 -- cold: whether any rating of the film was known.
-select film_id, case when film_known = 0 then 'cold' else 'known' end as slice_value from film_facts;
+select film_id, case when known_ratings = 0 then 'cold' else 'known' end as slice_value from film_facts;
