@@ -1,4 +1,4 @@
-"""A crew makes what one would make alone, in the same order, whoever dies meanwhile."""
+"""An executor returns what one process would, in the same order, also where a worker dies."""
 
 import os
 import signal
@@ -14,12 +14,12 @@ from tasks.store.store import StoreError
 from tests.servers import dask_workers, scheduler
 
 
-def told_by(number):
+def with_process(number):
     return number, os.getpid()
 
 
 def dies_once(folder, number):
-    """Who is given the 3 first is killed in the middle of it."""
+    """Kills the worker that gets the 3 first."""
     mark = Path(folder) / "killed"
     if number == 3 and not mark.exists():
         mark.touch()
@@ -27,9 +27,9 @@ def dies_once(folder, number):
     return number * 2
 
 
-def taken(given):
+def counting(drawn):
     for number in range(100):
-        given.append(number)
+        drawn.append(number)
         yield number
 
 
@@ -42,34 +42,34 @@ def address(request):
 
 def test_results_come_in_the_order_of_the_items(store, address):
     with open_executor(3, address, store, []) as executor:
-        told = list(executor.map_ordered(told_by, range(20)))
-    assert [number for number, _ in told] == list(range(20))
-    here = {process for _, process in told} == {os.getpid()}
-    assert here == (address is None)
+        results = list(executor.map_ordered(with_process, range(20)))
+    assert [number for number, _ in results] == list(range(20))
+    in_this_process = {process for _, process in results} == {os.getpid()}
+    assert in_this_process == (address is None)
 
 
-def test_no_more_items_are_held_than_are_worked_on_and_one(store, address):
-    given = []
+def test_one_item_more_than_are_worked_on_is_drawn(store, address):
+    drawn = []
     with open_executor(3, address, store, []) as executor:
-        for done, _ in enumerate(executor.map_ordered(told_by, taken(given))):
-            assert len(given) <= done + 1 + executor.size
-    assert len(given) == 100
+        for done, _ in enumerate(executor.map_ordered(with_process, counting(drawn))):
+            assert len(drawn) <= done + 1 + executor.size
+    assert len(drawn) == 100
 
 
-def test_the_item_of_a_worker_that_is_killed_is_given_to_another(store, cluster, tmp_path):
+def test_the_item_of_a_killed_worker_is_done_by_another(store, cluster, tmp_path):
     with open_executor(1, cluster, store, []) as executor:
         made = list(executor.map_ordered(partial(dies_once, str(tmp_path)), range(9)))
     assert (tmp_path / "killed").exists()
     assert made == [number * 2 for number in range(9)]
 
 
-def test_what_the_work_reads_must_be_had_where_it_is_done(store, cluster, tmp_path):
+def test_an_input_that_a_worker_cannot_get_is_named(store, cluster, tmp_path):
     gone = SplitRatings(tmp_path / "gone", "gone")
     with (
         open_executor(1, cluster, store, [gone]) as executor,
         pytest.raises(StoreError, match="split-ratings gone"),
     ):
-        list(executor.map_ordered(told_by, range(3)))
+        list(executor.map_ordered(with_process, range(3)))
 
 
 def test_workers_with_other_code_are_refused(store, cluster, monkeypatch):
@@ -78,10 +78,10 @@ def test_workers_with_other_code_are_refused(store, cluster, monkeypatch):
         open_executor(1, cluster, store, []) as executor,
         pytest.raises(ClusterError, match=r"this run has code other, duckdb .*: update the worker"),
     ):
-        list(executor.map_ordered(told_by, range(3)))
+        list(executor.map_ordered(with_process, range(3)))
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_one_line(store):
+def test_a_missing_scheduler_is_reported_in_one_line(store):
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(ClusterError, match=r"answers at tcp://127\.0\.0\.1:9 .*docs/scale\.md"),

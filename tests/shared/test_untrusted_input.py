@@ -1,4 +1,4 @@
-"""What comes from outside is data, and never code; what is installed is what was locked."""
+"""No code comes in with data or weights, and only locked packages are installed."""
 
 import ast
 import re
@@ -17,16 +17,16 @@ OWN = {"pip", "setuptools", "wheel"}  # come with the environment, not with the 
 
 
 def unsafe(node: ast.AST) -> bool:
-    """Whether code may come in here: by an unpickler, or with weights."""
+    """Whether a node may run code from outside: by an unpickler, or with weights."""
     if isinstance(node, ast.Import):
         return not UNPICKLERS.isdisjoint(alias.name.split(".")[0] for alias in node.names)
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").split(".")[0] in UNPICKLERS
     if not isinstance(node, ast.Call):
         return False
-    told = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
-    loads = ast.unparse(node.func) == "torch.load" and told.get("weights_only") is not True
-    return loads or True in (told.get("trust_remote_code"), told.get("allow_pickle"))
+    keywords = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
+    loads = ast.unparse(node.func) == "torch.load" and keywords.get("weights_only") is not True
+    return loads or True in (keywords.get("trust_remote_code"), keywords.get("allow_pickle"))
 
 
 def test_nothing_is_unpickled_and_no_code_comes_with_weights() -> None:
@@ -50,7 +50,7 @@ def test_nothing_is_unpickled_and_no_code_comes_with_weights() -> None:
         "np.load(file, allow_pickle=True)",
     ],
 )
-def test_it_would_be_found(line: str) -> None:
+def test_each_way_for_code_to_come_in_is_found(line: str) -> None:
     assert any(unsafe(node) for node in ast.walk(ast.parse(line)))
 
 
@@ -58,13 +58,13 @@ def test_prefect_keeps_no_pickles() -> None:
     assert not get_current_settings().results.persist_by_default
 
 
-def test_the_lock_names_all_that_is_installed_and_no_range() -> None:
+def test_the_lock_pins_every_installed_package() -> None:
     locked = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().split())
     installed = {d.metadata["Name"]: d.version.split("+")[0] for d in distributions()}
 
     def plain(name: str) -> str:
         return re.sub("[-_.]+", "-", name).lower()
 
-    wanted = {plain(name): version for name, version in locked.items()}
+    pinned = {plain(name): version for name, version in locked.items()}
     found = {plain(name): version for name, version in installed.items()}
-    assert {name: v for name, v in found.items() if name not in OWN} == wanted
+    assert {name: v for name, v in found.items() if name not in OWN} == pinned

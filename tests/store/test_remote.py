@@ -1,4 +1,4 @@
-"""The remote: what one machine has finished the others find, and nothing there is half a thing."""
+"""What one machine has finished the others find, whole or not at all."""
 
 import json
 import logging
@@ -17,28 +17,32 @@ from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store, StoreError
 from tests.servers import free_port
 
-MANY = 200  # files of an artifact whose upload takes a while
+MANY = 200  # files of an artifact whose upload takes a second or more
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def write_words(draft: Path) -> dict[str, str]:
-    (draft / "tokenizer.json").write_text('{"words": 3}')
-    (draft / "measured-docs").mkdir()
-    (draft / "measured-docs" / "page.html").write_text("<p>")
-    (draft / "empty").write_text("")
-    return {"said": "done"}
+class Write:
+    """Ways to write an artifact, of one version: that of this class."""
+
+    @staticmethod
+    def tokenizer(draft: Path) -> dict[str, str]:
+        (draft / "tokenizer.json").write_text('{"words": 3}')
+        (draft / "measured-docs").mkdir()
+        (draft / "measured-docs" / "page.html").write_text("<p>")
+        (draft / "empty").write_text("")
+        return {"note": "done"}
+
+    @staticmethod
+    def many_files(draft: Path) -> None:
+        for number in range(MANY):
+            (draft / f"{number:04}.txt").write_text("x" * 500 * number)
+
+    @staticmethod
+    def never(draft: Path) -> None:
+        raise AssertionError("built again")
 
 
-def write_much(draft: Path) -> None:
-    for number in range(MANY):
-        (draft / f"{number:04}.txt").write_text("x" * 500 * number)
-
-
-def never(draft: Path) -> None:
-    raise AssertionError("built again")
-
-
-def words(store: Store, write=write_words, seed=0, parents=()) -> Tokenizer:
+def build_tokenizer(store: Store, write=Write.tokenizer, seed=0, parents=()) -> Tokenizer:
     return store.build(Tokenizer, recipe={"seed": seed}, parents=parents, write=write)
 
 
@@ -51,7 +55,7 @@ def name_of(artifact) -> str:
     return f"{artifact.top_level}/{artifact.kind()}/{artifact.fingerprint}"
 
 
-def spoil(remote: str, name: str, scratch: Path) -> None:
+def flip_bit(remote: str, name: str, scratch: Path) -> None:
     """Flip a bit of a file there."""
     with RemoteStore(remote).connect() as files:
         first, *rest = files.read(name)
@@ -59,38 +63,38 @@ def spoil(remote: str, name: str, scratch: Path) -> None:
         files.upload({name: scratch})
 
 
-def how(caplog) -> list[str]:
-    """How each stage was had."""
-    stages = [told for told in caplog.records if told.name == "tasks.store.store"]
-    return [told.getMessage().split()[-1] for told in stages if told.levelname == "INFO"]
+def origins(caplog) -> list[str]:
+    """Whether each artifact was built, fetched or reused."""
+    records = [r for r in caplog.records if (r.name, r.levelname) == ("tasks.store.store", "INFO")]
+    return [record.getMessage().split()[-1] for record in records]
 
 
 def test_what_one_machine_built_another_finds(machine, caplog):
     caplog.set_level(logging.INFO)
-    one = words(machine("a"))
-    other = words(machine("b"), write=never)
+    one = build_tokenizer(machine("a"))
+    other = build_tokenizer(machine("b"), write=Write.never)
     assert other == Tokenizer(machine("b").root / name_of(one), one.fingerprint)
     assert other.cache_hit
     assert content(other.path) == content(one.path)
-    assert words(machine("b"), write=never) == other
-    assert how(caplog) == ["built", "fetched", "reused"]
+    assert build_tokenizer(machine("b"), write=Write.never) == other
+    assert origins(caplog) == ["built", "fetched", "reused"]
 
 
 def test_everything_can_be_looked_up_on_an_empty_machine(machine):
     a, b = machine("a"), machine("b")
-    first = words(a)
+    first = build_tokenizer(a)
     time.sleep(1.1)  # a bucket tells moments in whole seconds
-    base = a.build(Base, recipe={}, parents=[first], write=write_words)
-    second = words(a, seed=1, parents=[base])
+    base = a.build(Base, recipe={}, parents=[first], write=Write.tokenizer)
+    second = build_tokenizer(a, seed=1, parents=[base])
     names = [first.fingerprint, second.fingerprint]
-    assert [told["fingerprint"] for told in b.manifests(Tokenizer)] == names[::-1]
+    assert [manifest["fingerprint"] for manifest in b.manifests(Tokenizer)] == names[::-1]
     assert not list(b.root.glob("*/*/[!.]*"))  # nothing of that is fetched
     found = b.find(Tokenizer, second.fingerprint[:8])
     assert content(found.path) == content(second.path)
     assert b.parents(Base, found) == [Base(b.root / name_of(base), base.fingerprint)]
     (b.root / name_of(base)).rename(b.root / "aside")
     assert b.ancestor(Tokenizer, found).fingerprint == first.fingerprint
-    assert not (b.root / name_of(base)).exists()  # what lies between need not be here
+    assert not (b.root / name_of(base)).exists()  # an artifact in between is not downloaded
     assert [one.fingerprint for one in b.find_all(Tokenizer)] == names
     with pytest.raises(StoreError, match="not made from any split-ratings"):
         b.ancestor(SplitRatings, found)
@@ -98,18 +102,18 @@ def test_everything_can_be_looked_up_on_an_empty_machine(machine):
         b.find(Adapter, "")
 
 
-def test_what_was_fetched_keeps_its_place_in_time(machine):
+def test_a_download_keeps_the_time_it_was_finished_at(machine):
     a, b = machine("a"), machine("b")
-    first = words(a)
+    first = build_tokenizer(a)
     time.sleep(1.1)
-    words(b, seed=1)
+    build_tokenizer(b, seed=1)
     time.sleep(1.1)
     b.ensure_local(first)
     assert b.find_all(Tokenizer)[0] == b.ensure_local(first)
 
 
-def test_a_worker_has_it_here(machine):
-    one = words(machine("a"))
+def test_a_worker_downloads_what_it_reads(machine):
+    one = build_tokenizer(machine("a"))
     b = machine("b")
     assert b.ensure_local(one).path == b.root / name_of(one)
     assert content(b.ensure_local(one).path) == content(one.path)
@@ -120,16 +124,16 @@ def test_a_worker_has_it_here(machine):
         Store(b.root / "c").ensure_local(one)
 
 
-def _have_here(store: Store, artifact: Tokenizer) -> None:
+def _ensure_local(store: Store, artifact: Tokenizer) -> None:
     found = store.ensure_local(artifact)
     assert len(content(found.path)) == MANY + 2
 
 
 def test_several_workers_of_a_machine_may_ask_for_it_at_once(machine):
-    one = words(machine("a"), write=write_much)
+    one = build_tokenizer(machine("a"), write=Write.many_files)
     b = machine("b")
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_have_here, args=(b, one)) for _ in range(2)]
+    workers = [context.Process(target=_ensure_local, args=(b, one)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -138,71 +142,74 @@ def test_several_workers_of_a_machine_may_ask_for_it_at_once(machine):
     assert content(b.ensure_local(one).path) == content(one.path)
 
 
-def test_what_was_there_before_the_remote_is_brought_to_it(machine, tmp_path):
-    one = words(Store(tmp_path / "a"))
-    assert words(machine("a"), write=never) == one
-    assert content(words(machine("b"), write=never).path) == content(one.path)
+def test_what_was_built_before_there_was_a_remote_is_uploaded(machine, tmp_path):
+    one = build_tokenizer(Store(tmp_path / "a"))
+    assert build_tokenizer(machine("a"), write=Write.never) == one
+    assert content(build_tokenizer(machine("b"), write=Write.never).path) == content(one.path)
 
 
-def test_damage_in_the_remote_is_said_and_put_right(machine, remote, tmp_path, caplog):
-    one = words(machine("a"))
-    spoil(remote, f"{name_of(one)}/tokenizer.json", tmp_path / "scratch")
+def test_corruption_in_the_remote_is_named_and_built_anew(machine, remote, tmp_path, caplog):
+    one = build_tokenizer(machine("a"))
+    flip_bit(remote, f"{name_of(one)}/tokenizer.json", tmp_path / "scratch")
     with pytest.raises(CorruptArtifactError, match=r"is corrupt \(tokenizer.json has changed\)"):
         machine("b").ensure_local(one)
     assert not (machine("b").root / name_of(one)).exists()
-    mended = words(machine("b"))
-    assert not mended.cache_hit
+    rebuilt = build_tokenizer(machine("b"))
+    assert not rebuilt.cache_hit
     assert "is corrupt (tokenizer.json has changed): deleting it there" in caplog.text
-    assert content(words(machine("c"), write=never).path)["tokenizer.json"] == b'{"words": 3}'
+    assert (
+        content(build_tokenizer(machine("c"), write=Write.never).path)["tokenizer.json"]
+        == b'{"words": 3}'
+    )
 
 
-def test_damage_on_the_own_disk_is_mended_from_the_remote(machine):
-    one = words(machine("a"))
+def test_corruption_on_the_local_disk_is_replaced_from_the_remote(machine):
+    one = build_tokenizer(machine("a"))
     (one.path / "tokenizer.json").write_text("{")
-    assert words(machine("a"), write=never).manifest == one.manifest
+    assert build_tokenizer(machine("a"), write=Write.never).manifest == one.manifest
     assert content(one.path)["tokenizer.json"] == b'{"words": 3}'
 
 
 def _build(store: Store) -> None:
-    words(store, write=write_much)
+    build_tokenizer(store, write=Write.many_files)
 
 
 def test_an_upload_that_was_cut_off_is_done_again(machine, remote):
     a, kind = machine("a"), "artifacts/tokenizer"
-    kept = RemoteStore(remote)
-    night = multiprocessing.get_context("spawn").Process(target=_build, args=(a,))
-    night.start()
-    while not (begun := kept.list_folders(kind)):
-        assert night.is_alive()
-    night.kill()
-    night.join()
+    uploaded = RemoteStore(remote)
+    process = multiprocessing.get_context("spawn").Process(target=_build, args=(a,))
+    process.start()
+    while not (begun := uploaded.list_folders(kind)):
+        assert process.is_alive()
+    process.kill()
+    process.join()
     ((name, folder),) = begun.items()
     assert folder.finished_at is None
-    assert not kept.is_finished(name)
+    assert not uploaded.is_finished(name)
     assert machine("b").find_all(Tokenizer) == []
     assert (a.root / name).exists()  # it was finished here before it went there
-    built = words(a, write=never)
+    built = build_tokenizer(a, write=Write.never)
     assert content(machine("b").ensure_local(built).path) == content(built.path)
 
 
-def test_a_remote_that_is_not_there_is_told_in_one_line(tmp_path, bucket):
-    def told(url: str) -> str:
+def test_a_missing_remote_is_reported_in_one_line(tmp_path, bucket):
+    def message(url: str) -> str:
         with pytest.raises(RemoteError) as error:
-            words(Store(tmp_path / "a", remote=url))
+            build_tokenizer(Store(tmp_path / "a", remote=url))
         assert error.value.__context__ is None or error.value.__suppress_context__
         return str(error.value)
 
-    assert told("s3://none/x").startswith("the remote s3://none/x cannot be used (FileNotFound")
-    assert "mount or make it" in told(str(tmp_path / "unmounted"))
-    assert told("ftp://me:hush@house/x").startswith('no remotes of "ftp://": there are s3://')
+    assert message("s3://none/x").startswith("the remote s3://none/x cannot be used (FileNotFound")
+    assert "mount or make it" in message(str(tmp_path / "unmounted"))
+    assert message("ftp://me:hush@house/x").startswith('no remotes of "ftp://": there are s3://')
     assert not list(tmp_path.glob("a/*/*/[!.]*"))  # before anything was built
 
 
-def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
+def test_an_unreachable_server_is_reported_without_its_address(tmp_path):
     code = (
-        "import sys; from tests.store.test_remote import words; "
+        "import sys; from tests.store.test_remote import build_tokenizer; "
         "from tasks.store.store import Store; from pathlib import Path; "
-        "words(Store(Path(sys.argv[1]), remote='s3://house/x'))"
+        "build_tokenizer(Store(Path(sys.argv[1]), remote='s3://house/x'))"
     )
     port = free_port()
     secrets = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "hush"}
@@ -213,8 +220,8 @@ def test_a_server_that_is_gone_is_told_without_its_address(tmp_path):
         capture_output=True,
         text=True,
     )
-    said = ran.stderr.strip().splitlines()[-1]
-    assert "the remote s3://house/x cannot be used (EndpointConnectionError): check" in said
+    message = ran.stderr.strip().splitlines()[-1]
+    assert "the remote s3://house/x cannot be used (EndpointConnectionError): check" in message
     assert "aiobotocore" not in ran.stderr
     assert not any(secret in ran.stderr for secret in (str(port), "a-key", "hush"))
 
@@ -227,14 +234,14 @@ def test_without_a_remote_nothing_of_it_is_loaded(tmp_path):
         "print(s.find_all(Tokenizer), sorted({'fsspec', 's3fs', 'botocore'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert said == "[] []\n"
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed == "[] []\n"
 
 
-def test_no_key_is_in_what_is_kept(machine, remote):
-    words(machine("a"))
+def test_no_key_is_uploaded(machine, remote):
+    build_tokenizer(machine("a"))
     with RemoteStore(remote).connect() as files:
-        kept = b"".join(files.read(name) for name in files.list_files("artifacts"))
+        uploaded = b"".join(files.read(name) for name in files.list_files("artifacts"))
     assert json.loads(files.read(next(n for n in files.list_files("artifacts") if "manifest" in n)))
-    assert b"hush" not in kept
-    assert b"127.0.0.1" not in kept
+    assert b"hush" not in uploaded
+    assert b"127.0.0.1" not in uploaded

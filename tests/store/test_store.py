@@ -1,4 +1,4 @@
-"""The store: the same work once, nothing half-written, damage noticed."""
+"""The store does the same work once, leaves nothing half-written and notices corruption."""
 
 import json
 import multiprocessing
@@ -24,7 +24,7 @@ LOSSES = pl.DataFrame(
 
 def write_losses(draft: Path) -> dict[str, str]:
     LOSSES.write_parquet(draft / "history.parquet")
-    return {"said": "done"}
+    return {"note": "done"}
 
 
 def build(store: Store, seed: int = 1, **how) -> Adapter:
@@ -35,7 +35,7 @@ def test_the_same_work_is_done_once(store):
     first, second = build(store), build(store)
     assert (first.cache_hit, second.cache_hit) == (False, True)
     assert first == second
-    assert second.metadata == {"said": "done"}
+    assert second.metadata == {"note": "done"}
     assert second.manifest["rows"] == {"history": 1}
 
 
@@ -47,7 +47,7 @@ def test_another_recipe_or_parent_is_other_work(store):
     assert store.ancestor(Adapter, child) == one
 
 
-def test_a_room_that_fails_leaves_no_artifact(store):
+def test_a_stage_that_fails_leaves_no_artifact(store):
     def fail(draft: Path) -> None:
         (draft / "half").write_text("written")
         raise ValueError("out of luck")
@@ -70,22 +70,22 @@ def test_a_wrong_column_is_refused(store):
         build(store, write=write)
 
 
-@pytest.mark.parametrize("harm", ["flip", "truncate", "remove", "manifest"])
-def test_damage_is_noticed_and_mended(store, harm, caplog):
+@pytest.mark.parametrize("corruption", ["flip", "truncate", "remove", "manifest"])
+def test_corruption_is_noticed_and_built_anew(store, corruption, caplog):
     artifact = build(store)
     file = artifact.path / "history.parquet"
     whole = file.read_bytes()
-    if harm == "flip":
+    if corruption == "flip":
         file.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
-    elif harm == "truncate":
+    elif corruption == "truncate":
         os.truncate(file, 10)
-    elif harm == "remove":
+    elif corruption == "remove":
         file.unlink()
     else:
         (artifact.path / "manifest.json").write_text("{")
-    mended = build(store)
-    assert mended == artifact
-    assert not mended.cache_hit
+    rebuilt = build(store)
+    assert rebuilt == artifact
+    assert not rebuilt.cache_hit
     assert file.read_bytes() == whole
     assert "is corrupt" in caplog.text
 
@@ -95,17 +95,17 @@ def test_a_killed_draft_is_cleared_unless_it_can_be_resumed(store):
         (draft / "begun").write_text("")
         raise KeyboardInterrupt
 
-    seen = []
+    resumed = []
 
-    def look(draft: Path) -> None:
-        seen.append((draft / "begun").exists())
+    def resume(draft: Path) -> None:
+        resumed.append((draft / "begun").exists())
         die(draft)
 
     for resumable in (False, True):
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
-                build(store, write=look, resumable=resumable)
-    assert seen == [False, False, True, True]
+                build(store, write=resume, resumable=resumable)
+    assert resumed == [False, False, True, True]
 
 
 def test_the_manifest_is_the_same_in_another_store(tmp_path):
@@ -129,15 +129,15 @@ def _build_slowly(root: Path, counter: Path) -> None:
     Store(root).build(Tokenizer, recipe={}, write=write)
 
 
-def test_two_nights_at_once_build_an_artifact_once(tmp_path):
+def test_processes_at_once_build_an_artifact_once(tmp_path):
     counter = tmp_path / "counter"
     context = multiprocessing.get_context("spawn")
-    nights = [context.Process(target=_build_slowly, args=(tmp_path, counter)) for _ in range(4)]
-    for night in nights:
-        night.start()
-    for night in nights:
-        night.join()
-    assert [night.exitcode for night in nights] == [0] * 4
+    processes = [context.Process(target=_build_slowly, args=(tmp_path, counter)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
     assert counter.read_text() == "x"
 
 
