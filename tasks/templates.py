@@ -1,4 +1,4 @@
-"""The words that prompts are made of: one class a template, the films' lines, the facts."""
+"""Texts of prompts: one class a template, film lines, feature strings."""
 
 from typing import Annotated, Literal
 
@@ -10,11 +10,10 @@ BUCKETS = 32  # counts by powers of two, the first for none
 
 
 class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Lines and little else: made for small models, and for many films in few tokens.
+    """One short line a film: for small models, and for many films in few tokens.
 
-    `features` adds to each film's line what other ratings told of it: the mean and number of its
-    ratings, the user's own mean and number so far, and a prior (tasks/features/collaborative.py).
-    The prior alone did as well as all three on MovieLens-100K, in two thirds of the tokens.
+    The prior alone (tasks/features/collaborative.py) did as well as all three features on
+    MovieLens-100K, in two thirds of the tokens.
     """
 
     wording: Literal["compact"] = "compact"
@@ -69,7 +68,7 @@ Template = Annotated[Compact | Original, pydantic.Field(discriminator="wording")
 
 
 def film_texts(films: pl.DataFrame) -> list[str]:
-    """`Heat (1995), Action|Crime` for each film; white space in titles becomes single blanks."""
+    """`Heat (1995), Action|Crime` for each film; white space in titles becomes single spaces."""
     genres = pl.when(pl.col("genres") == "").then(pl.lit("(no genres listed)"))
     title = pl.col("title").str.replace_all(r"\s+", " ").str.strip_chars()
     text = pl.concat_str(title, pl.lit(", "), genres.otherwise(pl.col("genres")))

@@ -1,1 +1,1 @@
-"""What a model must beat: means, biases, neighbours, factors."""
+"""Classical recommenders to compare with: means, biases, neighbours, factors."""

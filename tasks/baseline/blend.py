@@ -1,8 +1,8 @@
-"""Blends the language model's expected ratings with the baselines': what a user would ship.
+"""Blends the language model's expected ratings with the baselines'.
 
-Stacked regression with weights that cannot be negative (Breiman, 1996, Machine Learning 24), drawn
-slightly towards equal shares: what the members say less the mean rating is weighed as the
-validation fold shows. Without a validation fold equal shares remain.
+Stacked regression with nonnegative weights (Breiman, 1996, Machine Learning 24), fitted on the
+validation fold to deviations from the mean rating, with a ridge towards equal weights. Without a
+validation fold the weights are equal.
 """
 
 from collections.abc import Sequence
@@ -29,36 +29,38 @@ def write_blend(
 ) -> dict[str, Any]:
     """Write ratings.parquet (test); return the weights as metadata.
 
-    Raises ValueError where a member is not among the predictions, or left a rating out.
+    Raises ValueError where a member is not among the predictions, or lacks a rating.
     """
     table = pl.concat([made.scan("ratings") for made in predictions]).collect()
-    past = split.scan("ratings").filter(pl.col("fold") == "train")
-    middle = float(past.select(pl.col("rating").cast(pl.Float64).mean()).collect().item())
-    shown, truth = _said(table, "validation", members)
-    weights = fitted(shown - middle, truth - middle, ridge)
-    asked, _ = _said(table, "test", members)
+    train = split.scan("ratings").filter(pl.col("fold") == "train")
+    mean = float(train.select(pl.col("rating").cast(pl.Float64).mean()).collect().item())
+    validation, truth = _member_predictions(table, "validation", members)
+    weights = fit_weights(validation - mean, truth - mean, ridge)
+    test, _ = _member_predictions(table, "test", members)
     scale = split.metadata["scale"]
-    guess = (middle + (asked - middle) @ weights).clip(min(scale), max(scale))
+    blended = (mean + (test - mean) @ weights).clip(min(scale), max(scale))
     rows = table.filter(fold="test", predictor=members[0]).sort(KEY)
-    rating_rows("blend", rows, guess).write_parquet(draft / "ratings.parquet")
-    shares = dict(zip(members, weights.round(4).tolist(), strict=True))
-    return {"weights": shares, "fitted_on": len(truth)}
+    rating_rows("blend", rows, blended).write_parquet(draft / "ratings.parquet")
+    by_member = dict(zip(members, weights.round(4).tolist(), strict=True))
+    return {"weights": by_member, "fitted_on": len(truth)}
 
 
-def fitted(shown: Floats, truth: Floats, ridge: float) -> Floats:
-    """[members] weights of `shown` [ratings, members], none negative.
+def fit_weights(predictions: Floats, truth: Floats, ridge: float) -> Floats:
+    """[members] nonnegative weights of `predictions` [ratings, members].
 
-    `ridge` counts as so many ratings, in squared stars, that ask for equal shares.
+    `ridge` is how many ratings, in squared stars, the pull towards equal weights counts for.
     """
-    members = shown.shape[1]
+    members = predictions.shape[1]
     pull = np.sqrt(ridge) * np.eye(members)
-    left = np.concatenate([shown, pull])
-    weights, _ = nnls(left, np.concatenate([truth, pull.sum(axis=0) / members]))
+    matrix = np.concatenate([predictions, pull])
+    weights, _ = nnls(matrix, np.concatenate([truth, pull.sum(axis=0) / members]))
     return weights
 
 
-def _said(table: pl.DataFrame, fold: str, members: Sequence[str]) -> tuple[Floats, Floats]:
-    """[ratings, members] what each member expects, by user and film; and the true ratings."""
+def _member_predictions(
+    table: pl.DataFrame, fold: str, members: Sequence[str]
+) -> tuple[Floats, Floats]:
+    """[ratings, members] expected ratings, by user and film; and the true ratings."""
     of_fold = [table.filter(fold=fold, predictor=name).sort(KEY) for name in members]
     first = of_fold[0]
     for name, rows in zip(members, of_fold, strict=True):
@@ -67,5 +69,5 @@ def _said(table: pl.DataFrame, fold: str, members: Sequence[str]) -> tuple[Float
                 f"{name} has {len(rows)} {fold} ratings to blend, {members[0]} has {len(first)}: "
                 f"all members must predict the same"
             )
-    said = np.stack([rows["mean"].to_numpy() for rows in of_fold], axis=1)
-    return said, first["rating"].cast(pl.Float64).to_numpy()
+    expected = np.stack([rows["mean"].to_numpy() for rows in of_fold], axis=1)
+    return expected, first["rating"].cast(pl.Float64).to_numpy()

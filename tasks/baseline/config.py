@@ -1,4 +1,4 @@
-"""Settings of the baseline room."""
+"""Settings of the baselines."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 
 
 class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """As the prompts' guess has it by default: see tasks/features/collaborative.py."""
+    """By default as in the prompts' prior: see tasks/features/collaborative.py."""
 
     item_damping: float = pydantic.Field(2, ge=0)
     """Ratings at the mean that damp each film's bias."""
@@ -27,11 +27,7 @@ class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which baselines there are, and how they are fitted.
 
-    With `tune` those settings that tasks/baseline/tuning.py lists are chosen on the validation
-    fold. On MovieLens-100K that made the rivals weaker on the test fold, so it is not the default.
-
-    Neighbours and factors are LensKit's; what is not said here is its default. `blended` are the
-    members of the blend, and `ridge` counts as so many ratings that ask for equal shares.
+    Neighbours and factors are LensKit's; its defaults hold where there is no setting.
     """
 
     rating_models: tuple[Rated, ...] = (

@@ -1,4 +1,4 @@
-"""What a baseline learns from: ratings as arrays, users and films as codes from 0."""
+"""Training ratings as arrays, with users and films as codes from 0."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ EARLIER = {"validation": ["train"], "test": ["train", "validation"]}
 
 
 @dataclass(frozen=True)
-class Known:
-    """Ratings by user, oldest first; `users` and `films` say how many codes there are."""
+class Interactions:
+    """Ratings by user, oldest first; `users` and `films` are the numbers of codes."""
 
     user: Ints
     film: Ints
@@ -23,7 +23,7 @@ class Known:
 
 
 class Codes:
-    """Users and films as numbers from 0."""
+    """The codes of users and films."""
 
     def __init__(self, table: pl.DataFrame, films: pl.DataFrame) -> None:
         self.users = table["user_id"].unique().sort().to_numpy()
@@ -36,14 +36,14 @@ class Codes:
             np.searchsorted(self.films, rows["film_id"].to_numpy()),
         )
 
-    def known(self, rows: pl.DataFrame) -> Known:
-        """The ratings of these rows, which are by user and time."""
+    def interactions(self, rows: pl.DataFrame) -> Interactions:
+        """These ratings, which are sorted by user and time."""
         rating = rows["rating"].to_numpy().astype(np.float64)
-        return Known(*self.pairs(rows), rating, len(self.users), len(self.films))
+        return Interactions(*self.pairs(rows), rating, len(self.users), len(self.films))
 
 
-def parts(table: pl.DataFrame, fold: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What may be learnt from for a fold, and what is asked in it."""
+def training_and_targets(table: pl.DataFrame, fold: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The ratings that a fold may learn from, and the fold's targets."""
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
-    known = table.filter(pl.col("fold").is_in([*EARLIER[fold], fold]) & ~is_target)
-    return known, table.filter(is_target).sort("user_id", "film_id")
+    training = table.filter(pl.col("fold").is_in([*EARLIER[fold], fold]) & ~is_target)
+    return training, table.filter(is_target).sort("user_id", "film_id")

@@ -1,4 +1,4 @@
-"""Neighbours and factors by LensKit: for ratings, and for lists.
+"""Adapts LensKit's scorers to this project's arrays, for ratings and for lists.
 
 Defaults are LensKit's (Ekstrand, 2020, CIKM), version 2025.8.1; EASE is Steck (2019, WWW).
 """
@@ -17,58 +17,60 @@ from lenskit.data import Dataset, ItemListCollection, from_interactions_df
 from lenskit.pipeline import predict_pipeline, topn_pipeline
 from lenskit.training import TrainingOptions
 
-from tasks.baseline.interactions import Floats, Ints, Known
+from tasks.baseline.interactions import Floats, Interactions, Ints
 
-Scorer = Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class LearntRatings:
-    """A LensKit scorer as a predictor of ratings; what it cannot score, its bias model does."""
-
-    scorer: Scorer
-    seed: int
-
-    def __call__(self, known: Known, user: Ints, film: Ints) -> Floats:
-        """One guess a pair."""
-        pipeline = predict_pipeline(self.scorer())
-        pipeline.train(_dataset(known), TrainingOptions(rng=self.seed))
-        asked = pd.DataFrame({"user_id": user, "item_id": film})
-        lists = ItemListCollection.from_df(asked, ["user_id"])
-        found = predict(pipeline, lists, n_jobs=1).to_df()
-        return asked.merge(found, on=["user_id", "item_id"], how="left")["score"].to_numpy()
+MakeScorer = Callable[[], Any]
 
 
 @dataclass(frozen=True)
-class LearntLists:
-    """A LensKit scorer as a maker of lists of what a user has not rated."""
+class LensKitRatings:
+    """Predicts ratings by a LensKit scorer; what it cannot score, LensKit's bias model does."""
 
-    scorer: Scorer
+    make_scorer: MakeScorer
     seed: int
 
-    def __call__(self, known: Known, users: Ints, k: int) -> tuple[Ints, Ints, Ints, Floats]:
+    def __call__(self, training: Interactions, user: Ints, film: Ints) -> Floats:
+        """One rating a pair."""
+        pipeline = predict_pipeline(self.make_scorer())
+        pipeline.train(_to_dataset(training), TrainingOptions(rng=self.seed))
+        pairs = pd.DataFrame({"user_id": user, "item_id": film})
+        lists = ItemListCollection.from_df(pairs, ["user_id"])
+        scores = predict(pipeline, lists, n_jobs=1).to_df()
+        return pairs.merge(scores, on=["user_id", "item_id"], how="left")["score"].to_numpy()
+
+
+@dataclass(frozen=True)
+class LensKitLists:
+    """Lists, by a LensKit scorer, films that a user has not rated."""
+
+    make_scorer: MakeScorer
+    seed: int
+
+    def __call__(
+        self, training: Interactions, users: Ints, k: int
+    ) -> tuple[Ints, Ints, Ints, Floats]:
         """User, rank, film and score of each entry, by user and rank."""
-        pipeline = topn_pipeline(self.scorer(), n=k)
-        pipeline.train(_dataset(known), TrainingOptions(rng=self.seed))
-        found = recommend(pipeline, users.tolist(), k, n_jobs=1).to_df()
-        found = found.sort_values(["user_id", "rank"])
+        pipeline = topn_pipeline(self.make_scorer(), n=k)
+        pipeline.train(_to_dataset(training), TrainingOptions(rng=self.seed))
+        entries = recommend(pipeline, users.tolist(), k, n_jobs=1).to_df()
+        entries = entries.sort_values(["user_id", "rank"])
         names = ("user_id", "rank", "item_id", "score")
-        user, rank, film, score = (found[name].to_numpy() for name in names)
+        user, rank, film, score = (entries[name].to_numpy() for name in names)
         return user, rank, film, score.astype(np.float64)
 
 
-def _dataset(known: Known) -> Dataset:
-    _keep_threads()
-    columns = {"user_id": known.user, "item_id": known.film, "rating": known.rating}
+def _to_dataset(training: Interactions) -> Dataset:
+    _keep_torch_threads()
+    columns = {"user_id": training.user, "item_id": training.film, "rating": training.rating}
     return from_interactions_df(pd.DataFrame(columns))
 
 
 @cache
-def _keep_threads() -> None:
-    """Keep torch's threads: LensKit's first use would leave half of them to all that follows.
+def _keep_torch_threads() -> None:
+    """Keep torch's thread count, which LensKit's first use would halve.
 
-    Sums are shared out by the number of threads: a night that goes on after a kill would differ
-    from an undisturbed one in its last digits.
+    The last digits of sums depend on it: a run that is resumed after a kill would differ from an
+    undisturbed one.
     """
     threads = torch.get_num_threads()
     parallel.initialize(threads=threads, backend_threads=threads)

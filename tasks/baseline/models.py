@@ -1,18 +1,18 @@
-"""The baselines by name, as the settings have them."""
+"""The baselines by name, with their settings."""
 
 from collections.abc import Callable
 
+import numpy as np
 from lenskit.als import BiasedMFScorer, ImplicitMFScorer
 from lenskit.funksvd import FunkSVDScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer
 
 from tasks.baseline.config import Baseline
-from tasks.baseline.interactions import Floats, Ints, Known
-from tasks.baseline.lenskit_adapters import LearntLists, LearntRatings
+from tasks.baseline.interactions import Floats, Interactions, Ints
+from tasks.baseline.lenskit_adapters import LensKitLists, LensKitRatings
 from tasks.baseline.means import (
-    Bias,
-    ContextMean,
-    ContextMedian,
+    ContextAverage,
+    DampedBias,
     constant,
     global_mean,
     item_mean,
@@ -21,56 +21,56 @@ from tasks.baseline.means import (
 from tasks.baseline.neighbourhood import Neighbourhood
 from tasks.baseline.popularity import popularity
 
-RatesFilms = Callable[[Known, Ints, Ints], Floats]
+RatingModel = Callable[[Interactions, Ints, Ints], Floats]
 Entries = tuple[Ints, Ints, Ints, Floats]  # user, rank, film and score of each
-ListsFilms = Callable[[Known, Ints, int], Entries]
+ListModel = Callable[[Interactions, Ints, int], Entries]
 
 
-def rating_models(of: Baseline, scale: tuple[float, float]) -> dict[str, RatesFilms]:
-    """Who guesses ratings, by name."""
+def rating_models(config: Baseline, scale: tuple[float, float]) -> dict[str, RatingModel]:
+    """The predictors of ratings that the settings name."""
 
-    def learnt(scorer: Callable[[], object]) -> LearntRatings:
-        return LearntRatings(scorer, of.seed)
+    def lenskit(make_scorer: Callable[[], object]) -> LensKitRatings:
+        return LensKitRatings(make_scorer, config.seed)
 
-    known: dict[str, RatesFilms] = {
-        "bias": Bias(of.item_damping, of.user_damping, of.iterations),
+    models: dict[str, RatingModel] = {
+        "bias": DampedBias(config.item_damping, config.user_damping, config.iterations),
         "constant": constant,
-        "context_mean": ContextMean(of.context_films),
-        "context_median": ContextMedian(of.context_films),
-        "funk_svd": learnt(
+        "context_mean": ContextAverage(config.context_films, np.mean),
+        "context_median": ContextAverage(config.context_films, np.median),
+        "funk_svd": lenskit(
             lambda: FunkSVDScorer(
-                features=of.factors,
-                epochs=of.funk_epochs,
-                regularization=of.funk_regularisation,
+                features=config.factors,
+                epochs=config.funk_epochs,
+                regularization=config.funk_regularisation,
                 range=scale,
             )
         ),
         "global_mean": global_mean,
-        "item_knn": learnt(lambda: ItemKNNScorer(max_nbrs=of.neighbours)),
+        "item_knn": lenskit(lambda: ItemKNNScorer(max_nbrs=config.neighbours)),
         "item_mean": item_mean,
-        "matrix_factorisation": learnt(
-            lambda: BiasedMFScorer(features=of.factors, regularization=of.regularisation)
+        "matrix_factorisation": lenskit(
+            lambda: BiasedMFScorer(features=config.factors, regularization=config.regularisation)
         ),
-        "neighbourhood": Neighbourhood(**of.neighbourhood.model_dump()),
+        "neighbourhood": Neighbourhood(**config.neighbourhood.model_dump()),
         "user_mean": user_mean,
     }
-    return {name: known[name] for name in of.rating_models}
+    return {name: models[name] for name in config.rating_models}
 
 
-def list_models(of: Baseline) -> dict[str, ListsFilms]:
-    """Who makes lists, by name."""
+def list_models(config: Baseline) -> dict[str, ListModel]:
+    """The predictors of lists that the settings name."""
 
-    def learnt(scorer: Callable[[], object]) -> LearntLists:
-        return LearntLists(scorer, of.seed)
+    def lenskit(make_scorer: Callable[[], object]) -> LensKitLists:
+        return LensKitLists(make_scorer, config.seed)
 
-    known: dict[str, ListsFilms] = {
-        "ease": learnt(lambda: EASEScorer(regularization=of.ease_regularisation)),
-        "implicit_item_knn": learnt(
-            lambda: ItemKNNScorer(max_nbrs=of.list_neighbours, feedback="implicit")
+    models: dict[str, ListModel] = {
+        "ease": lenskit(lambda: EASEScorer(regularization=config.ease_regularisation)),
+        "implicit_item_knn": lenskit(
+            lambda: ItemKNNScorer(max_nbrs=config.list_neighbours, feedback="implicit")
         ),
-        "implicit_mf": learnt(
-            lambda: ImplicitMFScorer(features=of.list_factors, weight=of.list_weight)
+        "implicit_mf": lenskit(
+            lambda: ImplicitMFScorer(features=config.list_factors, weight=config.list_weight)
         ),
         "popularity": popularity,
     }
-    return {name: known[name] for name in of.list_models}
+    return {name: models[name] for name in config.list_models}

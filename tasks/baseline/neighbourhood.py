@@ -1,31 +1,33 @@
-"""What the prompts' guess says by itself: whoever reads it must be held to it."""
+"""Predicts ratings by the prior that is in the prompts: a model that reads it must beat it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.baseline.interactions import Floats, Ints, Known
-from tasks.features.collaborative import bias_guess, neighbour_guess
+from tasks.baseline.interactions import Floats, Interactions, Ints
+from tasks.features.collaborative import damped_bias_prediction, gaussian_process_prediction
 
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Damped biases, mended by the user's ratings of films that are rated alike."""
+    """Damped biases, corrected by Gaussian-process regression on the user's residuals."""
 
     item_damping: float
     user_damping: float
     shrinkage: float
     noise: float
 
-    def __call__(self, known: Known, user: Ints, film: Ints) -> Floats:
-        """One guess a pair."""
-        users, films = np.r_[known.user, user], np.r_[known.film, film]
+    def __call__(self, training: Interactions, user: Ints, film: Ints) -> Floats:
+        """One rating a pair."""
+        users, films = np.r_[training.user, user], np.r_[training.film, film]
         order = np.argsort(users, kind="stable")
-        rating = np.r_[known.rating, np.full(len(user), np.nan)][order]
-        told = (users[order], films[order], rating, ~np.isnan(rating))
-        fitted = bias_guess(*told, item_damping=self.item_damping, user_damping=self.user_damping)
-        guess = np.empty(len(users))
-        guess[order] = neighbour_guess(
-            *told, fitted, fitted, shrinkage=self.shrinkage, noise=self.noise
+        rating = np.r_[training.rating, np.full(len(user), np.nan)][order]
+        ratings = (users[order], films[order], rating, ~np.isnan(rating))
+        biases = damped_bias_prediction(
+            *ratings, item_damping=self.item_damping, user_damping=self.user_damping
         )
-        return guess[len(known.user) :]
+        predicted = np.empty(len(users))
+        predicted[order] = gaussian_process_prediction(
+            *ratings, biases, biases, shrinkage=self.shrinkage, noise=self.noise
+        )
+        return predicted[len(training.user) :]

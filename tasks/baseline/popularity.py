@@ -1,28 +1,28 @@
-"""The list that everybody gets: what most have rated, less what the user has."""
+"""Lists the films with the most ratings that a user has not rated."""
 
 import numpy as np
 
-from tasks.baseline.interactions import Floats, Ints, Known
+from tasks.baseline.interactions import Floats, Interactions, Ints
 
 
-def popularity(known: Known, users: Ints, k: int) -> tuple[Ints, Ints, Ints, Floats]:
-    """User, rank, film and score (how many rated it) of each entry, by user and rank.
+def popularity(training: Interactions, users: Ints, k: int) -> tuple[Ints, Ints, Ints, Floats]:
+    """User, rank, film and score (its number of ratings) of each entry, by user and rank.
 
-    Equals are in order of their codes; a film that nobody rated is named last.
+    Ties are in order of film code.
     """
-    counts = np.bincount(known.film, minlength=known.films)
+    counts = np.bincount(training.film, minlength=training.films)
     order = np.argsort(-counts, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    first = np.searchsorted(known.user, np.arange(known.users + 1))
+    first = np.searchsorted(training.user, np.arange(training.users + 1))
     films = []
     for user in users:
-        seen = place[known.film[first[user] : first[user + 1]]]
-        # Among the first k + seen places there are k that the user has not rated.
-        free = np.ones(min(k + len(seen), len(order)), dtype=bool)
-        free[seen[seen < len(free)]] = False
-        films.append(order[: len(free)][free][:k])
-    lengths = np.array([len(named) for named in films])
+        seen = place[training.film[first[user] : first[user + 1]]]
+        # The first k + len(seen) places have k films that the user has not rated.
+        unseen = np.ones(min(k + len(seen), len(order)), dtype=bool)
+        unseen[seen[seen < len(unseen)]] = False
+        films.append(order[: len(unseen)][unseen][:k])
+    lengths = np.array([len(entries) for entries in films])
     film = np.concatenate(films)
     rank = np.concatenate([np.arange(1, n + 1) for n in lengths])
     return np.repeat(users, lengths), rank, film, counts[film].astype(np.float64)

@@ -1,6 +1,6 @@
 """Writes the baselines' predictions and lists in the columns that every predictor uses."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,92 +8,105 @@ import numpy as np
 import polars as pl
 
 from tasks.baseline.config import Baseline
-from tasks.baseline.interactions import EARLIER, Codes, Floats, parts
-from tasks.baseline.models import list_models, rating_models
+from tasks.baseline.interactions import EARLIER, Codes, Floats, training_and_targets
+from tasks.baseline.models import Entries, list_models, rating_models
 from tasks.baseline.tuning import tune
 from tasks.progress import track
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
+
+
+@dataclass(frozen=True)
+class Data:
+    """The ratings of all folds, the films in order of their code, and the ends of the scale."""
+
+    ratings: pl.DataFrame
+    films: pl.DataFrame
+    codes: Codes
+    ends: tuple[float, float]
+
+    @classmethod
+    def load(cls, split: SplitRatings, ratings: ValidatedRatings) -> "Data":
+        """Read both tables."""
+        table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
+        films = ratings.scan("films").select("film_id", "title").sort("film_id").collect()
+        scale = split.metadata["scale"]
+        return cls(table, films, Codes(table, films), (min(scale), max(scale)))
 
 
 def write_predictions(
     draft: Path, split: SplitRatings, ratings: ValidatedRatings, config: Baseline
 ) -> dict[str, Any]:
     """Write ratings.parquet (validation and test); return the metadata."""
-    table, films = _tables(split, ratings)
-    codes, scale = Codes(table, films), split.metadata["scale"]
-    ends = min(scale), max(scale)
-    tuned = tune(config, config.rating_models, codes, table, ends) if config.tune else {}
-    models = rating_models(config.model_copy(update=tuned), ends)
+    data = Data.load(split, ratings)
+    tuned = _tune(config, config.rating_models, data)
+    models = rating_models(config.model_copy(update=tuned), data.ends)
     fits = [(fold, name) for fold in EARLIER for name in models]
     rows = []
     for fold, name in track(fits, "baseline", len(fits), "fits"):
-        known, targets = parts(table, fold)
+        training, targets = training_and_targets(data.ratings, fold)
         if len(targets):
-            predicted = models[name](codes.known(known), *codes.pairs(targets))
-            rows.append(rating_rows(name, targets, predicted.clip(*ends)))
+            interactions = data.codes.interactions(training)
+            predicted = models[name](interactions, *data.codes.pairs(targets))
+            rows.append(rating_rows(name, targets, predicted.clip(*data.ends)))
     joined = pl.concat(rows).sort("predictor", "fold", "user_id", "film_id")
     joined.write_parquet(draft / "ratings.parquet")
-    return _about(split) | {"tuned": tuned}
+    return _metadata(split, tuned)
 
 
 def write_lists(
     draft: Path, split: SplitRatings, ratings: ValidatedRatings, config: Baseline
 ) -> dict[str, Any]:
     """Write lists.parquet (test); return the metadata."""
-    table, films = _tables(split, ratings)
-    codes, scale = Codes(table, films), split.metadata["scale"]
-    ends = min(scale), max(scale)
-    tuned = tune(config, config.list_models, codes, table, ends) if config.tune else {}
-    known, targets = parts(table, "test")
-    lists = _lists(config.model_copy(update=tuned), codes, known, targets, films)
+    data = Data.load(split, ratings)
+    tuned = _tune(config, config.list_models, data)
+    models = list_models(config.model_copy(update=tuned))
+    training, targets = training_and_targets(data.ratings, "test")
+    interactions, users = data.codes.interactions(training), np.unique(data.codes.pairs(targets)[0])
+    lists = [
+        _list_rows(name, data, model(interactions, users, config.list_length))
+        for name, model in track(models.items(), "baseline", len(models), "lists")
+    ]
     pl.concat(lists).sort("predictor", "user_id", "rank").write_parquet(draft / "lists.parquet")
-    return _about(split) | {"tuned": tuned}
+    return _metadata(split, tuned)
 
 
-def _tables(split: SplitRatings, ratings: ValidatedRatings) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The ratings in use, and the films with their titles."""
-    table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
-    return table, ratings.scan("films").select("film_id", "title").collect()
+def _tune(config: Baseline, names: tuple[str, ...], data: Data) -> dict[str, float]:
+    return tune(config, names, data.codes, data.ratings, data.ends) if config.tune else {}
 
 
-def _about(split: SplitRatings) -> dict[str, Any]:
-    return {name: split.metadata[name] for name in ("dataset", "protocol", "scale")}
+def _metadata(split: SplitRatings, tuned: dict[str, float]) -> dict[str, Any]:
+    of_split = {name: split.metadata[name] for name in ("dataset", "protocol", "scale")}
+    return of_split | {"tuned": tuned}
 
 
-def rating_rows(predictor: str, asked: pl.DataFrame, guess: Floats) -> pl.DataFrame:
-    """One guess a row of `asked`, for every purpose alike, without a distribution."""
-    value = pl.Series("guess", guess, dtype=pl.Float64)
-    nothing = pl.lit(None, pl.Float64)
-    return asked.select(
+def rating_rows(predictor: str, targets: pl.DataFrame, predicted: Floats) -> pl.DataFrame:
+    """One row a target: the same value as mean, median and mode, without a distribution."""
+    value = pl.Series("predicted", predicted, dtype=pl.Float64)
+    null = pl.lit(None, pl.Float64)
+    return targets.select(
         pl.lit(predictor).alias("predictor"),
         "fold",
         "user_id",
         "film_id",
         "rating",
-        *[value.alias(of) for of in ("mean", "median", "mode", "within_half")],
-        *[nothing.alias(of) for of in ("pi80_low", "pi80_high", "p_like")],
+        *[value.alias(name) for name in ("mean", "median", "mode", "within_half")],
+        *[null.alias(name) for name in ("pi80_low", "pi80_high", "p_like")],
         pl.lit(None, pl.List(pl.Float32)).alias("probabilities"),
     )
 
 
-def _lists(
-    config: Baseline, codes: Codes, known: pl.DataFrame, asked: pl.DataFrame, films: pl.DataFrame
-) -> Iterator[pl.DataFrame]:
-    users = np.unique(codes.pairs(asked)[0])
-    titles = films.sort("film_id")["title"]
-    makers = list_models(config)
-    for name, maker in track(makers.items(), "baseline", len(makers), "lists"):
-        user, rank, film, score = maker(codes.known(known), users, config.list_length)
-        yield pl.DataFrame(
-            {
-                "predictor": pl.repeat(name, len(user), eager=True),
-                "fold": pl.repeat("test", len(user), eager=True),
-                "user_id": pl.Series(codes.users[user], dtype=pl.Int32),
-                "rank": pl.Series(rank, dtype=pl.Int32),
-                "film_id": pl.Series(codes.films[film], dtype=pl.Int32),
-                "title": titles.gather(film),
-                "rating": pl.repeat(None, len(user), dtype=pl.Float64, eager=True),
-                "score": score,
-                "error": pl.repeat(None, len(user), dtype=pl.String, eager=True),
-            }
-        )
+def _list_rows(predictor: str, data: Data, entries: Entries) -> pl.DataFrame:
+    user, rank, film, score = entries
+    return pl.DataFrame(
+        {
+            "predictor": pl.repeat(predictor, len(user), eager=True),
+            "fold": pl.repeat("test", len(user), eager=True),
+            "user_id": pl.Series(data.codes.users[user], dtype=pl.Int32),
+            "rank": pl.Series(rank, dtype=pl.Int32),
+            "film_id": pl.Series(data.codes.films[film], dtype=pl.Int32),
+            "title": data.films["title"].gather(film),
+            "rating": pl.repeat(None, len(user), dtype=pl.Float64, eager=True),
+            "score": score,
+            "error": pl.repeat(None, len(user), dtype=pl.String, eager=True),
+        }
+    )

@@ -1,4 +1,4 @@
-"""Tells the facts of each rating as its own fold may know them, a group of users at a time."""
+"""Computes point-in-time features for each rating from data visible to its fold."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,84 +8,88 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.features.biases import Biases, fitted
-from tasks.features.collaborative import bias_guess, neighbour_guess
+from tasks.features.biases import FoldBiases, fit_fold_biases
+from tasks.features.collaborative import damped_bias_prediction, gaussian_process_prediction
 from tasks.features.config import FeatureSettings
-from tasks.features.point_in_time import Facts, facts_before, facts_of
+from tasks.features.point_in_time import Features, features_from_sums, point_in_time_features
 from tasks.features.rating_arrays import RatingArrays, take_rows
-from tasks.features.time_ordered_stats import Known, Replay
-from tasks.features.user_shards import Groups
+from tasks.features.time_ordered_stats import RunningStats, TimeOrderedStats
+from tasks.features.user_shards import UserShards
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Tell = Callable[[RatingArrays], Facts]  # of one group's ratings; it can be worked out elsewhere
-Teller = Callable[[int], Tell]
+ComputeFeatures = Callable[[RatingArrays], Features]  # of one shard's ratings; can be pickled
 
 
 class Dampings(TypedDict):
-    """Ratings of the mean that every film and user has to begin with."""
+    """Ratings at the mean that are added to every film's and user's."""
 
     item_damping: float
     user_damping: float
 
 
-def teller(
-    groups: Groups, films: int, middle: float, users: Sequence[int] | None, config: FeatureSettings
-) -> Teller:
-    """What tells the facts of a group: worked out in bounded memory where biases are all it takes.
+def build_features(
+    shards: UserShards,
+    films: int,
+    default_mean: float,
+    users: Sequence[int] | None,
+    config: FeatureSettings,
+) -> Callable[[int], ComputeFeatures]:
+    """Prepare the features of all shards; the result gives each shard's by its number.
 
-    `middle` stands in for the mean of all ratings before the first. `users` are those whose facts
-    will be told, all where it is None: guesses by neighbours are not made for others.
+    `default_mean` replaces the global mean before the first rating. With the prior "neighbours"
+    everything is in memory, and only `users` (None: all) get it; with "bias" memory is bounded.
     """
     if config.prior == "neighbours":
-        return _at_once(groups, middle, users, config)
-    replay = Replay(groups, Known.nothing(films, middle))
-    replay.run(targets=config.features_as_of == "rating")
-    biases: list[Biases] = []
+        return _build_in_memory(shards, default_mean, users, config)
+    ordered = TimeOrderedStats(shards, RunningStats.zeros(films, default_mean))
+    ordered.scan(targets=config.features_as_of == "rating")
+    biases: list[FoldBiases] = []
     if config.features_as_of == "fold":
-        folds = sorted({int(fold) for rows in groups for fold in np.unique(rows.fold[rows.target])})
-        biases = fitted(groups, replay.known, folds, **_dampings(config))
-    told = partial(_told, known=replay.known, biases=biases, config=config)
-    return lambda group: partial(told, found=replay.found(group))
+        folds = sorted({int(fold) for rows in shards for fold in np.unique(rows.fold[rows.target])})
+        biases = fit_fold_biases(shards, ordered.stats, folds, **_dampings(config))
+    compute = partial(_streamed, final=ordered.stats, biases=biases, config=config)
+    return lambda shard: partial(compute, before=ordered.read(shard))
 
 
-def _told(
+def _streamed(
     rows: RatingArrays,
     *,
-    found: Floats,
-    known: Known,
-    biases: list[Biases],
+    before: Floats,
+    final: RunningStats,
+    biases: list[FoldBiases],
     config: FeatureSettings,
-) -> Facts:
-    """Facts of their own time, but for targets of folds that have biases: of the fold's beginning.
+) -> Features:
+    """Features of each rating's own time; for targets of folds with biases, of the fold's start.
 
-    A user's ratings weigh in the user's bias with what was known when they were given themselves.
+    A user's earlier ratings count with the statistics of their own time.
     """
-    overall, film_sum, film_count = found.T
-    for of in biases:
-        own = rows.target & (rows.fold == of.fold)
-        overall[own] = of.middle
-        film_sum[own] = known.sums[of.fold][rows.film[own]]
-        film_count[own] = known.counts[of.fold][rows.film[own]]
-    dampings = _dampings(config)
-    columns = (overall, film_sum, film_count)
-    told = {
-        int(fold): facts_of(rows.user, rows.rating, rows.known_to(fold), *columns, **dampings)
+    global_mean, film_sum, film_count = before.T
+    for model in biases:
+        own = rows.target & (rows.fold == model.fold)
+        global_mean[own] = model.global_mean
+        film_sum[own] = final.sums[model.fold][rows.film[own]]
+        film_count[own] = final.counts[model.fold][rows.film[own]]
+    columns, dampings = (global_mean, film_sum, film_count), _dampings(config)
+    by_fold = {
+        int(fold): features_from_sums(
+            rows.user, rows.rating, rows.known_to(fold), *columns, **dampings
+        )
         for fold in np.unique(rows.fold)
     }
-    facts = _of_folds(rows, told)
-    guess = facts.guess
-    for of in biases:
-        guess = np.where(rows.target & (rows.fold == of.fold), of.guess(rows), guess)
-    return replace(facts, guess=guess)
+    features = _select_fold(rows, by_fold)
+    prior = features.prior
+    for model in biases:
+        prior = np.where(rows.target & (rows.fold == model.fold), model.predict(rows), prior)
+    return replace(features, prior=prior)
 
 
-def _at_once(
-    groups: Groups, middle: float, users: Sequence[int] | None, config: FeatureSettings
-) -> Teller:
-    """All of them: nearness of films takes far more memory than the ratings themselves."""
-    each = list(groups)
+def _build_in_memory(
+    shards: UserShards, default_mean: float, users: Sequence[int] | None, config: FeatureSettings
+) -> Callable[[int], ComputeFeatures]:
+    """All shards at once: item-item covariances take far more memory than the ratings."""
+    each = list(shards)
     rows = RatingArrays(
         **{name: np.concatenate([vars(r)[name] for r in each]) for name in vars(each[0])}
     )
@@ -93,44 +97,54 @@ def _at_once(
     time = rows.time
     if config.features_as_of == "fold":
         time = np.where(rows.target, np.iinfo(np.int64).max, time)
-    asked = np.ones(len(time), bool) if users is None else np.isin(rows.user, users)
-    folds = (int(fold) for fold in np.unique(rows.fold[asked]))
-    told = {f: _fold_at_once(rows, time, f, middle, asked, config) for f in folds}
-    facts = _of_folds(rows, told)
+    selected = np.ones(len(time), bool) if users is None else np.isin(rows.user, users)
+    folds = (int(fold) for fold in np.unique(rows.fold[selected]))
+    by_fold = {f: _fold_in_memory(rows, time, f, default_mean, selected, config) for f in folds}
+    features = _select_fold(rows, by_fold)
 
-    def tell(group: int) -> Tell:
-        own = take_rows(facts, np.arange(ends[group] - len(each[group].user), ends[group]))
-        return partial(_as_they_are, facts=own)
+    def features_of(shard: int) -> ComputeFeatures:
+        own = np.arange(ends[shard] - len(each[shard].user), ends[shard])
+        return partial(_precomputed, features=take_rows(features, own))
 
-    return tell
-
-
-def _as_they_are(_: RatingArrays, *, facts: Facts) -> Facts:
-    return facts
+    return features_of
 
 
-def _fold_at_once(
-    rows: RatingArrays, time: Ints, fold: int, middle: float, asked: Bools, config: FeatureSettings
-) -> Facts:
+def _precomputed(_: RatingArrays, *, features: Features) -> Features:
+    return features
+
+
+def _fold_in_memory(
+    rows: RatingArrays,
+    time: Ints,
+    fold: int,
+    default_mean: float,
+    selected: Bools,
+    config: FeatureSettings,
+) -> Features:
     known = rows.known_to(fold)
     dampings = _dampings(config)
-    facts = facts_before(rows.user, rows.film, rows.rating, time, known, **dampings, middle=middle)
+    features = point_in_time_features(
+        rows.user, rows.film, rows.rating, time, known, **dampings, default_mean=default_mean
+    )
     if config.features_as_of == "rating" or not known.any():
-        return facts
+        return features
     user = np.unique(rows.user, return_inverse=True)[1]
-    told = (user, rows.film, rows.rating, known)
-    mends = config.neighbours.model_dump()
-    asked = asked & (rows.fold == fold)
-    biased = bias_guess(*told, **dampings)
-    guess = neighbour_guess(*told, facts.guess, biased, **mends, asked=asked)
-    return replace(facts, guess=guess)
+    ratings = (user, rows.film, rows.rating, known)
+    prior = gaussian_process_prediction(
+        *ratings,
+        features.prior,
+        damped_bias_prediction(*ratings, **dampings),
+        **config.neighbours.model_dump(),
+        selected=selected & (rows.fold == fold),
+    )
+    return replace(features, prior=prior)
 
 
-def _of_folds(rows: RatingArrays, told: dict[int, Facts]) -> Facts:
-    """Of each rating what is told of its own fold."""
-    own = [rows.fold == fold for fold in told]
-    names = vars(next(iter(told.values())))
-    return Facts(**{n: np.select(own, [vars(facts)[n] for facts in told.values()]) for n in names})
+def _select_fold(rows: RatingArrays, by_fold: dict[int, Features]) -> Features:
+    """Each rating's features as its own fold knows them."""
+    own = [rows.fold == fold for fold in by_fold]
+    columns = [vars(features) for features in by_fold.values()]
+    return Features(**{name: np.select(own, [c[name] for c in columns]) for name in columns[0]})
 
 
 def _dampings(config: FeatureSettings) -> Dampings:

@@ -1,4 +1,4 @@
-"""What can be set about point-in-time features."""
+"""Settings of point-in-time features."""
 
 from typing import Literal
 

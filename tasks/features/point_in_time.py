@@ -1,8 +1,8 @@
-"""What was known of a film and of a user before each rating.
+"""Computes point-in-time features: statistics of a film and of a user before each rating.
 
-A film's facts come from known ratings of it that are strictly earlier in time, a user's from the
-known ratings before it in the user's own history. A mean that leaves out only the rating itself
-would leak it: it is lower the higher that rating was.
+A film's features come from known ratings of it that are strictly earlier in time, a user's from
+the known ratings before it in the user's own history. A mean that leaves out only the rating
+itself would leak it: it is lower the higher that rating was.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """One entry a rating, in the order of the histories. Means are NaN where nothing was known."""
+class Features:
+    """One entry a rating. Means are NaN where nothing is known."""
 
     film_mean: Floats
     film_count: Ints
     user_mean: Floats
     user_count: Ints
-    guess: Floats  # damped user and item bias, as far as it could be known
+    prior: Floats  # a predicted rating, in stars
 
 
-def facts_before(
+def point_in_time_features(
     user: Ints,
     film: Ints,
     rating: Floats,
@@ -34,26 +34,23 @@ def facts_before(
     *,
     item_damping: float,
     user_damping: float,
-    middle: float,
-) -> Facts:
-    """The facts before each rating; arrays of equal length, sorted by user, then position.
+    default_mean: float,
+) -> Features:
+    """Compute the features before each rating; arrays of equal length, sorted by user, position.
 
     `known` says which ratings may be learnt from. `time` is in any unit that orders them.
-    `middle` stands in for the mean of all ratings before the first. The guess is the mean of all
-    earlier ratings, plus the film's damped deviation from it, plus the user's damped mean
-    deviation from that sum (the "baseline estimate" of Koren, 2010, ACM TKDD 4(1), equation 1,
-    with each part taken as of its own time).
+    `default_mean` replaces the global mean where no rating is earlier.
     """
     stars = np.where(known, rating, 0.0)
     weight = known.astype(np.float64)
-    total, seen = _before_in_time(np.zeros_like(time), time, stars, weight)
-    overall = np.where(seen > 0, total / np.maximum(seen, 1), middle)
-    film_sum, film_count = _before_in_time(film, time, stars, weight)
-    return facts_of(
+    total, count = _earlier_sums(np.zeros_like(time), time, stars, weight)
+    global_mean = np.where(count > 0, total / np.maximum(count, 1), default_mean)
+    film_sum, film_count = _earlier_sums(film, time, stars, weight)
+    return features_from_sums(
         user,
         rating,
         known,
-        overall,
+        global_mean,
         film_sum,
         film_count,
         item_damping=item_damping,
@@ -61,35 +58,40 @@ def facts_before(
     )
 
 
-def facts_of(
+def features_from_sums(
     user: Ints,
     rating: Floats,
     known: NDArray[np.bool_],
-    overall: Floats,
+    global_mean: Floats,
     film_sum: Floats,
     film_count: Floats,
     *,
     item_damping: float,
     user_damping: float,
-) -> Facts:
-    """The facts before each rating, where those of all films together and of its film are known."""
-    film_bias = (film_sum - film_count * overall) / (film_count + item_damping)
-    left = np.where(known, rating - overall - film_bias, 0.0)
-    user_sum, user_count, user_left = (
-        _before_in_row(user, column)
-        for column in (np.where(known, rating, 0.0), known.astype(np.float64), left)
+) -> Features:
+    """Compute the features from the mean of all earlier ratings and the film's sum and count.
+
+    The prior is the global mean, plus the film's damped deviation from it, plus the user's damped
+    mean deviation from that sum (the "baseline estimate" of Koren, 2010, ACM TKDD 4(1), equation
+    1, each part as of its own time).
+    """
+    film_bias = (film_sum - film_count * global_mean) / (film_count + item_damping)
+    residual = np.where(known, rating - global_mean - film_bias, 0.0)
+    user_sum, user_count, user_residual = (
+        _sums_of_previous(user, column)
+        for column in (np.where(known, rating, 0.0), known.astype(np.float64), residual)
     )
     with np.errstate(invalid="ignore"):
-        return Facts(
+        return Features(
             film_mean=film_sum / film_count,
             film_count=film_count.astype(np.int64),
             user_mean=user_sum / user_count,
             user_count=user_count.astype(np.int64),
-            guess=overall + film_bias + user_left / (user_count + user_damping),
+            prior=global_mean + film_bias + user_residual / (user_count + user_damping),
         )
 
 
-def _before_in_time(key: Ints, time: Ints, *columns: Floats) -> tuple[Floats, ...]:
+def _earlier_sums(key: Ints, time: Ints, *columns: Floats) -> tuple[Floats, ...]:
     """For each row, the sums of the columns over rows of the same key and an earlier time."""
     order = np.lexsort((time, key))
     sorted_key, sorted_time = key[order], time[order]
@@ -106,14 +108,14 @@ def _before_in_time(key: Ints, time: Ints, *columns: Floats) -> tuple[Floats, ..
     return tuple(results)
 
 
-def _before_in_row(key: Ints, column: Floats) -> Floats:
-    """For each row, the sum of the column over earlier rows of the same key, keys being grouped."""
-    running = np.r_[0.0, np.cumsum(in_steps(column))]
+def _sums_of_previous(key: Ints, column: Floats) -> Floats:
+    """For each row, the sum of the column over previous rows of the same key; keys are grouped."""
+    running = np.r_[0.0, np.cumsum(round_for_exact_sums(column))]
     new_key = np.r_[True, key[1:] != key[:-1]]
     key_start = np.flatnonzero(new_key)[np.cumsum(new_key) - 1]
     return running[:-1] - running[key_start]
 
 
-def in_steps(stars: Floats) -> Floats:
-    """Rounded to 2^-24, so that sums of 60 million are exact, however users are grouped."""
+def round_for_exact_sums(stars: Floats) -> Floats:
+    """Round to 2^-24: sums of 60 million are exact, however users are grouped."""
     return np.rint(stars * 2.0**24) * 2.0**-24

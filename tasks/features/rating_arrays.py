@@ -1,4 +1,4 @@
-"""The ratings of some users as arrays of equal length."""
+"""Ratings of some users as arrays of equal length."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ FOLDS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class RatingArrays:
-    """The ratings of some users, sorted by user and position."""
+    """Ratings sorted by user and position."""
 
     user: Ints
     film: Ints  # row in the table of films
-    rating: NDArray[np.float64]  # stars; NaN where it is not known
+    rating: NDArray[np.float64]  # stars; NaN where unknown
     time: Ints  # in any unit that orders them
     fold: Ints  # index into FOLDS
     target: NDArray[np.bool_]

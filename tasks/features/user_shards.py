@@ -1,4 +1,4 @@
-"""Keeps ratings on the disk as arrays, a group of users at a time, to be read again and again."""
+"""Keeps ratings on disk as arrays, in shards of whole users, for repeated reading."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -11,44 +11,43 @@ from numpy.typing import NDArray
 from tasks.features.rating_arrays import FOLDS, RatingArrays
 
 Ints = NDArray[np.int64]
-SMALL = {"user": np.int32, "film": np.int32, "rating": np.float32, "fold": np.int8}
+ON_DISK = {"user": np.int32, "film": np.int32, "rating": np.float32, "fold": np.int8}
+IN_MEMORY = {"user": np.int64, "film": np.int64, "rating": np.float64, "fold": np.int64}
+NAMES = [field.name for field in dataclasses.fields(RatingArrays)]
 
 
 @dataclasses.dataclass(frozen=True)
-class Groups:
-    """The ratings of all users in `number` groups of whole users."""
+class UserShards:
+    """The ratings of all users in `count` shards."""
 
     folder: Path
-    number: int
+    count: int
 
     @classmethod
-    def write(cls, folder: Path, tables: Iterable[pl.DataFrame], film_ids: Ints) -> "Groups":
-        """Lay down histories, a table a group; a film is told by its place in `film_ids`."""
+    def write(cls, folder: Path, tables: Iterable[pl.DataFrame], film_ids: Ints) -> "UserShards":
+        """Write one shard a table; a film's number is its place in `film_ids`."""
         folder.mkdir()
-        number = 0
-        for number, table in enumerate(tables, 1):
-            for name, values in vars(as_rows(table, film_ids)).items():
+        count = 0
+        for count, table in enumerate(tables, 1):
+            for name, values in vars(_to_arrays(table, film_ids)).items():
                 np.save(
-                    folder / f"{number - 1}-{name}.npy",
-                    values.astype(SMALL.get(name, values.dtype)),
+                    folder / f"{count - 1}-{name}.npy",
+                    values.astype(ON_DISK.get(name, values.dtype)),
                 )
-        return cls(folder, number)
+        return cls(folder, count)
 
     def __iter__(self) -> Iterator[RatingArrays]:
-        return map(self.rows, range(self.number))
+        return map(self.read, range(self.count))
 
-    def rows(self, group: int) -> RatingArrays:
-        """One group as it was laid down."""
-        wide = {"user": np.int64, "film": np.int64, "rating": np.float64, "fold": np.int64}
-        names = [field.name for field in dataclasses.fields(RatingArrays)]
-        loaded = {name: np.load(self.folder / f"{group}-{name}.npy") for name in names}
+    def read(self, shard: int) -> RatingArrays:
+        """The ratings of one shard."""
+        loaded = {name: np.load(self.folder / f"{shard}-{name}.npy") for name in NAMES}
         return RatingArrays(
-            **{name: v.astype(wide.get(name, v.dtype)) for name, v in loaded.items()}
+            **{name: v.astype(IN_MEMORY.get(name, v.dtype)) for name, v in loaded.items()}
         )
 
 
-def as_rows(table: pl.DataFrame, film_ids: Ints) -> RatingArrays:
-    """SplitRatings as arrays."""
+def _to_arrays(table: pl.DataFrame, film_ids: Ints) -> RatingArrays:
     return RatingArrays(
         user=table["user_id"].to_numpy().astype(np.int64),
         film=np.searchsorted(film_ids, table["film_id"].to_numpy()).astype(np.int64),

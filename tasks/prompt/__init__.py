@@ -1,1 +1,1 @@
-"""Puts histories into words and tokens."""
+"""Writes ratings as prompts: texts, tokens and supervised spans."""

@@ -1,4 +1,4 @@
-"""What can be set about prompts."""
+"""Settings of prompts."""
 
 from typing import Literal, Self
 
@@ -10,7 +10,7 @@ from tasks.templates import Compact, Template
 
 
 class Prompt(FeatureSettings, frozen=True, extra="forbid"):
-    """How histories become prompts."""
+    """How ratings become prompts."""
 
     template: Template = Compact()
     context_selection: Literal["recent", "top", "mixed"] = "recent"

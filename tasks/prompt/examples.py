@@ -1,4 +1,4 @@
-"""Lays planned examples out as a table: texts, tokens and supervised spans."""
+"""Renders planned examples as a table of texts, tokens and supervised spans."""
 
 import dataclasses
 
@@ -6,90 +6,93 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.features.point_in_time import Facts
+from tasks.features.point_in_time import Features
 from tasks.features.rating_arrays import RatingArrays, take_rows
 from tasks.prompt.lines import Lines, Wording
 from tasks.prompt.plan import Plan
 from tasks.prompt.ragged import Ragged, join
-from tasks.prompt.spans import Spans, list_spans, rate_spans, shown_spans, spans_of_texts
+from tasks.prompt.spans import TokenSpans, context_spans, list_spans, rating_spans, spans_of_texts
 
 Ints = NDArray[np.int64]
 
 
-def lay_out(
-    plan: Plan, rows: RatingArrays, facts: Facts | None, film_ids: Ints, wording: Wording
+def render_examples(
+    plan: Plan, rows: RatingArrays, features: Features | None, film_ids: Ints, wording: Wording
 ) -> pa.Table:
-    """The examples of a plan in the columns of `Prompts`, but for their numbers."""
-    shown = wording.shown(*_of(plan.shown.values, rows, facts))
-    # A list is named without facts: while it is made, nobody can look them up.
-    asked = wording.asked(*_of(plan.asked.values, rows, facts if plan.kind == "rate" else None))
-    texts = _texts(plan, shown, asked, wording)
+    """The examples of a plan in the columns of `Prompts`, except `example`."""
+    context = wording.context_lines(*_take(plan.context.values, rows, features))
+    # A list's lines have no features: while it is generated, nobody can look them up.
+    target_features = features if plan.kind == "rate" else None
+    targets = wording.target_lines(*_take(plan.targets.values, rows, target_features))
+    texts = _texts(plan, context, targets, wording)
     tokens = (
-        _tokens_of_lines(plan, rows, shown, asked, wording)
+        _tokens_of_lines(plan, rows, context, targets, wording)
         if wording.template.tokenize_per_line
         else _tokens_of_texts(plan, rows, texts, wording)
     )
-    ratings = pa.array(rows.rating[plan.asked.values], pa.float32(), from_pandas=True)
-    films = pa.array(film_ids[rows.film[plan.asked.values]], pa.int32())
+    ratings = pa.array(rows.rating[plan.targets.values], pa.float32(), from_pandas=True)
+    films = pa.array(film_ids[rows.film[plan.targets.values]], pa.int32())
     return pa.table(
         {
             "user_id": pa.array(plan.user, pa.int32()),
             "fold": pa.array([plan.fold] * len(plan), pa.string()),
             "kind": pa.array([plan.kind] * len(plan), pa.string()),
             **texts,
-            "film_ids": plan.asked.lists(films),
-            "ratings": plan.asked.lists(ratings),
+            "film_ids": plan.targets.lists(films),
+            "ratings": plan.targets.lists(ratings),
             **tokens,
         }
     )
 
 
-def _of(at: Ints, rows: RatingArrays, facts: Facts | None) -> tuple[RatingArrays, Facts | None]:
-    return take_rows(rows, at), None if facts is None else take_rows(facts, at)
+def _take(
+    at: Ints, rows: RatingArrays, features: Features | None
+) -> tuple[RatingArrays, Features | None]:
+    return take_rows(rows, at), None if features is None else take_rows(features, at)
 
 
 def _branches(plan: Plan) -> tuple[Ints, Ints]:
     """Branches of each example, and lines of each branch."""
     if plan.kind == "rate":
-        return plan.asked.lengths, np.ones(len(plan.asked.values), np.int64)
-    return np.ones(len(plan), np.int64), plan.asked.lengths
+        return plan.targets.lengths, np.ones(len(plan.targets.values), np.int64)
+    return np.ones(len(plan), np.int64), plan.targets.lengths
 
 
-def _texts(plan: Plan, shown: Lines, asked: Lines, wording: Wording) -> dict[str, pa.Array]:
-    alike = np.zeros(len(plan), np.int64)
+def _texts(plan: Plan, context: Lines, targets: Lines, wording: Wording) -> dict[str, pa.Array]:
+    first = np.zeros(len(plan), np.int64)  # the one row of a text that all examples share
     branches, lines = _branches(plan)
-    context = shown.pieces.texts.flatten(plan.shown.lengths)
-    answers = asked.pieces.texts.flatten(lines)
+    shown = context.pieces.texts.flatten(plan.context.lengths)
+    answers = targets.pieces.texts.flatten(lines)
     closing = wording.closing.texts.take(np.zeros(len(lines), np.int64))
     return {
-        "context": join([wording.opening.texts.take(alike), context]).strings(),
-        "question": wording.questions[plan.kind].texts.take(alike).strings(),
+        "context": join([wording.opening.texts.take(first), shown]).strings(),
+        "question": wording.questions[plan.kind].texts.take(first).strings(),
         "answers": Ragged.split(np.empty(0), branches).lists(join([answers, closing]).strings()),
     }
 
 
 def _tokens_of_lines(
-    plan: Plan, rows: RatingArrays, shown: Lines, asked: Lines, wording: Wording
+    plan: Plan, rows: RatingArrays, context: Lines, targets: Lines, wording: Wording
 ) -> dict[str, pa.Array]:
     """A prompt's tokens are those of its lines, end to end."""
-    alike = np.zeros(len(plan), np.int64)
+    first = np.zeros(len(plan), np.int64)
     branches, lines = _branches(plan)
-    opening = wording.opening.tokens.take(alike)
-    context = shown.pieces.tokens.flatten(plan.shown.lengths)
-    question = wording.questions[plan.kind].tokens.take(alike)
+    opening = wording.opening.tokens.take(first)
+    prefix = context.pieces.tokens.flatten(plan.context.lengths)
+    question = wording.questions[plan.kind].tokens.take(first)
     closing = wording.closing.tokens.take(np.zeros(len(lines), np.int64))
-    answers = join([asked.pieces.tokens.flatten(lines), closing])
-    ratings = rows.rating[plan.asked.values]
-    spans: Spans
+    answers = join([targets.pieces.tokens.flatten(lines), closing])
+    ratings = rows.rating[plan.targets.values]
+    spans: TokenSpans
     if plan.kind == "recommend":
-        spans = list_spans(plan, asked, ratings, answers.lengths)
-    elif len(plan.asked.values):
-        spans = rate_spans(plan, asked, ratings)
+        spans = list_spans(plan, targets, ratings, answers.lengths)
+    elif len(plan.targets.values):
+        spans = rating_spans(plan, targets, ratings)
     else:
         start = int(wording.opening.tokens.lengths[0])
-        spans = shown_spans(plan, shown, rows.rating[plan.shown.values], start)
+        spans = context_spans(plan, context, rows.rating[plan.context.values], start)
     return {
-        "prefix_tokens": join([opening, context, question]).lists(),
+        "prefix_tokens": join([opening, prefix, question]).lists(),
         "branch_tokens": Ragged.split(np.empty(0), branches).lists(answers.lists()),
         "spans": spans.arrow(),
     }
@@ -98,23 +101,23 @@ def _tokens_of_lines(
 def _tokens_of_texts(
     plan: Plan, rows: RatingArrays, texts: dict[str, pa.Array], wording: Wording
 ) -> dict[str, pa.Array]:
-    """Prefix and answers tokenised whole, each by itself: they meet at a line end.
+    """Prefix and answers are tokenised whole, each by itself: they meet at a line end.
 
-    A rating that nobody knows is read as any, and its tokens are cut off again: those before it
-    are the same as before one that is known.
+    An unknown rating is tokenised as some rating, and its tokens are cut off again: the tokens
+    before it are then the same as before a known one.
     """
     pairs = zip(texts["context"].to_pylist(), texts["question"].to_pylist(), strict=True)
     prefix = wording.tokenizer([a + b for a, b in pairs], add_special_tokens=False)["input_ids"]
-    unknown = np.isnan(rows.rating[plan.asked.values])  # of a list's lines none is
-    any_end, closing = f"{wording.scale[0]:.1f}\n", wording.template.closing
+    unknown = np.isnan(rows.rating[plan.targets.values])  # never in a list
+    any_rating, closing = f"{wording.scale[0]:.1f}\n", wording.template.closing
     flat = [answer for branches in texts["answers"].to_pylist() for answer in branches]
     for at in np.flatnonzero(unknown):
-        flat[at] = flat[at].removesuffix(closing) + any_end
+        flat[at] = flat[at].removesuffix(closing) + any_rating
     encoded = wording.tokenizer(flat, add_special_tokens=False, return_offsets_mapping=True)
     branches, _ = _branches(plan)
-    places = encoded["offset_mapping"]
+    offsets = encoded["offset_mapping"]
     cuts = [slice(end - n, end) for end, n in zip(np.cumsum(branches), branches, strict=True)]
-    spans = spans_of_texts(plan.kind, [flat[c] for c in cuts], [places[c] for c in cuts])
+    spans = spans_of_texts(plan.kind, [flat[c] for c in cuts], [offsets[c] for c in cuts])
     ids = encoded["input_ids"]
     for at in np.flatnonzero(unknown):
         ids[at] = ids[at][: spans.start[at]]

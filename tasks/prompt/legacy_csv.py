@@ -1,7 +1,5 @@
-"""The original's own file, Context-Question-AnswerDatabase.csv: written, and read again."""
+"""Writes the original notebooks' file, Context-Question-AnswerDatabase.csv."""
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -11,12 +9,10 @@ from tasks.templates import Original
 NAME = "Context-Question-AnswerDatabase.csv"
 HEAD = "### CONTEXT\n"
 QUESTION = "What will be some more movies this user might like?"
-# From the right end: 27 % of the answers' lines have a comma within the title.
-LINE = re.compile(r"(?P<title>.+), (?P<genres>[^,]*), Rating:? (?P<rating>\d\.\d)")
 
 
-def write_database(examples: pl.DataFrame, path: Path) -> None:
-    """Write examples of kind `recommend` as index, Context, Question, Answer, like the original.
+def write_legacy_csv(examples: pl.DataFrame, path: Path) -> None:
+    """Write examples of kind `recommend` in the columns index, Context, Question, Answer.
 
     The context is without the prompt's heading, the answer without its end mark.
     """
@@ -27,33 +23,3 @@ def write_database(examples: pl.DataFrame, path: Path) -> None:
         pl.lit(QUESTION).alias("Question"),
         pl.col("answers").list.first().str.strip_suffix(closing).alias("Answer"),
     ).write_csv(path)
-
-
-def read_database(path: Path) -> pl.DataFrame:
-    """One row a line of the file: row, part (context or answer), title, genres, rating.
-
-    Raises ValueError where the columns are others, or a line names no film with a rating.
-    """
-    table = pl.read_csv(path, glob=False, infer_schema=False)
-    if table.columns[1:] != ["Context", "Question", "Answer"]:
-        raise ValueError(
-            f"{path.name} has the columns {table.columns}: expected are an index, Context, "
-            "Question and Answer"
-        )
-    rows = [
-        {"row": number, "part": part, **film}
-        for number, (context, answer) in enumerate(table.select("Context", "Answer").iter_rows())
-        for part, text in (("context", context.split("\n\n", 1)[-1]), ("answer", answer))
-        for film in _films(text.splitlines(), path, number)
-    ]
-    return pl.DataFrame(rows)
-
-
-def _films(lines: Iterable[str], path: Path, row: int) -> list[dict[str, str | float]]:
-    films = []
-    for line in filter(str.strip, lines):
-        found = LINE.fullmatch(line.strip())
-        if found is None:
-            raise ValueError(f'{path.name}, row {row}: no title, genres and rating in "{line}"')
-        films.append({**found.groupdict(), "rating": float(found["rating"])})
-    return films

@@ -1,7 +1,6 @@
-"""Rows of unequal length laid end to end: texts as bytes, tokens as ids, examples as row numbers.
+"""Ragged arrays: rows of unequal length end to end, as texts, token ids or row numbers.
 
-Everything the room writes is gathered from such arrays, so that a line is worded and tokenised
-once, however many prompts it stands in.
+Prompts are gathered from such arrays: a line is tokenised once, however many prompts contain it.
 """
 
 from collections.abc import Sequence
@@ -39,7 +38,7 @@ class Ragged:
 
     @classmethod
     def split(cls, values: NDArray, lengths: Ints) -> "Ragged":
-        """Values that already lie end to end, cut into rows of those lengths."""
+        """Cut values into rows of those lengths."""
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
 
     @classmethod
@@ -51,7 +50,7 @@ class Ragged:
         return cls(values, ends // dtype.itemsize)
 
     def bytes(self) -> pa.LargeBinaryArray:
-        """As Arrow sees it, which takes and joins rows without a number a byte."""
+        """As an Arrow array of bytes, the form in which Arrow takes and joins rows fastest."""
         offsets = pa.py_buffer(self.offsets * self.values.dtype.itemsize)
         values = pa.py_buffer(np.ascontiguousarray(self.values))
         return pa.LargeBinaryArray.from_buffers(
@@ -82,7 +81,7 @@ class Ragged:
         )
 
     def lists(self, values: pa.Array | None = None) -> pa.Array:
-        """As an Arrow array of lists, of the own values or of others that lie alike."""
+        """As an Arrow array of lists, of its values or of others with the same offsets."""
         items = pa.array(self.values) if values is None else values
         return pa.LargeListArray.from_arrays(pa.array(self.offsets), items)
 
@@ -94,7 +93,7 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
 
 
 def join(parts: Sequence[Ragged]) -> Ragged:
-    """Row by row, one behind the other: all parts have the same number of rows."""
+    """Concatenate row by row; all parts have the same number of rows."""
     some = [part for part in parts if part.offsets[0] < part.offsets[-1]] or parts[:1]
     if len(some) == 1:
         return some[0]

@@ -1,4 +1,4 @@
-"""One shard: the examples of some users, from their ratings to the bytes of a Parquet file."""
+"""Makes one shard: from the ratings of some users to the bytes of a Parquet file."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,80 +12,83 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
-from tasks.features.build import Tell
-from tasks.features.point_in_time import Facts
+from tasks.features.build import ComputeFeatures
+from tasks.features.point_in_time import Features
 from tasks.features.rating_arrays import RatingArrays
 from tasks.prompt.config import Prompt
-from tasks.prompt.examples import lay_out
+from tasks.prompt.examples import render_examples
 from tasks.prompt.lines import Wording
-from tasks.prompt.plan import Plan, within_tokens
+from tasks.prompt.plan import Plan, limit_tokens
 from tasks.store.artifacts import Tokenizer, ValidatedRatings
 
-Ints = NDArray[np.int64]
 
-
-class Material(NamedTuple):
-    """What a shard is made from; it can be carried to another machine."""
+class ShardInput(NamedTuple):
+    """What a shard is made from; it is pickled where an executor is remote."""
 
     rows: RatingArrays
-    tell: Tell | None  # None: without facts
+    compute_features: ComputeFeatures | None  # None: the template has none
     plans: Sequence[Plan]
     first: int  # number of the first example
 
 
 class Shard(NamedTuple):
-    """A file of examples and its tokens, and how many ratings it was made from."""
+    """The bytes of a Parquet file, its tokens, and the ratings it was made from."""
 
     file: bytes
     tokens: int
     ratings: int
 
 
-class Bound(NamedTuple):
+class ShardContext(NamedTuple):
     """What all shards have in common."""
 
     films: pl.DataFrame
-    film_ids: Ints
+    film_ids: NDArray[np.int64]
     scale: Sequence[float]
     wording: Wording
 
 
 @lru_cache(1)
-def bound(ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt) -> Bound:
-    """The films and the wording, put together once in each process."""
+def load_context(ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt) -> ShardContext:
+    """Load films, scale and wording, once in each process."""
     films, scale = ratings.scan("films").collect(), ratings.metadata["scale"]
     loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
     wording = Wording(config.template, loaded, films, scale)
-    return Bound(films, films["film_id"].to_numpy(), scale, wording)
+    return ShardContext(films, films["film_id"].to_numpy(), scale, wording)
 
 
 def make_shard(
-    ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt, material: Material
+    ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt, given: ShardInput
 ) -> Shard:
-    """The examples of the plans, numbered on from the first."""
-    films, rows = bound(ratings, tokenizer, config), material.rows
-    facts = material.tell(rows) if material.tell else None
-    plans = [_bounded(plan, rows, facts, films.wording, config) for plan in material.plans]
+    """Render the examples of the plans, numbered from `given.first`."""
+    context, rows = load_context(ratings, tokenizer, config), given.rows
+    wording = context.wording
+    features = given.compute_features(rows) if given.compute_features else None
+    plans = [_limit(plan, rows, features, wording, config) for plan in given.plans]
     table = pa.concat_tables(
-        [lay_out(plan, rows, facts, films.film_ids, films.wording) for plan in plans if len(plan)]
+        [
+            render_examples(plan, rows, features, context.film_ids, wording)
+            for plan in plans
+            if len(plan)
+        ]
     )
-    number = pa.array(np.arange(material.first, material.first + len(table)), pa.int64())
+    number = pa.array(np.arange(given.first, given.first + len(table)), pa.int64())
     file = pa.BufferOutputStream()
     pq.write_table(table.add_column(0, "example", number), file, compression="zstd")
-    tokens = sum(_tokens(table[name]) for name in ("prefix_tokens", "branch_tokens"))
+    tokens = sum(_count_tokens(table[name]) for name in ("prefix_tokens", "branch_tokens"))
     return Shard(file.getvalue().to_pybytes(), tokens, len(rows.user))
 
 
-def _bounded(
-    plan: Plan, rows: RatingArrays, facts: Facts | None, wording: Wording, config: Prompt
+def _limit(
+    plan: Plan, rows: RatingArrays, features: Features | None, wording: Wording, config: Prompt
 ) -> Plan:
     if config.context_tokens is None:
         return plan
-    lines = wording.shown(rows, facts)
-    return within_tokens(plan, lines.pieces.tokens.lengths, config.context_tokens)
+    lines = wording.context_lines(rows, features)
+    return limit_tokens(plan, lines.pieces.tokens.lengths, config.context_tokens)
 
 
-def _tokens(column: pa.ChunkedArray) -> int:
-    """How many token ids a column of lists, or of lists of lists, holds."""
+def _count_tokens(column: pa.ChunkedArray) -> int:
+    """Token ids in a column of lists, or of lists of lists."""
     flat = pc.list_flatten(column)
     return len(pc.list_flatten(flat) if pa.types.is_large_list(flat.type) else flat)

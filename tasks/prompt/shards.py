@@ -11,23 +11,24 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from tasks.executor import Executor
-from tasks.features.build import teller
+from tasks.features.build import build_features
 from tasks.features.rating_arrays import FOLDS, RatingArrays
-from tasks.features.user_shards import Groups
+from tasks.features.user_shards import UserShards
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
-from tasks.prompt.legacy_csv import NAME, write_database
+from tasks.prompt.legacy_csv import NAME, write_legacy_csv
 from tasks.prompt.plan import Plan, plan_examples, plan_targets
-from tasks.prompt.shard import Material, bound, make_shard
+from tasks.prompt.shard import ShardInput, load_context, make_shard
 from tasks.store.artifacts import Candidates, SplitRatings, Tokenizer, ValidatedRatings
 from tasks.user_batches import iter_user_batches, rebatch
 
 Planner = Callable[[RatingArrays], Iterable[Plan]]
 Tables = Iterable[pl.DataFrame]
+AFTER_HISTORY = 1_000_000  # positions of candidates follow those of every rating
 
 
-class Writer:
-    """Writes shards of the ratings on an executor, and numbers their examples through."""
+class ShardWriter:
+    """Writes shards on an executor, and numbers their examples consecutively."""
 
     def __init__(
         self,
@@ -39,53 +40,53 @@ class Writer:
     ) -> None:
         self.draft, self.config, self.executor = draft, config, executor
         self.make = partial(make_shard, ratings, tokenizer, config)
-        self.bound = bound(ratings, tokenizer, config)
+        self.context = load_context(ratings, tokenizer, config)
         self.shards = 0
         self.counts: dict[str, int] = {}
         self.tokens = 0
 
     def write(self, tables: Tables, planner: Planner, users: Sequence[int] | None = None) -> None:
-        """Write the examples that `planner` finds in these histories, of whole users each.
+        """Write the examples that `planner` plans for ratings of whole users.
 
-        `users` are those of whom it finds any; None: of all.
+        `users` are those with examples; None: all.
         """
-        waiting = self.draft / "waiting"
+        folder = self.draft / "arrays"
         tables = rebatch(tables, self.config.users_per_shard)
-        groups = Groups.write(waiting, tables, self.bound.film_ids)
-        material = self._material(groups, planner, users)
+        shards = UserShards.write(folder, tables, self.context.film_ids)
+        inputs = self._inputs(shards, planner, users)
         with progress("prompt", None, "ratings") as bar:
-            for shard in self.executor.map_ordered(self.make, material):
+            for shard in self.executor.map_ordered(self.make, inputs):
                 (self.draft / f"shard-{self.shards:05}.parquet").write_bytes(shard.file)
                 self.shards += 1
                 self.tokens += shard.tokens
                 bar.update(shard.ratings)
-        shutil.rmtree(waiting)
+        shutil.rmtree(folder)
 
-    def _material(
-        self, groups: Groups, planner: Planner, users: Sequence[int] | None
-    ) -> Iterator[Material]:
-        """What each shard is made from; groups without examples make none."""
-        tell = None
-        if self.config.template.features and groups.number:
-            middle = float(np.mean(self.bound.scale))
-            tell = teller(groups, len(self.bound.films), middle, users, self.config)
-        for group, rows in enumerate(groups):
+    def _inputs(
+        self, shards: UserShards, planner: Planner, users: Sequence[int] | None
+    ) -> Iterator[ShardInput]:
+        """The input of each shard that has examples."""
+        features_of = None
+        if self.config.template.features and shards.count:
+            mean = float(np.mean(self.context.scale))
+            features_of = build_features(shards, len(self.context.films), mean, users, self.config)
+        for shard, rows in enumerate(shards):
             plans, first = list(planner(rows)), sum(self.counts.values())
             for plan in plans:
                 name = f"{plan.fold} {plan.kind}"
                 self.counts[name] = self.counts.get(name, 0) + len(plan)
             if any(map(len, plans)):
-                yield Material(rows, tell and tell(group), plans, first)
+                yield ShardInput(rows, features_of and features_of(shard), plans, first)
 
     def write_films(self, tables: Tables) -> None:
-        """Each film's answer line, and when it was first rated outside the test fold's targets."""
+        """Write each film's answer line, and its first rating outside the test fold's targets."""
         hidden = (pl.col("fold") == "test") & (pl.col("role") == "target")
         first = pl.col("rated_at").min().alias("first_rated_at")
-        found = [t.filter(~hidden).group_by("film_id").agg(first) for t in tables]
-        known = pl.concat(found).group_by("film_id").agg(pl.col("first_rated_at").min())
-        lines = self.bound.wording.open_lines()
-        films = self.bound.films.select("film_id").join(
-            known, on="film_id", how="left", maintain_order="left"
+        parts = [t.filter(~hidden).group_by("film_id").agg(first) for t in tables]
+        first_rated = pl.concat(parts).group_by("film_id").agg(pl.col("first_rated_at").min())
+        lines = self.context.wording.unrated_lines()
+        films = self.context.films.select("film_id").join(
+            first_rated, on="film_id", how="left", maintain_order="left"
         )
         columns = films.to_arrow()
         columns = columns.append_column("line", lines.texts.strings())
@@ -93,7 +94,7 @@ class Writer:
         pq.write_table(columns, self.draft / "films.parquet")
 
     def metadata(self) -> dict[str, Any]:
-        """For the manifest: what was written, and the words around a rating."""
+        """For the manifest: template, the text before a rating, and counts."""
         return {
             "template": self.config.template.wording,
             "rating_prefix": self.config.template.target_separator,
@@ -104,67 +105,67 @@ class Writer:
 
 def write_shards(
     draft: Path,
-    histories: SplitRatings,
+    split: SplitRatings,
     ratings: ValidatedRatings,
     tokenizer: Tokenizer,
     config: Prompt,
     executor: Executor,
 ) -> dict[str, Any]:
-    """Write every example of every fold; return the notes for the manifest."""
-    writer = Writer(draft, ratings, tokenizer, config, executor)
-    writer.write(_used(histories), lambda rows: plan_examples(rows, config))
-    writer.write_films(_used(histories))
+    """Write every example of every fold; return the metadata."""
+    writer = ShardWriter(draft, ratings, tokenizer, config, executor)
+    writer.write(_used_ratings(split), lambda rows: plan_examples(rows, config))
+    writer.write_films(_used_ratings(split))
     if config.template.wording == "original":
         shards = pl.scan_parquet(sorted(draft.glob("shard-*.parquet")), glob=False)
-        write_database(shards.filter(pl.col("kind") == "recommend").collect(), draft / NAME)
-    return histories.metadata | writer.metadata()
+        write_legacy_csv(shards.filter(pl.col("kind") == "recommend").collect(), draft / NAME)
+    return split.metadata | writer.metadata()
 
 
 def write_candidate_shards(
     draft: Path,
-    histories: SplitRatings,
+    split: SplitRatings,
     ratings: ValidatedRatings,
     tokenizer: Tokenizer,
     candidates: Candidates,
     config: Prompt,
     executor: Executor,
 ) -> dict[str, Any]:
-    """Write one `rate` example a user and fold, asking for each film of the user's list there."""
-    writer = Writer(draft, ratings, tokenizer, config, executor)
+    """Write one `rate` example a user and fold, whose targets are the user's candidates there."""
+    writer = ShardWriter(draft, ratings, tokenizer, config, executor)
     lists = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
-        tables = (_with_candidates(table, of_fold, fold) for table in _used(histories))
-        planner = partial(_candidates_of, fold=fold, config=config)
+        tables = (_with_candidates(table, of_fold, fold) for table in _used_ratings(split))
+        planner = partial(_plan_candidates, fold=fold, config=config)
         writer.write(tables, planner, of_fold["user_id"].unique().to_list())
-    writer.write_films(_used(histories))
-    return histories.metadata | writer.metadata()
+    writer.write_films(_used_ratings(split))
+    return split.metadata | writer.metadata()
 
 
-def _used(histories: SplitRatings) -> Iterator[pl.DataFrame]:
-    """Whole users at a time, without the ratings that take no part."""
-    for table in iter_user_batches(histories.files("ratings")):
+def _used_ratings(split: SplitRatings) -> Iterator[pl.DataFrame]:
+    """The ratings of some fold, whole users at a time."""
+    for table in iter_user_batches(split.files("ratings")):
         yield table.filter(pl.col("fold") != "unused")
 
 
-def _candidates_of(rows: RatingArrays, fold: str, config: Prompt) -> list[Plan]:
+def _plan_candidates(rows: RatingArrays, fold: str, config: Prompt) -> list[Plan]:
     return [plan_targets(rows, fold, "rate", config)]
 
 
 def _with_candidates(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.DataFrame:
-    """The histories with the fold's targets replaced by the films of the lists, not yet rated."""
+    """Replace the fold's targets by the films of the lists, unrated, at the first target's time."""
     earlier = FOLDS[: FOLDS.index(fold)]
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
-    shown = table.filter(pl.col("fold").is_in([*earlier, fold]) & ~is_target)
+    known = table.filter(pl.col("fold").is_in([*earlier, fold]) & ~is_target)
     moment = table.filter(is_target).group_by("user_id").agg(pl.col("rated_at").min())
-    asked = lists.join(moment, on="user_id").select(
+    unrated = lists.join(moment, on="user_id").select(
         "user_id",
         "film_id",
         pl.lit(None, pl.Float32).alias("rating"),
         "rated_at",
-        (1_000_000 + pl.col("rank")).cast(pl.Int32).alias("position"),
+        (AFTER_HISTORY + pl.col("rank")).cast(pl.Int32).alias("position"),
         pl.lit(fold).alias("fold"),
         pl.lit("target").alias("role"),
         pl.lit(False).alias("cold"),
     )
-    return pl.concat([shown, asked]).sort("user_id", "position")
+    return pl.concat([known, unrated]).sort("user_id", "position")

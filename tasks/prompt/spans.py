@@ -1,4 +1,4 @@
-"""Where the supervised tokens of an example stand."""
+"""Finds the supervised tokens of each example."""
 
 import itertools
 import re
@@ -14,17 +14,17 @@ from tasks.prompt.plan import Plan
 from tasks.prompt.ragged import Ragged, ranges
 
 Ints = NDArray[np.int64]
-Places = Sequence[tuple[int, int]]  # of each token, its [start, end) in characters
+Offsets = Sequence[tuple[int, int]]  # [start, end) of each token, in characters
 
 
 @dataclass(frozen=True)
-class Spans:
-    """Spans [start, end) end to end, with their number in each example."""
+class TokenSpans:
+    """Spans [start, end) of all examples in order, and how many each example has."""
 
     branch: Ints  # -1: the prefix
     start: Ints
     end: Ints
-    rating: NDArray[np.float64]  # NaN: plain text, or a rating that nobody knows
+    rating: NDArray[np.float64]  # NaN: plain text, or an unknown rating
     counts: Ints
 
     def arrow(self) -> pa.Array:
@@ -39,56 +39,58 @@ class Spans:
         return Ragged.split(np.empty(0), self.counts).lists(structs)
 
 
-def shown_spans(plan: Plan, shown: Lines, ratings: NDArray[np.float64], opening: int) -> Spans:
-    """The ratings of the prefix from `learnt_from` on; its lines begin at token `opening`."""
-    lengths = plan.shown.lengths
-    learnt = ranges(np.zeros(len(plan), np.int64), lengths) >= np.repeat(plan.learnt_from, lengths)
-    offsets = shown.pieces.tokens.offsets
-    at = opening + offsets[:-1] - np.repeat(offsets[plan.shown.offsets[:-1]], lengths)
-    return Spans(
-        branch=np.full(int(learnt.sum()), -1),
-        start=(at + shown.rating_start)[learnt],
-        end=(at + shown.rating_end)[learnt],
-        rating=ratings[learnt],
-        counts=lengths - plan.learnt_from,
+def context_spans(
+    plan: Plan, context: Lines, ratings: NDArray[np.float64], opening: int
+) -> TokenSpans:
+    """The context ratings from `loss_from` on; the first line begins at token `opening`."""
+    lengths = plan.context.lengths
+    has_loss = ranges(np.zeros(len(plan), np.int64), lengths) >= np.repeat(plan.loss_from, lengths)
+    offsets = context.pieces.tokens.offsets
+    at = opening + offsets[:-1] - np.repeat(offsets[plan.context.offsets[:-1]], lengths)
+    return TokenSpans(
+        branch=np.full(int(has_loss.sum()), -1),
+        start=(at + context.rating_start)[has_loss],
+        end=(at + context.rating_end)[has_loss],
+        rating=ratings[has_loss],
+        counts=lengths - plan.loss_from,
     )
 
 
-def rate_spans(plan: Plan, asked: Lines, ratings: NDArray[np.float64]) -> Spans:
+def rating_spans(plan: Plan, targets: Lines, ratings: NDArray[np.float64]) -> TokenSpans:
     """The rating of each branch."""
-    return Spans(
-        branch=ranges(np.zeros(len(plan), np.int64), plan.asked.lengths),
-        start=asked.rating_start,
-        end=asked.rating_end,
+    return TokenSpans(
+        branch=ranges(np.zeros(len(plan), np.int64), plan.targets.lengths),
+        start=targets.rating_start,
+        end=targets.rating_end,
         rating=ratings,
-        counts=plan.asked.lengths,
+        counts=plan.targets.lengths,
     )
 
 
 def list_spans(
-    plan: Plan, asked: Lines, ratings: NDArray[np.float64], branch_lengths: Ints
-) -> Spans:
+    plan: Plan, targets: Lines, ratings: NDArray[np.float64], branch_lengths: Ints
+) -> TokenSpans:
     """The whole of each branch: text and ratings in turn, text at both ends."""
-    counts = 2 * plan.asked.lengths + 1
+    counts = 2 * plan.targets.lengths + 1
     place = ranges(np.zeros(len(plan), np.int64), counts)
     is_rating, is_first = place % 2 == 1, place == 0
     is_last = place + 1 == np.repeat(counts, counts)
-    offsets = asked.pieces.tokens.offsets
-    at = offsets[:-1] - np.repeat(offsets[plan.asked.offsets[:-1]], plan.asked.lengths)
-    begin, stop = at + asked.rating_start, at + asked.rating_end
+    offsets = targets.pieces.tokens.offsets
+    at = offsets[:-1] - np.repeat(offsets[plan.targets.offsets[:-1]], plan.targets.lengths)
+    begin, stop = at + targets.rating_start, at + targets.rating_end
     start, end = np.zeros_like(place), np.empty_like(place)
     start[is_rating], start[~is_rating & ~is_first] = begin, stop
     end[is_rating], end[~is_rating & ~is_last] = stop, begin
     end[is_last] = branch_lengths
     rating = np.full(len(place), np.nan)
     rating[is_rating] = ratings
-    return Spans(np.zeros_like(place), start, end, rating, counts)
+    return TokenSpans(np.zeros_like(place), start, end, rating, counts)
 
 
 def spans_of_texts(
-    kind: str, answers: Sequence[Sequence[str]], offsets: Sequence[Sequence[Places]]
-) -> Spans:
-    """The same for answers that were tokenised whole."""
+    kind: str, answers: Sequence[Sequence[str]], offsets: Sequence[Sequence[Offsets]]
+) -> TokenSpans:
+    """The spans of answers that are tokenised whole, from the tokens' character offsets."""
     rows: list[tuple[int, int, float]] = []
     branches: list[int] = []
     counts: list[int] = []
@@ -97,11 +99,11 @@ def spans_of_texts(
         for branch, (text, places) in enumerate(zip(texts, tokens, strict=True)):
             ratings = [
                 (
-                    next(i for i, (_, end) in enumerate(places) if end > found.start(1)),
-                    1 + max(i for i, (at, _) in enumerate(places) if at < found.end(1)),
-                    float(found[1]),
+                    next(i for i, (_, end) in enumerate(places) if end > match.start(1)),
+                    1 + max(i for i, (at, _) in enumerate(places) if at < match.end(1)),
+                    float(match[1]),
                 )
-                for found in re.finditer(r": (\d\.\d)(?=\n)", text)
+                for match in re.finditer(r": (\d\.\d)(?=\n)", text)
             ]
             edges = [0, *itertools.chain(*(span[:2] for span in ratings)), len(places)]
             text_spans = [(*edge, np.nan) for edge in zip(edges[::2], edges[1::2], strict=True)]
@@ -111,6 +113,6 @@ def spans_of_texts(
     return _of_rows(rows, np.array(branches, np.int64), np.array(counts, np.int64))
 
 
-def _of_rows(rows: Sequence[tuple[int, int, float]], branch: Ints, counts: Ints) -> Spans:
+def _of_rows(rows: Sequence[tuple[int, int, float]], branch: Ints, counts: Ints) -> TokenSpans:
     start, end, rating = np.array(rows, np.float64).reshape(-1, 3).T
-    return Spans(branch, start.astype(np.int64), end.astype(np.int64), rating, counts)
+    return TokenSpans(branch, start.astype(np.int64), end.astype(np.int64), rating, counts)

@@ -1,4 +1,4 @@
-"""Door: split in, prompts out."""
+"""Tasks: prompts of every fold, and prompts that ask for candidates."""
 
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,15 @@ def write_prompts(
     config: Prompt,
     store: Store,
 ) -> Prompts:
-    """Word every example of every fold, tokenise it, and mark what is supervised."""
+    """Write every example of every fold as text and tokens, with its supervised spans."""
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_shards
 
         with open_executor(
             config.workers, config.dask_address, store, [ratings, tokenizer]
-        ) as workers:
-            return write_shards(draft, split, ratings, tokenizer, config, workers)
+        ) as executor:
+            return write_shards(draft, split, ratings, tokenizer, config, executor)
 
     return store.build(Prompts, recipe=config, parents=[split, ratings, tokenizer], write=write)
 
@@ -50,19 +50,16 @@ def write_candidate_prompts(
     config: Prompt,
     store: Store,
 ) -> CandidatePrompts:
-    """For each user and fold of a table of lists, one `rate` example asking for all its films.
-
-    The ratings of these examples are null: nobody has told what they would be.
-    """
+    """Write one `rate` example for each user and fold with candidates; its ratings are null."""
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prompt.shards import write_candidate_shards
 
         with open_executor(
             config.workers, config.dask_address, store, [ratings, tokenizer]
-        ) as workers:
+        ) as executor:
             return write_candidate_shards(
-                draft, split, ratings, tokenizer, candidates, config, workers
+                draft, split, ratings, tokenizer, candidates, config, executor
             )
 
     return store.build(

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.baseline.blend import fitted
+from tasks.baseline.blend import fit_weights
 from tasks.baseline.config import Baseline
 from tasks.baseline.task import blend_predictions, predict_baselines
 from tasks.store.artifacts import RatingPredictions
@@ -30,16 +30,18 @@ def rmse(predictions, predictor):
 
 def test_weights_are_those_of_the_members_that_made_the_truth():
     said = np.random.default_rng(0).normal(size=(5000, 3))
-    assert fitted(said, said @ [0.7, 0.3, 0.0], 1e-6) == pytest.approx([0.7, 0.3, 0.0], abs=1e-6)
+    assert fit_weights(said, said @ [0.7, 0.3, 0.0], 1e-6) == pytest.approx(
+        [0.7, 0.3, 0.0], abs=1e-6
+    )
 
 
 def test_no_weight_is_negative():
     said = np.random.default_rng(0).normal(size=(500, 2))
-    assert fitted(said, said @ [1.0, -0.5], 0)[1] == 0
+    assert fit_weights(said, said @ [1.0, -0.5], 0)[1] == 0
 
 
 def test_without_validation_equal_shares_remain():
-    assert fitted(np.empty((0, 4)), np.empty(0), 10) == pytest.approx([0.25] * 4)
+    assert fit_weights(np.empty((0, 4)), np.empty(0), 10) == pytest.approx([0.25] * 4)
 
 
 def test_the_blend_beats_each_of_its_members(shared_store, hundred_k):

@@ -7,7 +7,7 @@ import pytest
 from tasks.baseline.config import Baseline
 from tasks.baseline.interactions import Codes
 from tasks.baseline.task import predict_baselines
-from tasks.baseline.tuning import GRIDS, ndcg, tune
+from tasks.baseline.tuning import GRIDS, mean_ndcg, tune
 
 NEIGHBOURS = Baseline(tune=True, rating_models=("item_knn",), list_models=("popularity",))
 
@@ -17,7 +17,7 @@ def test_ndcg_worked_by_hand():
     film = np.array([3, 1, 2, 1, 2, 3])
     asked = np.array([0, 0, 2]), np.array([1, 2, 9])  # user 1 is asked nothing, user 2 missed all
     first = (1 / np.log2(3) + 1 / 2) / (1 + 1 / np.log2(3))
-    assert ndcg((user, rank, film, rank * 0.0), asked, 3) == pytest.approx((first + 0) / 2)
+    assert mean_ndcg((user, rank, film, rank * 0.0), asked, 3) == pytest.approx((first + 0) / 2)
 
 
 def test_the_setting_with_the_least_validation_error_is_taken(shared_store, hundred_k):
