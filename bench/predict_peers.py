@@ -22,9 +22,9 @@ from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.config import Retrieve
 from tasks.rank.task import retrieve_candidates
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged, open_ended
+from tasks.readout.inference import Reader, load_merged, truncate_at_ratings
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.resumable_batches import batches_of
+from tasks.readout.resumable_batches import iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings, Tokenizer
 from tasks.store.artifacts import ValidatedRatings as Ratings
 from tasks.store.store import Store
@@ -64,7 +64,7 @@ class Night:
         )
         tokenizer, notes = load_tokenizer(base), prompts.metadata
         inference = Inference(pack_length=2048, micro_batch_rows=8)
-        trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
+        trie = RatingTrie.from_tokenizer(tokenizer, notes["scale"], notes["rating_prefix"])
         reader = Reader(load_merged(base, adapter), trie, inference)
         return cls(
             found,
@@ -74,14 +74,17 @@ class Night:
             reader,
             ListWriter.of(reader, tokenizer, prompts, split, Decode()),
             tokenizer,
-            [open_ended(e) for e in Examples.of(_first(asked, "rate", users)).take(range(users))],
+            [
+                truncate_at_ratings(e)
+                for e in Examples.from_table(_first(asked, "rate", users)).take(range(users))
+            ],
             _first(prompts, "recommend", users),
         )
 
 
 def _first(prompts: Prompts, kind: str, users: int) -> pa.Table:
     """The examples of the first users of the test fold."""
-    return next(batches_of(prompts, users, [(kind, "test")])).examples
+    return next(iter_batches(prompts, users, [(kind, "test")])).examples
 
 
 def rate_fast(night: Night, users: int) -> NDArray[np.float64]:
@@ -94,7 +97,7 @@ def rate_fast(night: Night, users: int) -> NDArray[np.float64]:
 def rate_plainly(night: Night, users: int) -> NDArray[np.float64]:
     """The same by the stock forward pass: each prompt alone, padded, in batches."""
     model, trie = night.reader.model, night.reader.trie
-    if trie.probes != ((),):
+    if trie.probe_suffixes != ((),):
         raise ValueError("the plain path is measured where one token spells a rating")
     order = torch.tensor([path[0] for path in trie.paths])
     prompts = [
@@ -123,7 +126,7 @@ def rate_plainly(night: Night, users: int) -> NDArray[np.float64]:
 def one_list_a_generate(night: Night, users: int) -> list[str]:
     """The original's way: one user at a time, greedy, 200 tokens, repetition penalty 1.2."""
     texts = []
-    for example in Examples.of(night.lists).take(range(users)):
+    for example in Examples.from_table(night.lists).take(range(users)):
         prompt = torch.from_numpy(np.asarray(example.prefix, np.int64))[None]
         written = cast(Any, night.reader.model).generate(
             prompt,

@@ -16,15 +16,15 @@ from transformers import Trainer, TrainingArguments
 from bench.train_peers import COMMON, STEP
 from tasks.hub import load_base, load_tokenizer
 from tasks.nn.examples import Example, Examples
-from tasks.nn.packing import lay_out
+from tasks.nn.packing import pack_example
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Base, Prompts
 from tasks.store.store import Store
 from tasks.train.config import Train
-from tasks.training.adapter import attach
+from tasks.training.adapter import attach_lora
 from tasks.training.config import Lora, TrainingConfig
-from tasks.training.gradients import Gradients
-from tasks.training.train_model import some_of_validation
+from tasks.training.gradients import GradientComputer
+from tasks.training.train_model import sample_validation
 from tasks.training.trainer import Trainer as OwnTrainer
 from tasks.training.validation import validate
 
@@ -39,16 +39,16 @@ def time_to_quality(root: Path) -> dict[str, float]:
     base = store.find(Base, newest.name)
     prompts = store.ancestor(Prompts, base)
     notes = prompts.metadata
-    trie = RatingTrie.of(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
+    trie = RatingTrie.from_tokenizer(load_tokenizer(base), notes["scale"], notes["rating_prefix"])
     examples = Examples.read(prompts, "train", ("rate",))
-    held_out = some_of_validation(prompts, ONLY_RATE)
+    held_out = sample_validation(prompts, ONLY_RATE)
 
-    model = attach(load_base(base), Lora(), seed=0)
+    model = attach_lora(load_base(base), Lora(), seed=0)
     theirs = _original(model, examples)
     target = _rmse(model, trie, held_out)
     steps, found, ours = 1, float("inf"), 0.0
     while found > target and steps <= 4096:
-        model = attach(load_base(base), Lora(), seed=0)
+        model = attach_lora(load_base(base), Lora(), seed=0)
         ours = _own(model, trie, examples, steps)
         found, steps = _rmse(model, trie, held_out), 2 * steps
     return {
@@ -93,5 +93,5 @@ def _own(model: nn.Module, trie: RatingTrie, examples: Examples, steps: int) -> 
 
 
 def _rmse(model: nn.Module, trie: RatingTrie, held_out: list[Example]) -> float:
-    layouts = [lay_out(example, trie.probes, ()) for example in held_out]
-    return validate(Gradients(model, trie, Train().objective, ONLY_RATE), layouts).rmse
+    packed = [pack_example(example, trie.probe_suffixes, ()) for example in held_out]
+    return validate(GradientComputer(model, trie, Train().objective, ONLY_RATE), packed).rmse

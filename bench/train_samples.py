@@ -17,7 +17,7 @@ from transformers import BloomConfig, BloomForCausalLM
 from tasks.hub import best_device, best_dtype
 from tasks.nn.examples import Examples
 from tasks.readout.rating_trie import RatingTrie
-from tasks.training.adapter import attach
+from tasks.training.adapter import attach_lora
 from tasks.training.config import Lora
 
 
@@ -75,7 +75,7 @@ def new_model(shape: Shape, folder: Path) -> PeftModel:
     base = BloomForCausalLM.from_pretrained(
         str(folder), dtype=best_dtype(device), device_map={"": device}
     )
-    return attach(base.requires_grad_(False), Lora(), seed=0)
+    return attach_lora(base.requires_grad_(False), Lora(), seed=0)
 
 
 def _random(shape: Shape) -> BloomForCausalLM:
@@ -113,7 +113,7 @@ def samples(shape: Shape, users: int, *, shared: bool, seed: int = 0) -> Example
             ]
             row = {"prefix_tokens": prefix, "branch_tokens": [b for b, _ in branches]}
             rows.append({"example": len(rows), "spans": spans} | row)
-    return Examples.of(pa.Table.from_pylist(rows, SCHEMA))
+    return Examples.from_table(pa.Table.from_pylist(rows, SCHEMA))
 
 
 def _spelt(shape: Shape, rating: int) -> list[int]:

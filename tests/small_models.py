@@ -5,8 +5,8 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from tasks.nn.examples import Example, Spans
-from tasks.nn.packing import ANSWER, RATING, TEXT, fill_rows, lay_out, stack
+from tasks.nn.examples import Example, SupervisedSpans
+from tasks.nn.packing import ANSWER, RATING, TEXT, collate, first_fit_decreasing, pack_example
 
 VOCABULARY = 64
 
@@ -50,9 +50,9 @@ def llama() -> LlamaForCausalLM:
     )
 
 
-def made_spans(*found) -> Spans:
+def made_spans(*found) -> SupervisedSpans:
     branch, start, end, rating = zip(*found, strict=True)
-    return Spans(
+    return SupervisedSpans(
         np.array(branch, np.int16),
         np.array(start, np.int32),
         np.array(end, np.int32),
@@ -87,8 +87,8 @@ def examples(spans) -> list[Example]:
 
 def packed(examples, probes=((),), width=48, kinds=(TEXT, ANSWER, RATING)):
     """The examples in rows of `width` tokens."""
-    layouts = [lay_out(example, probes, kinds) for example in examples]
-    return stack(layouts, fill_rows([len(layout) for layout in layouts], width))
+    layouts = [pack_example(example, probes, kinds) for example in examples]
+    return collate(layouts, first_fit_decreasing([len(layout) for layout in layouts], width))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from tasks.base_models import BASE_MODELS
 from tasks.hub import load_tokenizer, save_base
 from tasks.nn.examples import Examples
 from tasks.store.artifacts import Prompts, SplitRatings, Tokenizer, ValidatedRatings
-from tasks.training.train_model import learn
+from tasks.training.train_model import train_model
 
 NAME = "bloom-mini"
 
@@ -35,13 +35,13 @@ def train_bloom_mini(
     """Train on the prompts' train fold; write model and tokenizer into the draft."""
     loaded = load_tokenizer(tokenizer)
     model = init_model(loaded, mini)
-    last = learn(
+    last = train_model(
         model,
         loaded,
         prompts,
         Examples.read(prompts, "train", mini.fit.kinds),
         objective=mini.objective,
-        fit=mini.fit,
+        config=mini.fit,
         draft=draft,
         stage="base",
     )

@@ -18,10 +18,11 @@ from tasks.decode.parsing import Catalogue, parse_list
 from tasks.eligibility import news_for
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Examples
+from tasks.nn.out_of_memory import run_with_oom_split
 from tasks.progress import progress
 from tasks.ranked_lists import LIST, list_table
-from tasks.readout.inference import halving, load_merged
-from tasks.readout.resumable_batches import LISTS, batches_of
+from tasks.readout.inference import load_merged
+from tasks.readout.resumable_batches import LISTS, iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
 
 Ints = NDArray[np.integer]
@@ -42,7 +43,7 @@ def write_free_lists(
     rows: list[tuple[Any, ...]] = []
     left = config.users or prompts.metadata["examples"].get("test recommend", 0)
     with progress("free text", left, "users") as bar:
-        for batch in batches_of(prompts, config.users_per_batch, LISTS):
+        for batch in iter_batches(prompts, config.users_per_batch, LISTS):
             if left > 0:
                 some = batch.examples.slice(0, left)
                 texts = _texts(model, tokenizer, some, config, bar.update)
@@ -64,7 +65,7 @@ def _texts(
     config: FreeText,
     done: Callable[[int], object],
 ) -> list[str]:
-    prefixes = [e.prefix for e in Examples.of(examples).take(range(len(examples)))]
+    prefixes = [e.prefix for e in Examples.from_table(examples).take(range(len(examples)))]
 
     def write(some: Sequence[Ints]) -> list[str]:
         end, most = tokenizer.eos_token_id, config.new_tokens
@@ -73,7 +74,7 @@ def _texts(
 
     texts: list[str] = []
     for first in range(0, len(prefixes), config.micro_batch_rows):
-        for some in halving(prefixes[first : first + config.micro_batch_rows], write):
+        for some in run_with_oom_split(prefixes[first : first + config.micro_batch_rows], write):
             texts += some
             done(len(some))
     return texts

@@ -124,9 +124,9 @@ class Draft:
         while not self.done:
             trie = self.grammar.films if self.names_film else self.grammar.ratings
             alive = self.alive if self.names_film else np.ones(trie.root.high, bool)
-            forced, self.node = trie.forced(self.node, alive)
+            forced, self.node = trie.forced_tokens(self.node, alive)
             self.tokens += forced.tolist()
-            if not trie.finished(self.node):
+            if not trie.is_complete(self.node):
                 return
             if self.names_film:
                 self._name_film(alive)

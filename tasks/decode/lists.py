@@ -17,12 +17,20 @@ from tasks.decode.list_grammar import Alive, Draft, Grammar
 from tasks.eligibility import news_for
 from tasks.executor import Executor
 from tasks.hub import load_tokenizer
-from tasks.nn.examples import Example, Examples, Spans
+from tasks.nn.examples import Example, Examples, SupervisedSpans
+from tasks.nn.out_of_memory import run_with_oom_split
 from tasks.ranked_lists import LIST, list_table, with_empty
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, halving, load_merged
+from tasks.readout.inference import Reader, load_merged
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.resumable_batches import LISTS, Batch, Make, Work, finish_all, joined
+from tasks.readout.resumable_batches import (
+    LISTS,
+    Batch,
+    BatchJob,
+    MakeTable,
+    finish_batches,
+    read_batches,
+)
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
 
 Ints = NDArray[np.integer]
@@ -41,9 +49,9 @@ def write_lists(
 ) -> None:
     """Write lists.parquet: a list for every user of the test fold."""
     batches, inputs = draft / "batches", (adapter, base, prompts, split, config, inference)
-    work = Work("decode", prompts, inference.users_per_batch, load_writer, inputs, LISTS)
-    finish_all(batches, work, inference.workers, executor)
-    lists = joined(batches, "recommend", LIST)
+    work = BatchJob("decode", prompts, inference.users_per_batch, load_writer, inputs, LISTS)
+    finish_batches(batches, work, inference.workers, executor)
+    lists = read_batches(batches, "recommend", LIST)
     list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
     shutil.rmtree(batches)
 
@@ -55,10 +63,10 @@ def load_writer(
     split: SplitRatings,
     config: Decode,
     inference: Inference,
-) -> Make:
+) -> MakeTable:
     """A function that decodes the lists of a batch."""
     metadata, tokenizer = prompts.metadata, load_tokenizer(base)
-    trie = RatingTrie.of(tokenizer, metadata["scale"], metadata["rating_prefix"])
+    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
     reader = Reader(load_merged(base, adapter), trie, inference)
     writer = ListWriter.of(reader, tokenizer, prompts, split, config)
 
@@ -100,7 +108,9 @@ class ListWriter:
     def table(self, examples: pa.Table) -> pl.DataFrame:
         """One row a user and rank, or an empty one; the users are of one fold."""
         users, fold = examples["user_id"].to_numpy(), examples["fold"][0].as_py()
-        prefixes = [example.prefix for example in Examples.of(examples).take(range(len(users)))]
+        prefixes = [
+            example.prefix for example in Examples.from_table(examples).take(range(len(users)))
+        ]
         news = news_for(users, fold, self.split.scan("ratings"), self.films)
         may = news[:, self.decoder.grammar.films.order]
         drafts = self._write(prefixes, may, users)
@@ -133,7 +143,7 @@ class ListWriter:
         drafts: dict[int, Draft] = {}
         at_once = self.reader.config.micro_batch_rows
         for first in range(0, len(order), at_once):
-            for written in halving(order[first : first + at_once], run):
+            for written in run_with_oom_split(order[first : first + at_once], run):
                 drafts |= written
         return [drafts[i] for i in range(len(users))]
 
@@ -159,10 +169,10 @@ class ListWriter:
         return np.exp(self.reader.read(lists)) @ scale
 
 
-def _ratings_of(draft: Draft) -> Spans:
+def _ratings_of(draft: Draft) -> SupervisedSpans:
     """Where the ratings of a list stand, as if nobody knew them."""
     size = len(draft.entries)
-    return Spans(
+    return SupervisedSpans(
         np.zeros(size, np.int16),
         np.array([entry.start for entry in draft.entries]),
         np.array([entry.end for entry in draft.entries]),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.nn.forward import extend, output_layer
-from tasks.nn.kv_cache import TOKENS, Cache
+from tasks.nn.kv_cache import TOKENS, KVCache
 
 Ints = NDArray[np.integer]
 ROWS = 16  # rows are filled up to a multiple of that, so that a row's numbers are its own
@@ -26,7 +26,7 @@ class Rows:
         self.bias = None if head.bias is None else head.bias[wanted]
         self._place = np.zeros(int(vocabulary[-1]) + 1, np.int64)
         self._place[vocabulary] = np.arange(len(vocabulary))
-        self.cache = Cache(-(-len(prefixes) // ROWS) * ROWS, self.device)
+        self.cache = KVCache(-(-len(prefixes) // ROWS) * ROWS, self.device)
         self.logits = np.zeros((len(prefixes), len(vocabulary)), np.float32)
         self.show(prefixes)
 
@@ -56,7 +56,7 @@ class Rows:
             return
         self.logits = self.logits[list(rows)]
         filled = [*rows, *[rows[0]] * (-len(rows) % ROWS)]
-        self.cache.take(torch.tensor(filled, device=self.device))
+        self.cache.reorder(torch.tensor(filled, device=self.device))
 
     def logits_of(self, row: int, tokens: Ints) -> NDArray[np.float32]:
         """Of some tokens of the vocabulary, behind the last one shown in a row."""

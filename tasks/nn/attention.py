@@ -1,4 +1,4 @@
-"""Attention with a mask of its own for every token and BLOOM's ALiBi, by the library's kernels."""
+"""Attention with a mask per token and BLOOM's ALiBi, by torch's kernels."""
 
 from collections.abc import Callable
 from functools import cache
@@ -10,15 +10,15 @@ from torch.nn import functional as F
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from transformers.models.bloom.modeling_bloom import BloomAttention, _get_alibi_slopes
 
-from tasks.nn.packing import Blocks
-from tasks.nn.sparse_attention import looks_of
+from tasks.nn.packing import PackedBatch
+from tasks.nn.sparse_attention import query_blocks
 
-# Query, key and value [rows, heads, tokens, head size], and the layer they are of.
-Attend = Callable[[Tensor, Tensor, Tensor, BloomAttention], Tensor]
+# Of query, key and value [rows, heads, tokens, head size], and the layer they belong to.
+Attention = Callable[[Tensor, Tensor, Tensor, BloomAttention], Tensor]
 
 
-def fused(bias: Tensor) -> Attend:
-    """By scaled_dot_product_attention, mask and ALiBi in one [rows, heads, tokens, columns]."""
+def sdpa(bias: Tensor) -> Attention:
+    """By scaled_dot_product_attention; `bias` [rows, heads, tokens, columns] is `alibi_bias`."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         dropout = layer.attention_dropout.p if layer.training else 0.0
@@ -29,13 +29,13 @@ def fused(bias: Tensor) -> Attend:
     return attend
 
 
-def flexible(blocks: Blocks, heads: int) -> Attend:
-    """By FlexAttention, which computes mask and ALiBi as it goes: no sum is ever laid out.
+def flex(batch: PackedBatch, heads: int) -> Attention:
+    """By FlexAttention, which computes mask and ALiBi inside the kernel and stores neither.
 
-    Compiled on a GPU; on a CPU the library takes its slow path, without gradients. It knows no
-    dropout within attention: raises ValueError where the model has some while it trains.
+    Compiled on a GPU; eager, slow and without gradients on a CPU. Raises ValueError where the
+    model trains with dropout within attention, which FlexAttention does not have.
     """
-    visible, positions = seen(blocks), blocks.positions
+    visible, positions = padded_mask(batch), batch.positions
     slopes = _get_alibi_slopes(heads, positions.device)
     rows, width = positions.shape
     mask = create_block_mask(
@@ -43,38 +43,38 @@ def flexible(blocks: Blocks, heads: int) -> Attend:
         rows, None, width, width, device=str(positions.device),
     )  # fmt: skip
 
-    def score(value: Tensor, row: Tensor, head: Tensor, token: Tensor, column: Tensor) -> Tensor:
-        return value + slopes[head] * positions[row, column]
+    def add_alibi(score: Tensor, row: Tensor, head: Tensor, token: Tensor, col: Tensor) -> Tensor:
+        return score + slopes[head] * positions[row, col]
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         if layer.training and layer.attention_dropout.p:
-            raise ValueError('FlexAttention knows no dropout: set train.fit.attention to "fused"')
+            raise ValueError('FlexAttention has no dropout: set train.fit.attention to "fused"')
         kernel = _compiled() if query.is_cuda else cast(Any, flex_attention)
         scale = layer.inv_norm_factor
-        return kernel(query, key, value, score_mod=score, block_mask=mask, scale=scale)
+        return kernel(query, key, value, score_mod=add_alibi, block_mask=mask, scale=scale)
 
     return attend
 
 
-def gathered(blocks: Blocks, heads: int, dtype: torch.dtype) -> Attend:
-    """By scaled_dot_product_attention, some tokens at a time, without columns nobody looks at.
+def sparse_sdpa(batch: PackedBatch, heads: int, dtype: torch.dtype) -> Attention:
+    """By scaled_dot_product_attention over blocks of queries, without columns none attends to.
 
-    A hundred branches behind one prefix look at a third of what stands in their row. For reading
-    only: a token that sees nothing is left at nothing.
+    A hundred branches of one prefix attend to a third of their row's columns. For inference only:
+    padding is left at 0.
     """
-    slopes = _get_alibi_slopes(heads, blocks.positions.device)[:, None, None]
-    looks = [
-        (look, torch.where(look.visible, slopes * look.positions, float("-inf")).to(dtype))
-        for look in looks_of(blocks)
+    slopes = _get_alibi_slopes(heads, batch.positions.device)[:, None, None]
+    blocks = [
+        (block, torch.where(block.mask, slopes * block.positions, float("-inf")).to(dtype))
+        for block in query_blocks(batch)
     ]
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         mixed = torch.zeros_like(query)
-        for look, bias in looks:
-            mixed[look.row, :, look.queries] = F.scaled_dot_product_attention(
-                query[look.row, :, look.queries],
-                key[look.row][:, look.columns],
-                value[look.row][:, look.columns],
+        for block, bias in blocks:
+            mixed[block.row, :, block.queries] = F.scaled_dot_product_attention(
+                query[block.row, :, block.queries],
+                key[block.row][:, block.columns],
+                value[block.row][:, block.columns],
                 attn_mask=bias,
                 scale=layer.inv_norm_factor,
             )
@@ -83,25 +83,25 @@ def gathered(blocks: Blocks, heads: int, dtype: torch.dtype) -> Attend:
     return attend
 
 
-def seen(blocks: Blocks) -> Tensor:
-    """[rows, width, width]: who looks at whom.
+def padded_mask(batch: PackedBatch) -> Tensor:
+    """The attention mask [rows, width, width], in which padding attends to itself.
 
-    Tokens that fill a row up see themselves, lest their softmax has nothing to choose from.
+    Softmax over no column at all would be NaN.
     """
-    visible = blocks.visible()
-    return visible | torch.eye(visible.shape[-1], dtype=torch.bool, device=visible.device)
+    mask = batch.attention_mask()
+    return mask | torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device)
 
 
-def alibi(positions: Tensor, visible: Tensor, heads: int) -> Tensor:
+def alibi_bias(positions: Tensor, mask: Tensor, heads: int) -> Tensor:
     """What attention adds to its scores: [rows, heads, tokens, columns].
 
-    From positions [rows, columns] and who sees which column [rows, tokens, columns]: a reward for
-    nearness (Press et al., arXiv 2108.12409), minus infinity where a token must not look. The
-    place of the column alone is enough: softmax forgets what all columns have in common.
+    ALiBi (Press et al., arXiv 2108.12409), from positions [rows, columns], and minus infinity
+    outside of mask [rows, tokens, columns]. The column's position alone is enough, because softmax
+    is invariant to what all columns of a token share.
     """
     slopes = _get_alibi_slopes(heads, positions.device)
-    reward = slopes[:, None, None] * positions[:, None, None]
-    return torch.where(visible[:, None], reward, float("-inf"))
+    alibi = slopes[:, None, None] * positions[:, None, None]
+    return torch.where(mask[:, None], alibi, float("-inf"))
 
 
 @cache

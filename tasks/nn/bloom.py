@@ -1,7 +1,7 @@
-"""Runs a BLOOM model over blocks by fused kernels, where the library knows only plain attention.
+"""Runs a BLOOM model on packed batches by fused kernels; transformers has eager attention only.
 
-The same weights and modules in the same order, so adapters and quantised layers stay in place;
-what differs is the attention, which knows who sees whom, and the activation.
+Weights, modules and their order are the library's, so adapters and quantised layers stay in
+place. Attention (by a mask per token) and the activation are ours.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,67 +15,68 @@ from torch.utils.checkpoint import checkpoint
 from transformers import BloomModel
 from transformers.models.bloom.modeling_bloom import BloomAttention, BloomBlock, BloomMLP
 
-from tasks.nn.attention import Attend, alibi, flexible, fused, gathered, seen
-from tasks.nn.kv_cache import Cache
-from tasks.nn.packing import Blocks
+from tasks.nn.attention import Attention, alibi_bias, flex, padded_mask, sdpa, sparse_sdpa
+from tasks.nn.kv_cache import KVCache
+from tasks.nn.packing import PackedBatch
 
-Remember = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+CacheUpdate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def hidden_states(model: BloomModel, blocks: Blocks, *, flex: bool = False) -> Tensor:
-    """What the model holds after its last layer norm: [rows, width, hidden size]."""
-    x = model.word_embeddings_layernorm(model.word_embeddings(blocks.tokens))
-    attend = _way(blocks, model.num_heads, x, flex)
+def hidden_states(model: BloomModel, batch: PackedBatch, *, use_flex: bool = False) -> Tensor:
+    """The output of the last layer norm: [rows, width, hidden size]."""
+    x = model.word_embeddings_layernorm(model.word_embeddings(batch.tokens))
+    attend = _attention(batch, model.num_heads, x, use_flex)
     for block in cast(Iterable[BloomBlock], model.h):
         if model.gradient_checkpointing and model.training:
-            x = checkpoint(_block, block, x, attend, use_reentrant=False)
+            x = checkpoint(_run_block, block, x, attend, use_reentrant=False)
         else:
-            x = _block(block, x, attend)
+            x = _run_block(block, x, attend)
     return model.ln_f(x)
 
 
-def _way(blocks: Blocks, heads: int, x: Tensor, flex: bool) -> Attend:
-    if flex:
-        return flexible(blocks, heads)
+def _attention(batch: PackedBatch, heads: int, x: Tensor, use_flex: bool) -> Attention:
+    if use_flex:
+        return flex(batch, heads)
     if x.device.type == "cpu" and torch.is_inference_mode_enabled():
-        return gathered(blocks, heads, x.dtype)
-    return fused(alibi(blocks.positions, seen(blocks), heads).to(x.dtype))
+        return sparse_sdpa(batch, heads, x.dtype)
+    return sdpa(alibi_bias(batch.positions, padded_mask(batch), heads).to(x.dtype))
 
 
-def extend(model: BloomModel, tokens: Tensor, cache: Cache) -> Tensor:
-    """The same for tokens that follow on what the cache holds: [rows, tokens, hidden size]."""
+def extend(model: BloomModel, tokens: Tensor, cache: KVCache) -> Tensor:
+    """The same for tokens that continue the cached ones: [rows, tokens, hidden size]."""
     x = model.word_embeddings_layernorm(model.word_embeddings(tokens))
-    attend = fused(alibi(cache.columns[None], cache.visible(), model.num_heads).to(x.dtype))
+    bias = alibi_bias(cache.columns[None], cache.attention_mask(), model.num_heads)
+    attend = sdpa(bias.to(x.dtype))
     for layer, block in enumerate(cast(Iterable[BloomBlock], model.h)):
-        x = _block(block, x, attend, partial(cache.update, layer_idx=layer))
+        x = _run_block(block, x, attend, partial(cache.update, layer_idx=layer))
     return model.ln_f(x)
 
 
-def _block(
-    block: BloomBlock, x: Tensor, attend: Attend, remember: Remember | None = None
+def _run_block(
+    block: BloomBlock, x: Tensor, attend: Attention, update: CacheUpdate | None = None
 ) -> Tensor:
     normed = block.input_layernorm(x)
-    keeps_normed = block.apply_residual_connection_post_layernorm
-    mixed = _attention(block.self_attention, normed, attend, remember)
-    x = _dropped(block, mixed) + (normed if keeps_normed else x)
+    residual_is_normed = block.apply_residual_connection_post_layernorm
+    mixed = _self_attention(block.self_attention, normed, attend, update)
+    x = _dropout(block, mixed) + (normed if residual_is_normed else x)
     normed = block.post_attention_layernorm(x)
-    return _dropped(block, _feed_forward(block.mlp, normed)) + (normed if keeps_normed else x)
+    return _dropout(block, _feed_forward(block.mlp, normed)) + (normed if residual_is_normed else x)
 
 
-def _dropped(block: BloomBlock, x: Tensor) -> Tensor:
+def _dropout(block: BloomBlock, x: Tensor) -> Tensor:
     return F.dropout(x, block.hidden_dropout, block.training)
 
 
-def _attention(
-    attention: BloomAttention, x: Tensor, attend: Attend, remember: Remember | None = None
+def _self_attention(
+    layer: BloomAttention, x: Tensor, attend: Attention, update: CacheUpdate | None = None
 ) -> Tensor:
     rows, width, size = x.shape
-    fused = attention.query_key_value(x).view(rows, width, attention.num_heads, 3, -1)
+    fused = layer.query_key_value(x).view(rows, width, layer.num_heads, 3, -1)
     query, key, value = fused.permute(3, 0, 2, 1, 4)
-    if remember is not None:
-        key, value = remember(key, value)
-    mixed = attend(query, key, value, attention)
-    return attention.dense(mixed.transpose(1, 2).reshape(rows, width, size))
+    if update is not None:
+        key, value = update(key, value)
+    mixed = attend(query, key, value, layer)
+    return layer.dense(mixed.transpose(1, 2).reshape(rows, width, size))
 
 
 def _feed_forward(mlp: BloomMLP, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One forward pass over blocks for any causal language model."""
+"""One forward pass over a packed batch for any causal language model."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -8,71 +8,69 @@ from torch import Tensor, nn
 from transformers import BloomModel, PreTrainedModel
 
 from tasks.nn import bloom
-from tasks.nn.kv_cache import Cache
-from tasks.nn.packing import Blocks
+from tasks.nn.attention import padded_mask
+from tasks.nn.kv_cache import KVCache
+from tasks.nn.packing import PackedBatch
 
-Forward = Callable[[nn.Module, Blocks], Tensor]
-
-
-def plain_hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
-    """The same as `hidden_states` by the library's own path, for rows of one text each.
-
-    Raises ValueError where a row holds several examples, branches or twigs.
-    """
-    columns = torch.arange(blocks.tokens.shape[1], device=blocks.tokens.device)
-    real = (blocks.sees[..., 1] > blocks.sees[..., 0]).any(-1)
-    if (real & (blocks.positions != columns)).any():
-        raise ValueError("the plain path takes one text a row: use pack_length=1 and no branches")
-    body = _causal(model).base_model
-    hidden = body(input_ids=blocks.tokens, attention_mask=real.long(), use_cache=False)
-    return hidden.last_hidden_state.flatten(0, 1)
+Forward = Callable[[nn.Module, PackedBatch], Tensor]
 
 
-def hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
-    """What the model holds before its output layer, row after row: [rows * width, hidden size]."""
+def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
+    """The input of the output layer, row after row: [rows * width, hidden size]."""
     body = _causal(model).base_model
     if isinstance(body, BloomModel):
-        hidden = bloom.hidden_states(body, blocks)
+        hidden = bloom.hidden_states(body, batch)
     else:
-        visible = blocks.visible()
-        # Tokens that fill a row up see themselves, lest their softmax has nothing to choose from.
-        visible |= torch.eye(visible.shape[-1], dtype=torch.bool, device=visible.device)
         hidden = body(
-            input_ids=blocks.tokens,
-            position_ids=blocks.positions,
-            attention_mask=_mask(visible, cast(torch.dtype, body.dtype)),
+            input_ids=batch.tokens,
+            position_ids=batch.positions,
+            attention_mask=_additive(padded_mask(batch), cast(torch.dtype, body.dtype)),
             use_cache=False,
         ).last_hidden_state
     return hidden.flatten(0, 1)
 
 
-def flex_hidden_states(model: nn.Module, blocks: Blocks) -> Tensor:
-    """The same as `hidden_states` by FlexAttention. Raises ValueError for other than BLOOM."""
+def flex_hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
+    """The same by FlexAttention. Raises ValueError for other models than BLOOM."""
     body = _causal(model).base_model
     if not isinstance(body, BloomModel):
         raise ValueError(f'attention="flex" is for BLOOM, and this is {type(body).__name__}')
-    return bloom.hidden_states(body, blocks, flex=True).flatten(0, 1)
+    return bloom.hidden_states(body, batch, use_flex=True).flatten(0, 1)
 
 
-def extend(model: nn.Module, tokens: Tensor, counts: Tensor, cache: Cache) -> Tensor:
-    """What the model holds after the last of each row's new tokens: [rows, hidden size].
+def plain_hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
+    """The same by the library's own forward pass, for rows of one text each.
 
-    `tokens` [rows, tokens] stand behind what the cache holds of each row; only the first `counts`
-    [rows] of them are real. A row of none gives what nobody should read.
+    Raises ValueError where a row holds several examples, branches or probe suffixes.
+    """
+    columns = torch.arange(batch.tokens.shape[1], device=batch.tokens.device)
+    real = (batch.visible_ranges[..., 1] > batch.visible_ranges[..., 0]).any(-1)
+    if (real & (batch.positions != columns)).any():
+        raise ValueError("the plain path takes one text per row: set pack_length=1, no branches")
+    body = _causal(model).base_model
+    hidden = body(input_ids=batch.tokens, attention_mask=real.long(), use_cache=False)
+    return hidden.last_hidden_state.flatten(0, 1)
+
+
+def extend(model: nn.Module, tokens: Tensor, counts: Tensor, cache: KVCache) -> Tensor:
+    """The hidden state of the last of each row's new tokens: [rows, hidden size].
+
+    `tokens` [rows, tokens] continue the cached ones; only the first `counts` [rows] of a row are
+    real. The state of a row without new tokens is meaningless.
     """
     body = _causal(model).base_model
-    cache.begin(tokens.shape[1])
+    cache.begin_step(tokens.shape[1])
     if isinstance(body, BloomModel):
         hidden = bloom.extend(body, tokens, cache)
     else:
         hidden = body(
             input_ids=tokens,
             position_ids=cache.positions,
-            attention_mask=_mask(cache.visible(), cast(torch.dtype, body.dtype)),
+            attention_mask=_additive(cache.attention_mask(), cast(torch.dtype, body.dtype)),
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
-    cache.finish(counts)
+    cache.end_step(counts)
     return hidden[torch.arange(len(tokens)), (counts - 1).clamp(min=0)]
 
 
@@ -82,12 +80,12 @@ def output_layer(model: nn.Module) -> nn.Linear:
 
 
 def _causal(model: nn.Module) -> PreTrainedModel:
-    """The language model itself, without the wrapping of an adapter."""
+    """The language model itself, without an adapter's wrapper."""
     unwrap = getattr(model, "get_base_model", None)
     return cast(PreTrainedModel, model if unwrap is None else unwrap())
 
 
-def _mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
-    """[rows, 1, tokens, columns], to be added to attention scores."""
-    mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
-    return mask.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]
+def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """The mask as a summand of attention scores: [rows, 1, tokens, columns]."""
+    bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return bias.masked_fill_(~mask, torch.finfo(dtype).min)[:, None]

@@ -1,44 +1,45 @@
-"""Lays examples out as rows of tokens, so that one forward pass answers all that is asked of them.
+"""Packs examples into rows of tokens, so that one forward pass computes all wanted positions.
 
-An example is a small tree: a prefix; behind it branches, each of which sees the prefix and itself;
-and before each rating twigs, which spell how else the rating could begin. Every token knows the
-ranges of its row that it sees, and its place in the text as if its own branch stood alone. So
-several examples share a row, and none sees another.
+An example is a tree: a prefix, branches that each continue it, and before each rating probe
+suffixes, the first tokens of a spelling, after which the model's choice of the next token is read.
+A token attends to at most three ranges of its row, and its position counts through its own prefix
+and branch only. So several examples share a row, and none attends to another.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.nn.examples import Example, Spans
+from tasks.nn.examples import Example, SupervisedSpans
 
 Ints = NDArray[np.int64]
-TokenPath = tuple[int, ...]  # the tokens that spell a value
-# What a token that can be learnt belongs to: the text around, an answer in words, or a rating.
+TokenPath = tuple[int, ...]  # the tokens that spell a value, or the first of them
+# Kinds of labels: other text, an answer in words, a rating.
 TEXT, ANSWER, RATING = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One example laid out; indices count from its first token.
+class PackedExample:
+    """One example as one sequence; indices count from its first token.
 
-    tokens, positions [tokens]; sees [tokens, 3, 2], ranges of what each may look at: of the
-    prefix, of its branch, of its twig; next_at, next_token, next_kind [n], the tokens to be
-    learnt, each with the index of the token before it; probes [ratings, probes], where to read
-    ratings [ratings].
+    tokens, positions: [tokens]; visible_ranges: [tokens, 3, 2], the columns [start, end) that a
+    token attends to in the prefix, its branch and its suffix; labels, label_kinds,
+    label_positions: [labels], tokens to learn, and the index of the token before each;
+    readout_positions: [ratings, suffixes], where ratings are read; ratings: [ratings], in stars.
     """
 
     tokens: Ints
     positions: Ints
-    sees: Ints
-    next_at: Ints
-    next_token: Ints
-    next_kind: Ints
-    probes: Ints
+    visible_ranges: Ints
+    labels: Ints
+    label_kinds: Ints
+    label_positions: Ints
+    readout_positions: Ints
     ratings: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -46,163 +47,182 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Rows of tokens for one forward pass, shorter ones filled up with tokens that see nothing.
+class PackedBatch:
+    """Rows of tokens for one forward pass; padding, at the end of a row, attends to nothing.
 
-    tokens, positions [rows, width]; sees [rows, width, 3, 2] in columns of the row; next_at,
-    probes as in Layout, but counting through all rows: row * width + column. ratings stand in the
-    order of the examples as they were given, and of their spans.
+    tokens, positions: [rows, width]; visible_ranges: [rows, width, 3, 2]. The others are those of
+    the examples in ascending order of their index, end to end; label_positions and
+    readout_positions count through all rows: row * width + column.
     """
 
     tokens: Tensor
     positions: Tensor
-    sees: Tensor
-    next_at: Tensor
-    next_token: Tensor
-    next_kind: Tensor
-    probes: Tensor
+    visible_ranges: Tensor
+    labels: Tensor
+    label_kinds: Tensor
+    label_positions: Tensor
+    readout_positions: Tensor
     ratings: Tensor
 
-    def to(self, device: torch.device) -> "Blocks":
+    def to(self, device: torch.device) -> "PackedBatch":
         """The same on another device."""
-        return Blocks(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return PackedBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
-    def visible(self) -> Tensor:
-        """[rows, width, width]: whether a token (second) sees another (third)."""
+    def attention_mask(self) -> Tensor:
+        """[rows, width, width]: whether a token (second) attends to a column (third)."""
         column = torch.arange(self.tokens.shape[1], device=self.tokens.device)
-        starts, ends = self.sees.unsqueeze(-1).unbind(-2)  # [rows, width, 3, 1] each
+        starts, ends = self.visible_ranges.unsqueeze(-1).unbind(-2)  # [rows, width, 3, 1] each
         return ((column >= starts) & (column < ends)).any(-2)
 
 
-def lay_out(
+def pack_example(
     example: Example,
-    probes: Sequence[TokenPath],
+    probe_suffixes: Sequence[TokenPath],
     kinds: Collection[int] = (ANSWER, RATING),
     *,
-    unknown: bool = False,
-) -> Layout:
-    """Place an example's tokens. `kinds` says which are to be learnt one by one.
+    read_unrated: bool = False,
+) -> PackedExample:
+    """Pack one example; `kinds` are the kinds of tokens to learn.
 
-    With `unknown`, spans without a rating are places to read one as well: their rating is NaN.
-    Raises ValueError where a rating has nothing before it from which it could be told.
+    With `read_unrated` ratings are read at spans without a rating as well, whose `ratings` are
+    NaN. Raises ValueError where a rating is the first token: nothing predicts it.
     """
-    parts = [example.prefix, *example.branches]
-    lengths = np.array([len(part) for part in parts])
-    begin = np.cumsum(lengths) - lengths
-    part = np.repeat(np.arange(len(parts)), lengths)
-    index = np.arange(len(part))
-    tokens = np.concatenate(parts).astype(np.int64)
-    prefix = np.where(part > 0, lengths[0], 0)
-    positions = index - begin[part] + prefix
-    sees = np.zeros((len(index), 3, 2), np.int64)
-    sees[:, 0, 1] = prefix
-    sees[:, 1, 0], sees[:, 1, 1] = begin[part], index + 1
-    before = np.where(index > begin[part], index - 1, prefix - 1)
-
-    spans = example.spans
-    first = begin[spans.branch + 1] + spans.start
-    kind = _kinds(len(index), first, spans)
-    learnt = np.isin(kind, list(kinds)) & (before >= 0)
-    read = np.isnan(spans.rating) <= unknown
-    behind = np.where(spans.start > 0, first, np.where(spans.branch >= 0, lengths[0], 0)) - 1
-    if (behind[read] < 0).any():
-        raise ValueError("a rating begins an example: nothing stands before it to tell it from")
-    twigs = _twigs(behind[read], positions, sees, probes)
-    return Layout(
-        tokens=np.concatenate([tokens, twigs.tokens]),
-        positions=np.concatenate([positions, twigs.positions]),
-        sees=np.concatenate([sees, twigs.sees]),
-        next_at=before[learnt],
-        next_token=tokens[learnt],
-        next_kind=kind[learnt],
-        probes=twigs.probes,
+    tree, spans = _flatten(example), example.spans
+    span_starts = tree.starts[spans.branch + 1] + spans.start
+    label_kinds = _label_kinds(len(tree.tokens), span_starts, spans)
+    learned = np.isin(label_kinds, list(kinds)) & (tree.previous >= 0)
+    read = np.isnan(spans.rating) <= read_unrated
+    # A rating that begins a branch is predicted by the last token of the prefix.
+    branch_start = np.where(spans.branch >= 0, len(example.prefix), 0)
+    anchors = np.where(spans.start > 0, span_starts, branch_start)[read] - 1
+    if (anchors < 0).any():
+        raise ValueError("a rating is the first token of an example: no token predicts it")
+    suffixes = _append_suffixes(tree, anchors, probe_suffixes)
+    return PackedExample(
+        tokens=np.concatenate([tree.tokens, suffixes.tokens]),
+        positions=np.concatenate([tree.positions, suffixes.positions]),
+        visible_ranges=np.concatenate([tree.visible_ranges, suffixes.visible_ranges]),
+        labels=tree.tokens[learned],
+        label_kinds=label_kinds[learned],
+        label_positions=tree.previous[learned],
+        readout_positions=suffixes.ends,
         ratings=spans.rating[read],
     )
 
 
-def _kinds(size: int, first: Ints, spans: Spans) -> Ints:
-    """What each token belongs to."""
-    kind = np.full(size, TEXT)
-    lengths = spans.end - spans.start
-    own = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    within = np.where(np.isnan(spans.rating), ANSWER, RATING)
-    kind[np.repeat(first, lengths) + own] = np.repeat(within, lengths)
-    return kind
+class _Tree(NamedTuple):
+    """Prefix and branches end to end. `previous` [tokens] is the token that predicts each."""
 
-
-@dataclass(frozen=True)
-class _Twigs:
     tokens: Ints
     positions: Ints
-    sees: Ints
-    probes: Ints
+    visible_ranges: Ints
+    previous: Ints
+    starts: Ints  # of the prefix and of each branch: [parts]
 
 
-def _twigs(behind: Ints, positions: Ints, sees: Ints, probes: Sequence[TokenPath]) -> _Twigs:
-    """For each rating, given the token that it stands behind, all probes end to end as twigs.
-
-    A twig sees what the token before its rating sees; the empty probe is that token itself.
-    """
-    lengths = np.array([len(probe) for probe in probes], np.int64)
-    ends = np.cumsum(lengths)
-    size = int(lengths.sum())
-    rating = np.repeat(np.arange(len(behind)), size)
-    column = np.arange(len(rating)) + len(positions)
-    own = np.tile(np.arange(size) - np.repeat(ends - lengths, lengths), len(behind))
-    seen = sees[behind][rating]
-    seen[:, 2, 0], seen[:, 2, 1] = column - own, column + 1
-    last = len(positions) + size * np.arange(len(behind))[:, None] + ends - 1
-    return _Twigs(
-        np.tile(np.array([t for probe in probes for t in probe], np.int64), len(behind)),
-        positions[behind][rating] + 1 + own,
-        seen,
-        np.where(lengths > 0, last, behind[:, None]),
+def _flatten(example: Example) -> _Tree:
+    parts = [example.prefix, *example.branches]
+    lengths = np.array([len(part) for part in parts])
+    starts = np.cumsum(lengths) - lengths
+    part = np.repeat(np.arange(len(parts)), lengths)
+    index = np.arange(len(part))
+    prefix = np.where(part > 0, lengths[0], 0)
+    visible_ranges = np.zeros((len(index), 3, 2), np.int64)
+    visible_ranges[:, 0, 1] = prefix
+    visible_ranges[:, 1, 0], visible_ranges[:, 1, 1] = starts[part], index + 1
+    return _Tree(
+        tokens=np.concatenate(parts).astype(np.int64),
+        positions=index - starts[part] + prefix,
+        visible_ranges=visible_ranges,
+        previous=np.where(index > starts[part], index - 1, prefix - 1),
+        starts=starts,
     )
 
 
-def fill_rows(lengths: Sequence[int], width: int) -> list[list[int]]:
-    """Share examples out to rows of `width` tokens, the longest first, each where it first fits.
+def _label_kinds(size: int, span_starts: Ints, spans: SupervisedSpans) -> Ints:
+    """The kind of each token: [size]."""
+    kinds = np.full(size, TEXT)
+    lengths = spans.end - spans.start
+    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    of_span = np.where(np.isnan(spans.rating), ANSWER, RATING)
+    kinds[np.repeat(span_starts, lengths) + offset] = np.repeat(of_span, lengths)
+    return kinds
 
-    An example that is longer than a row has one for itself.
+
+class _Suffixes(NamedTuple):
+    tokens: Ints
+    positions: Ints
+    visible_ranges: Ints
+    ends: Ints  # the last token of each suffix: [anchors, suffixes]
+
+
+def _append_suffixes(tree: _Tree, anchors: Ints, suffixes: Sequence[TokenPath]) -> _Suffixes:
+    """All suffixes end to end behind the tree, once per anchor, the token before a rating.
+
+    A suffix attends to what its anchor attends to, and to itself; an empty one is its anchor.
+    """
+    lengths = np.array([len(suffix) for suffix in suffixes], np.int64)
+    ends = np.cumsum(lengths)
+    size = int(lengths.sum())
+    anchor = np.repeat(anchors, size)
+    column = np.arange(len(anchor)) + len(tree.tokens)
+    offset = np.tile(np.arange(size) - np.repeat(ends - lengths, lengths), len(anchors))
+    visible_ranges = tree.visible_ranges[anchor]
+    visible_ranges[:, 2, 0], visible_ranges[:, 2, 1] = column - offset, column + 1
+    last = len(tree.tokens) + size * np.arange(len(anchors))[:, None] + ends - 1
+    return _Suffixes(
+        np.tile(np.array([t for suffix in suffixes for t in suffix], np.int64), len(anchors)),
+        tree.positions[anchor] + 1 + offset,
+        visible_ranges,
+        np.where(lengths > 0, last, anchors[:, None]),
+    )
+
+
+def first_fit_decreasing(lengths: Sequence[int], width: int) -> list[list[int]]:
+    """Indices of examples in rows of `width` tokens: longest first, each in the first row it fits.
+
+    An example longer than `width` has a row to itself.
     """
     rows: list[list[int]] = []
-    room: list[int] = []
+    free: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        row = next((r for r, left in enumerate(room) if left >= lengths[i]), len(rows))
+        row = next((r for r, left in enumerate(free) if left >= lengths[i]), len(rows))
         if row == len(rows):
             rows.append([])
-            room.append(max(width, lengths[i]))
+            free.append(max(width, lengths[i]))
         rows[row].append(i)
-        room[row] -= lengths[i]
+        free[row] -= lengths[i]
     return rows
 
 
-def stack(layouts: Sequence[Layout], rows: Sequence[Sequence[int]], multiple: int = 1) -> Blocks:
-    """The rows as tensors, as wide as the longest of them, rounded up to a `multiple`."""
-    width = max(sum(len(layouts[i]) for i in row) for row in rows)
+def collate(
+    examples: Sequence[PackedExample], rows: Sequence[Sequence[int]], multiple: int = 1
+) -> PackedBatch:
+    """The rows as tensors, as wide as the longest one, rounded up to a `multiple`."""
+    width = max(sum(len(examples[i]) for i in row) for row in rows)
     width = -(-width // multiple) * multiple
     tokens = np.zeros((len(rows), width), np.int64)
     positions = np.zeros((len(rows), width), np.int64)
-    sees = np.zeros((len(rows), width, 3, 2), np.int64)
-    start = np.zeros(len(layouts), np.int64)
+    visible_ranges = np.zeros((len(rows), width, 3, 2), np.int64)
+    starts = {}
     for r, row in enumerate(rows):
         column = 0
         for i in row:
-            end = column + len(layouts[i])
-            tokens[r, column:end] = layouts[i].tokens
-            positions[r, column:end] = layouts[i].positions
-            sees[r, column:end] = layouts[i].sees + column
-            start[i] = r * width + column
+            end = column + len(examples[i])
+            tokens[r, column:end] = examples[i].tokens
+            positions[r, column:end] = examples[i].positions
+            visible_ranges[r, column:end] = examples[i].visible_ranges + column
+            starts[i] = r * width + column
             column = end
-    placed = [(start[i], layouts[i]) for i in sorted(i for row in rows for i in row)]
+    placed = [(starts[i], examples[i]) for i in sorted(starts)]
     arrays = (
         tokens,
         positions,
-        sees,
-        np.concatenate([at + layout.next_at for at, layout in placed]),
-        np.concatenate([layout.next_token for _, layout in placed]),
-        np.concatenate([layout.next_kind for _, layout in placed]),
-        np.concatenate([at + layout.probes for at, layout in placed]),
-        np.concatenate([layout.ratings for _, layout in placed]),
+        visible_ranges,
+        np.concatenate([example.labels for _, example in placed]),
+        np.concatenate([example.label_kinds for _, example in placed]),
+        np.concatenate([start + example.label_positions for start, example in placed]),
+        np.concatenate([start + example.readout_positions for start, example in placed]),
+        np.concatenate([example.ratings for _, example in placed]),
     )
-    return Blocks(*map(torch.from_numpy, arrays))
+    return PackedBatch(*map(torch.from_numpy, arrays))

@@ -1,4 +1,4 @@
-"""Which columns some neighbouring tokens of a row look at: the others need not be multiplied."""
+"""Blocks of queries with the columns they attend to: the others need not be multiplied."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,40 +7,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.nn.packing import Blocks
+from tasks.nn.packing import PackedBatch
 
-QUERIES = 192  # tokens at once: fewer look at fewer columns, more are multiplied faster
+BLOCK = 192  # queries: smaller blocks attend to fewer columns, larger ones are multiplied faster
 
 
 @dataclass(frozen=True)
-class Look:
-    """Some tokens of a row, and the columns [n] that any of them looks at."""
+class QueryBlock:
+    """Neighbouring tokens of a row, and the columns [n] that any of them attends to."""
 
     row: int
     queries: slice
     columns: Tensor
-    visible: Tensor  # [queries, n]
+    mask: Tensor  # [queries, n]
     positions: Tensor  # of the columns: [n]
 
 
-def looks_of(blocks: Blocks) -> Iterator[Look]:
-    """All tokens that look at something, row after row, whatever stands in the other rows."""
-    for row, sees in enumerate(blocks.sees.numpy()):
-        real = int((sees[..., 1] > sees[..., 0]).any(-1).sum())  # what fills a row up is behind
-        for first in range(0, real, QUERIES):
-            queries = slice(first, min(first + QUERIES, real))
-            starts, ends = sees[queries, :, 0], sees[queries, :, 1]
-            some = ends > starts
-            columns = np.unique(
-                np.concatenate(
-                    [
-                        np.arange(starts[some[:, i], i].min(), ends[some[:, i], i].max())
-                        for i in range(starts.shape[1])
-                        if some[:, i].any()
-                    ]
-                )
-            )
+def query_blocks(batch: PackedBatch) -> Iterator[QueryBlock]:
+    """All tokens but padding, row by row; a row's blocks do not depend on the other rows."""
+    for row, ranges in enumerate(batch.visible_ranges.numpy()):
+        tokens = int((ranges[..., 1] > ranges[..., 0]).any(-1).sum())  # padding is at the end
+        for first in range(0, tokens, BLOCK):
+            queries = slice(first, min(first + BLOCK, tokens))
+            starts, ends = ranges[queries, :, 0], ranges[queries, :, 1]
+            columns = _covered(starts, ends)
             within = (columns >= starts[..., None]) & (columns < ends[..., None])
-            at = torch.from_numpy(columns)
-            visible = torch.from_numpy(within.any(1))
-            yield Look(row, queries, at, visible, blocks.positions[row, at])
+            index = torch.from_numpy(columns)
+            mask = torch.from_numpy(within.any(1))
+            yield QueryBlock(row, queries, index, mask, batch.positions[row, index])
+
+
+def _covered(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """All columns between the first start and the last end of each kind of range, ascending.
+
+    `starts` and `ends` are [queries, kinds].
+    """
+    used = ends > starts
+    covered = [
+        np.arange(starts[used[:, kind], kind].min(), ends[used[:, kind], kind].max())
+        for kind in range(starts.shape[1])
+        if used[:, kind].any()
+    ]
+    return np.unique(np.concatenate(covered))

@@ -15,7 +15,7 @@ from tasks.predict.tables import READOUT, calibration_of, matrix_of, rating_tabl
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_merged
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.resumable_batches import Batch, Make, Work, finish_all, joined
+from tasks.readout.resumable_batches import Batch, BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
 
 
@@ -33,10 +33,12 @@ def write_predictions(
     """Write ratings.parquet and calibration.json; return the metadata."""
     metadata, batches = prompts.metadata, draft / "batches"
     inputs = (adapter, base, prompts, inference)
-    work = Work("predict", prompts, inference.users_per_batch, load_reader, inputs)
-    finish_all(batches, work, inference.workers, executor)
-    trie = RatingTrie.of(load_tokenizer(base), metadata["scale"], metadata["rating_prefix"])
-    readouts = joined(batches, "rate", READOUT).sort("fold", "user_id", "film_id")
+    work = BatchJob("predict", prompts, inference.users_per_batch, load_reader, inputs)
+    finish_batches(batches, work, inference.workers, executor)
+    trie = RatingTrie.from_tokenizer(
+        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
+    )
+    readouts = read_batches(batches, "rate", READOUT).sort("fold", "user_id", "film_id")
     calibration = calibration_of(readouts, trie.scale, split, calibrated_by)
     tables = [rating_table(readouts, calibration, trie.scale, config.predictor)]
     if config.greedy and calibrated_by is None:
@@ -52,10 +54,12 @@ def write_predictions(
     }
 
 
-def load_reader(adapter: Adapter, base: Base, prompts: Prompts, inference: Inference) -> Make:
+def load_reader(adapter: Adapter, base: Base, prompts: Prompts, inference: Inference) -> MakeTable:
     """A function that reads a batch's log-probabilities."""
     metadata = prompts.metadata
-    trie = RatingTrie.of(load_tokenizer(base), metadata["scale"], metadata["rating_prefix"])
+    trie = RatingTrie.from_tokenizer(
+        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
+    )
     reader = Reader(load_merged(base, adapter), trie, inference)
 
     def read(batch: Batch) -> pl.DataFrame:

@@ -30,7 +30,7 @@ READOUT = pl.Schema(
 
 def readout_table(reader: Reader, table: pa.Table) -> pl.DataFrame:
     """One row an asked rating of these examples, as the model itself has it."""
-    log_p = reader.read(Examples.of(table).take(range(len(table))))
+    log_p = reader.read(Examples.from_table(table).take(range(len(table))))
     asked = pl.from_arrow(table.select(["fold", "user_id", "film_ids", "ratings"]))
     assert isinstance(asked, pl.DataFrame)
     rows = asked.rename({"film_ids": "film_id", "ratings": "rating"}).explode("film_id", "rating")

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from tasks.executor import Executor
 from tasks.hub import load_tokenizer
-from tasks.nn.examples import Example, Spans
+from tasks.nn.examples import Example, SupervisedSpans
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_merged
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.resumable_batches import Batch, Make, Work, finish_all, joined
+from tasks.readout.resumable_batches import Batch, BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, CandidatePrompts
 from tasks.templates import Compact, Original, Template
 
 Floats = NDArray[np.float64]
 NOWHERE = np.empty(0, np.int64)
-NO_SPANS = Spans(NOWHERE, NOWHERE, NOWHERE, np.empty(0, np.float32))
+NO_SPANS = SupervisedSpans(NOWHERE, NOWHERE, NOWHERE, np.empty(0, np.float32))
 
 
 SCORE = pl.Schema(
@@ -45,23 +45,25 @@ def write_scores(
     """Write scores.parquet: the log-likelihood of each candidate's line."""
     batches, inputs = draft / "batches", (adapter, base, prompts, inference)
     users = inference.users_per_batch
-    work = Work("score candidates", prompts, users, load_scorer, inputs, more=("context",))
-    finish_all(batches, work, inference.workers, executor)
-    scores = joined(batches, "rate", SCORE).sort("fold", "user_id", "film_id")
+    work = BatchJob(
+        "score candidates", prompts, users, load_scorer, inputs, extra_columns=("context",)
+    )
+    finish_batches(batches, work, inference.workers, executor)
+    scores = read_batches(batches, "rate", SCORE).sort("fold", "user_id", "film_id")
     scores.write_parquet(draft / "scores.parquet")
     shutil.rmtree(batches)
 
 
 def load_scorer(
     adapter: Adapter, base: Base, prompts: CandidatePrompts, inference: Inference
-) -> Make:
+) -> MakeTable:
     """A function that scores the candidates of a batch."""
     metadata = prompts.metadata
     template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
         prompts.manifest["recipe"]["template"]
     )
     tokenizer = load_tokenizer(base)
-    trie = RatingTrie.of(tokenizer, metadata["scale"], metadata["rating_prefix"])
+    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
     reader = Reader(load_merged(base, adapter), trie, inference)
     films = prompts.scan("films").collect()
     lines = dict(zip(films["film_id"], films["tokens"].to_list(), strict=True))
@@ -75,7 +77,7 @@ def load_scorer(
             Example(np.array(prefix), [np.array(lines[film]) for film in some], NO_SPANS)
             for prefix, some in zip(prefixes, wanted, strict=True)
         ]
-        return _score_table(batch.examples, reader.read_texts(examples))
+        return _score_table(batch.examples, reader.score_texts(examples))
 
     return score
 

@@ -1,8 +1,8 @@
-"""Reads the distribution of every asked rating, a user's context being run once for all of them."""
+"""Reads rating distributions and text likelihoods; a user's context is run once for all films."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,23 +10,30 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tasks.hub import load_adapted
-from tasks.nn.examples import Example, Spans
+from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import hidden_states, output_layer
-from tasks.nn.packing import ANSWER, Blocks, Layout, fill_rows, lay_out, stack
+from tasks.nn.out_of_memory import run_with_oom_split
+from tasks.nn.packing import (
+    ANSWER,
+    PackedBatch,
+    PackedExample,
+    collate,
+    first_fit_decreasing,
+    pack_example,
+)
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Adapter, Base
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
-R = TypeVar("R")
-TOKENS = 1024  # whose logits over the whole vocabulary are held at once
-COLUMNS = 64  # rows are as wide as a multiple of that, so that a row's numbers are its own
+Ints = NDArray[np.int64]
+LABELS = 1024  # per slice of logits over the whole vocabulary
+COLUMNS = 64  # widths are rounded up to it, so that a row's bits do not depend on the other rows
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A model, the way its ratings are spelt, and how examples are batched."""
+    """A model, the spelling of its ratings, and how examples are batched."""
 
     model: nn.Module
     trie: RatingTrie
@@ -34,75 +41,77 @@ class Reader:
 
     def read(self, examples: Sequence[Example]) -> Floats:
         """Log-probabilities [ratings, values], in the order of the examples and their spans."""
-        layouts = [lay_out(open_ended(e), self.trie.probes, (), unknown=True) for e in examples]
-        ends = np.cumsum([len(layout.ratings) for layout in layouts])
-        found = np.empty((int(ends[-1]), len(self.trie.scale)))
-        for rows in _alike(layouts, self.config.pack_length):
-            for part, log_p in self._passes(layouts, rows, self._pass):
-                at = [np.arange(ends[i] - len(layouts[i].ratings), ends[i]) for i in sorted(part)]
-                found[np.concatenate(at)] = log_p
-        return found
+        suffixes = self.trie.probe_suffixes
+        packed = [
+            pack_example(truncate_at_ratings(example), suffixes, (), read_unrated=True)
+            for example in examples
+        ]
+        counts = [len(example.ratings) for example in packed]
+        return self._run(packed, counts, self._rating_log_p, (len(self.trie.scale),))
 
-    def read_texts(self, examples: Sequence[Example]) -> Floats:
-        """Log-probability of every branch as a text, in the order of the examples."""
-        whole = [as_text(example) for example in examples]
-        layouts = [lay_out(example, ((),), (ANSWER,)) for example in whole]
+    def score_texts(self, examples: Sequence[Example]) -> Floats:
+        """Log-probability of each branch as a text, in the order of the examples: [branches]."""
+        packed = [pack_example(_supervise_texts(e), ((),), (ANSWER,)) for e in examples]
+        counts = [len(example.labels) for example in packed]
+        log_p = self._run(packed, counts, self._label_log_p)
         lengths = np.array([len(branch) for e in examples for branch in e.branches])
-        ends = np.cumsum([len(layout.next_at) for layout in layouts])
-        found = np.empty(int(ends[-1]))
-        for rows in _alike(layouts, self.config.pack_length):
-            for part, log_p in self._passes(layouts, rows, self._text_pass):
-                at = [np.arange(ends[i] - len(layouts[i].next_at), ends[i]) for i in sorted(part)]
-                found[np.concatenate(at)] = log_p
-        return np.add.reduceat(found, np.cumsum(lengths) - lengths)
+        return np.add.reduceat(log_p, np.cumsum(lengths) - lengths)
 
-    def _passes(
+    def _run(
         self,
-        layouts: Sequence[Layout],
-        rows: Sequence[list[int]],
-        read: Callable[[Blocks], Floats],
-    ) -> Iterator[tuple[list[int], Floats]]:
-        """The examples of one forward pass after the other, with what was read of them."""
+        packed: Sequence[PackedExample],
+        counts: Sequence[int],
+        read: Callable[[PackedBatch], Floats],
+        shape: tuple[int, ...] = (),
+    ) -> Floats:
+        """What is read of all examples, [sum of counts, *shape], in their order."""
+        ends = np.cumsum(counts)
+        result = np.empty((int(ends[-1]), *shape))
 
-        def run(some: Sequence[list[int]]) -> tuple[list[int], Floats]:
-            return [i for row in some for i in row], read(stack(layouts, some, COLUMNS))
+        def run(rows: Sequence[list[int]]) -> tuple[Ints, Floats]:
+            chosen = sorted(i for row in rows for i in row)
+            index = np.concatenate([np.arange(ends[i] - counts[i], ends[i]) for i in chosen])
+            return index, read(collate(packed, rows, COLUMNS))
 
-        for first in range(0, len(rows), self.config.micro_batch_rows):
-            yield from halving(rows[first : first + self.config.micro_batch_rows], run)
+        at_once = self.config.micro_batch_rows
+        for rows in _rows_by_width(packed, self.config.pack_length):
+            for first in range(0, len(rows), at_once):
+                for index, values in run_with_oom_split(rows[first : first + at_once], run):
+                    result[index] = values
+        return result
 
     @torch.inference_mode()
-    def _pass(self, blocks: Blocks) -> Floats:
-        blocks = blocks.to(next(self.model.parameters()).device)
-        hidden = hidden_states(self.model, blocks)[blocks.probes]
+    def _rating_log_p(self, batch: PackedBatch) -> Floats:
+        batch = batch.to(next(self.model.parameters()).device)
+        hidden = hidden_states(self.model, batch)[batch.readout_positions]
         log_p = self.trie.log_probabilities(hidden, output_layer(self.model))
         return log_p.double().cpu().numpy()
 
     @torch.inference_mode()
-    def _text_pass(self, blocks: Blocks) -> Floats:
-        blocks = blocks.to(next(self.model.parameters()).device)
-        hidden, head = hidden_states(self.model, blocks), output_layer(self.model)
-        found = []
-        for at, token in zip(
-            blocks.next_at.split(TOKENS), blocks.next_token.split(TOKENS), strict=True
-        ):
-            log_p = torch.log_softmax(head(hidden[at]).float(), -1)
-            found.append(log_p.gather(1, token[:, None])[:, 0].double().cpu().numpy())
-        return np.concatenate(found)
+    def _label_log_p(self, batch: PackedBatch) -> Floats:
+        batch = batch.to(next(self.model.parameters()).device)
+        hidden, head = hidden_states(self.model, batch), output_layer(self.model)
+        slices = zip(batch.label_positions.split(LABELS), batch.labels.split(LABELS), strict=True)
+        log_ps = []
+        for positions, labels in slices:
+            log_p = torch.log_softmax(head(hidden[positions]).float(), -1)
+            log_ps.append(log_p.gather(1, labels[:, None])[:, 0].double().cpu().numpy())
+        return np.concatenate(log_ps)
 
 
 def load_merged(base: Base, adapter: Adapter) -> nn.Module:
-    """The base with its adapter, added into the weights where they are exact enough for that.
+    """The base with its adapter, merged into the weights in fp32.
 
-    In fp32 the sum is the same to rounding and the forward pass takes a fifth less.
+    There the sum is the same up to rounding, and a forward pass takes a fifth less time.
     """
     model = cast(Any, load_adapted(base, adapter))
     return model.merge_and_unload() if model.dtype == torch.float32 else model
 
 
-def open_ended(example: Example) -> Example:
-    """Branches that end in a rating, without it and what follows: nobody reads on from there.
+def truncate_at_ratings(example: Example) -> Example:
+    """The example with each branch cut before its rating: nothing is read behind it.
 
-    Branches with more than one span (an answer list) stay whole.
+    Unchanged where a branch has no span or several (an answer list), or the prefix has some.
     """
     spans = example.spans
     if len(spans.branch) != len(example.branches) or (spans.branch < 0).any():
@@ -111,38 +120,20 @@ def open_ended(example: Example) -> Example:
     return Example(example.prefix, branches, replace(spans, end=spans.start))
 
 
-def as_text(example: Example) -> Example:
-    """The same with nothing but the text of its branches to be told, from end to end."""
+def _supervise_texts(example: Example) -> Example:
+    """The example with one span per branch, from end to end, without a rating."""
     n = len(example.branches)
     ends = np.array([len(branch) for branch in example.branches])
-    nothing = np.full(n, np.nan, np.float32)
-    spans = Spans(np.arange(n, dtype=np.int16), np.zeros(n, np.int64), ends, nothing)
+    unrated = np.full(n, np.nan, np.float32)
+    spans = SupervisedSpans(np.arange(n, dtype=np.int16), np.zeros(n, np.int64), ends, unrated)
     return replace(example, spans=spans)
 
 
-def halving(items: Sequence[T], run: Callable[[Sequence[T]], R]) -> Iterator[R]:
-    """What `run` makes of all items; where memory runs out, of either half by itself."""
-    try:
-        yield run(items)
-    except (RuntimeError, MemoryError) as error:
-        if len(items) == 1 or not _is_memory(error):
-            raise
-        middle = len(items) // 2
-        yield from halving(items[:middle], run)
-        yield from halving(items[middle:], run)
-
-
-def _is_memory(error: Exception) -> bool:
-    """CUDA and Python have errors of their own; torch's allocator on a CPU speaks in words only."""
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "not enough memory" in str(error)
-
-
-def _alike(layouts: Sequence[Layout], pack_length: int) -> Iterator[list[list[int]]]:
-    """Rows of examples, those of one rounded width together, the widest first."""
+def _rows_by_width(packed: Sequence[PackedExample], pack_length: int) -> Iterator[list[list[int]]]:
+    """Rows of examples, those of equal rounded width together, the widest first."""
     by_width: dict[int, list[list[int]]] = {}
-    for row in fill_rows([len(layout) for layout in layouts], pack_length):
-        width = -(-sum(len(layouts[i]) for i in row) // COLUMNS)
+    for row in first_fit_decreasing([len(example) for example in packed], pack_length):
+        width = -(-sum(len(packed[i]) for i in row) // COLUMNS)
         by_width.setdefault(width, []).append(row)
     for width in sorted(by_width, reverse=True):
         yield by_width[width]

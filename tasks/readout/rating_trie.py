@@ -1,9 +1,9 @@
 """Reads a rating off a language model: the probability of each string that spells one.
 
-A tokenizer may spell "4.0" in one token or in several, so the strings of a scale form a trie of
-tokens. At a node with one child nothing is to be decided; the nodes with several are the trie's
-probes, and a rating's probability is the product of the choices on its way. With the scale 1 to 5
-and any usual tokenizer the root is the only probe, so one forward pass tells all.
+A tokenizer may spell "4.0" in one token or in several, so the spellings of a scale form a trie of
+tokens. Its nodes with several children are the only choices, and a rating's probability is the
+product of the choices on its path. The scale 1 to 5 has one choice, the root, in any usual
+tokenizer, so one forward pass reads it.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class RatingTrie:
     paths: tuple[TokenPath, ...]
 
     def __post_init__(self) -> None:
-        """Raises ValueError where two values are spelt alike, or one within the other."""
+        """Raises ValueError where one spelling is another, or the beginning of another."""
         for i, path in enumerate(self.paths):
             for j, other in enumerate(self.paths):
                 if i != j and other[: len(path)] == path:
@@ -34,61 +34,61 @@ class RatingTrie:
                     )
 
     @classmethod
-    def of(
+    def from_tokenizer(
         cls,
         tokenizer: PreTrainedTokenizerBase,
         scale: Sequence[float],
         rating_prefix: str = ", Rating: ",
     ) -> "RatingTrie":
-        """The trie of a scale as it is spelt behind `rating_prefix` at the end of a line.
+        """The trie of a scale as spelt behind `rating_prefix` at the end of a line.
 
-        A token that begins with the blank before a rating belongs to the rating.
+        A token that holds the blank before a rating belongs to the rating.
         """
         return cls(tuple(scale), tuple(_path(tokenizer, rating_prefix, value) for value in scale))
 
     @property
-    def probes(self) -> tuple[TokenPath, ...]:
-        """The ways to the nodes with a choice, the shortest first; what was spelt so far."""
-        return tuple(probe for probe, tokens in self._children().items() if len(tokens) > 1)
+    def probe_suffixes(self) -> tuple[TokenPath, ...]:
+        """The paths to the nodes with a choice, the shortest first."""
+        return tuple(path for path, tokens in self._children().items() if len(tokens) > 1)
 
     @property
     def choices(self) -> tuple[TokenPath, ...]:
-        """The tokens that may follow each probe."""
-        return tuple(tuple(t) for t in self._children().values() if len(t) > 1)
+        """The tokens to choose from behind each probe suffix."""
+        return tuple(tuple(tokens) for tokens in self._children().values() if len(tokens) > 1)
 
     def _children(self) -> dict[TokenPath, list[int]]:
         children: dict[TokenPath, list[int]] = {}
         for path in sorted(self.paths):
             for depth, token in enumerate(path):
-                found = children.setdefault(path[:depth], [])
-                if token not in found:
-                    found.append(token)
+                tokens = children.setdefault(path[:depth], [])
+                if token not in tokens:
+                    tokens.append(token)
         return dict(sorted(children.items(), key=lambda item: (len(item[0]), item[0])))
 
     def log_probabilities(self, hidden: Tensor, head: nn.Linear) -> Tensor:
-        """Log-probability of each value of the scale, given that a rating is spelt.
+        """Log-probability of each value, given that a rating is spelt: [ratings, values] in fp32.
 
-        `hidden` [ratings, probes, width] is what the model holds after each probe, `head` its
-        output layer. Returns [ratings, values] in fp32; only the choices' logits are computed.
+        `hidden` [ratings, suffixes, width] are the hidden states at the probe suffixes, `head` is
+        the output layer, of which only the rows of the choices are computed.
         """
-        chosen = [
+        log_ps = [
             torch.log_softmax(_logits(head, hidden[:, i], tokens).float(), dim=-1)
             for i, tokens in enumerate(self.choices)
         ]
-        if not chosen:  # a scale of one value
+        if not log_ps:  # a scale of one value
             return hidden.new_zeros(len(hidden), len(self.scale), dtype=torch.float32)
-        return torch.cat(chosen, dim=-1) @ self._ways().to(hidden.device).T
+        return torch.cat(log_ps, dim=-1) @ self._path_matrix().to(hidden.device).T
 
     def expectation(self, log_probabilities: Tensor) -> Tensor:
         """The expected rating in stars: [ratings]."""
         values = torch.tensor(self.scale, device=log_probabilities.device)
         return log_probabilities.exp() @ values
 
-    def _ways(self) -> Tensor:
-        """[values, choices]: 1 where a choice lies on the way of a value."""
+    def _path_matrix(self) -> Tensor:
+        """[values, choices]: 1 where a choice lies on the path of a value."""
         edges = [
-            (*probe, token)
-            for probe, tokens in zip(self.probes, self.choices, strict=True)
+            (*suffix, token)
+            for suffix, tokens in zip(self.probe_suffixes, self.choices, strict=True)
             for token in tokens
         ]
         rows = [[float(path[: len(edge)] == edge) for edge in edges] for path in self.paths]

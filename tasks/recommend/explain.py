@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged, open_ended
+from tasks.readout.inference import Reader, load_merged, truncate_at_ratings
 from tasks.readout.rating_trie import RatingTrie
 from tasks.recommend.config import RecommendRequest
 from tasks.store.artifacts import (
@@ -49,7 +49,7 @@ class Person:
             prompts.manifest["recipe"]["template"]
         )
         context, film_ids = table["context"][0].as_py(), table["film_ids"][0].as_py()
-        return cls(context, template, open_ended(Examples.of(table)[0]), film_ids)
+        return cls(context, template, truncate_at_ratings(Examples.from_table(table)[0]), film_ids)
 
     def asked_about(self, film_ids: list[int], prefix: NDArray[np.integer]) -> Example:
         """The same person's example with these films only, behind another prefix."""
@@ -88,7 +88,7 @@ def write_recommendations(
     expected = predictions.scan("ratings").join(listed.lazy(), on="film_id", how="semi").collect()
     expected.write_parquet(draft / "ratings.parquet")
     metadata, tokenizer = prompts.metadata, load_tokenizer(base)
-    trie = RatingTrie.of(tokenizer, metadata["scale"], metadata["rating_prefix"])
+    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
     reader = Reader(load_merged(base, adapter), trie, Inference())
     films = listed["film_id"].to_list()
     reasons = _reasons(Person.of(prompts), films, reader, tokenizer, request.reasons)

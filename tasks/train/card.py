@@ -1,75 +1,102 @@
-"""The model card that lies beside an adapter."""
+"""The model card of an adapter, with its validation RMSE as an evaluation result."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
 from tasks.store.artifacts import Base, Prompts
 from tasks.train.config import Train
 
-CARD = """---
-library_name: peft
-base_model: {base}
-license: {licence}
-tags: [lora, recommendation, movielens]
+TEMPLATE = """---
+{{ card_data }}
 ---
-# What to watch next: an adapter for {base}
+# Content Advisor: a LoRA adapter for {{ base }}
 
-A LoRA adapter that reads what a user has rated and tells how the user will rate further films,
-and which films to watch next. It works on its base model alone.
+Predicts how a user will rate films, and which films to watch next, from the films that the user
+has rated. It works on its base model only.
 
 | | |
 |---|---|
-| base model | {base}, revision {revision} |
-| data | {dataset}, {protocol}; prompts {prompts} |
-| trained parameters | {trained:,} of {parameters:,} ({share:.4%}) |
-| LoRA | r {r}, alpha {alpha}, dropout {dropout}, on {targets} |
-| learnt | {examples:,} examples, {tokens:,} tokens, {steps:,} steps |
-| validation | loss {loss}, RMSE of the expected rating {rmse} |
-| objective | {objective} |
-| seed | {seed} |
+| base model | {{ base }}, revision {{ revision }} |
+| data | {{ dataset }}, {{ protocol }}; prompts {{ prompts }} |
+| trained parameters | {{ trained }} |
+| LoRA | {{ lora }} |
+| trained on | {{ budget }} |
+| validation | loss {{ loss }}, RMSE of the expected rating {{ rmse }} |
+| objective | {{ objective }} |
+| seed | {{ seed }} |
 
-The RMSE is of validation targets, on which the best weights were chosen; the scores on test
-targets, beside those of simple predictors, are in the night's report.
+The RMSE is that of validation targets, on which the best weights were chosen. The run's report
+compares the scores on test targets with those of classical recommenders.
 
 ## Limits
-- It knows films and tastes of the dataset named above, no others, and no later ones.
-- MovieLens users chose to rate films on a website: they are not everybody.
-- A rating is an expectation with a wide spread; single predictions are often a star off.
+- It knows the films of the dataset named above, and none that are newer.
+- MovieLens users chose to rate films on a website: they do not represent everybody.
+- A single prediction is often a star off.
 
 ## Licence
-The base model's licence is {licence}. The dataset's own terms hold for what was learnt from it.
+The base model's licence is {{ licence }}. The dataset's own terms hold for what was learned from
+it.
 """
 
 
 def model_card(
-    base: Base, prompts: Prompts, config: Train, notes: Mapping[str, Any], last: Mapping[str, Any]
+    base: Base,
+    prompts: Prompts,
+    config: Train,
+    metadata: Mapping[str, Any],
+    best: Mapping[str, Any],
 ) -> str:
-    """The card's text: the same for the same training. `last` is the best validated step."""
-    told = prompts.metadata
-    lora, objective = config.lora, config.objective.model_dump(exclude_defaults=False)
-    return CARD.format(
-        base=base.metadata["name"],
-        licence=base.metadata["licence"],
+    """The card's text; `best` is the row of the history whose weights were kept."""
+    name, licence, data = base.metadata["name"], base.metadata["licence"], prompts.metadata
+    trained, total = metadata["trained_parameters"], metadata["parameters"]
+    lora, weights = config.lora, config.objective.model_dump(exclude={"mean"})
+    targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
+    card = ModelCard.from_template(
+        ModelCardData(
+            base_model=name,
+            library_name="peft",
+            license=licence,
+            tags=["lora", "recommendation", "movielens"],
+            model_name=f"content-advisor-{name}",
+            eval_results=_eval_results(data["dataset"], best["validation_rmse"]),
+        ),
+        template_str=TEMPLATE,
+        base=name,
+        licence=licence,
         revision=base.metadata.get("revision", base.fingerprint),
-        dataset=told["dataset"],
-        protocol=told["protocol"],
+        dataset=data["dataset"],
+        protocol=data["protocol"],
         prompts=prompts.fingerprint,
-        trained=notes["trained_parameters"],
-        parameters=notes["parameters"],
-        share=notes["trained_parameters"] / notes["parameters"],
-        r=lora.r,
-        alpha=lora.alpha,
-        dropout=lora.dropout,
-        targets=lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets),
-        examples=last["examples"],
-        tokens=last["tokens"],
-        steps=last["step"],
-        loss=_figure(last["validation_loss"]),
-        rmse=_figure(last["validation_rmse"]),
-        objective=", ".join(f"{name} {weight}" for name, weight in objective.items() if weight),
+        trained=f"{trained:,} of {total:,} ({trained / total:.4%})",
+        lora=f"r {lora.r}, alpha {lora.alpha}, dropout {lora.dropout}, on {targets}",
+        budget="{examples:,} examples, {tokens:,} tokens, {step:,} steps".format(**best),
+        loss=_figure(best["validation_loss"]),
+        rmse=_figure(best["validation_rmse"]),
+        objective=", ".join(f"{loss} {weight}" for loss, weight in weights.items() if weight)
+        + f", mean over {config.objective.mean}",
         seed=config.fit.seed,
     )
+    return str(card)
+
+
+def _eval_results(dataset: str, rmse: float | None) -> list[EvalResult]:
+    """The validation RMSE; none where training was not validated."""
+    if rmse is None:
+        return []
+    return [
+        EvalResult(
+            task_type="other",
+            task_name="rating prediction",
+            dataset_type="movielens",
+            dataset_name=dataset,
+            dataset_split="validation",
+            metric_type="rmse",
+            metric_value=round(rmse, 4),
+        )
+    ]
 
 
 def _figure(value: float | None) -> str:
-    return "not taken" if value is None else f"{value:.4f}"
+    return "not validated" if value is None else f"{value:.4f}"

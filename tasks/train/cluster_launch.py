@@ -1,4 +1,4 @@
-"""Trains on a cluster: each of its workers starts one training process, and they meet there."""
+"""Trains on a Dask cluster: each worker starts one training process of a torch process group."""
 
 import socket
 import time
@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.executor import Cluster, ClusterError
-from tasks.train.torchrun import torchrun, waited
-from tasks.training.signals import termination
+from tasks.train.torchrun import has_ended, start_torchrun
+from tasks.training.signals import defer_sigterm
 
 
-class Meeting(NamedTuple):
-    """Where the processes meet: on the first one's machine."""
+class Rendezvous(NamedTuple):
+    """Where the processes meet: on the machine of the first worker."""
 
     host: str
     port: int
     processes: int
 
 
-def train_elsewhere(order: str, draft: Path, processes: int, cluster: Cluster) -> int:
-    """Have so many workers train as ordered; return the first exit code that is not 0, or 0.
+def train_on_cluster(job_spec: str, draft: Path, processes: int, cluster: Cluster) -> int:
+    """Train with one process on each of the first workers; return the first non-zero exit code.
 
-    The first process writes to the draft, and all go on from what lies there: so the store must be
-    on a mount that the workers share. Raises ClusterError where it is not, or they are too few.
+    All processes continue from the checkpoint in the draft, so the store must be on a mount that
+    the workers share. Raises ClusterError where it is not, or there are too few workers.
     """
     workers = cluster.workers[:processes]
     if len(workers) < processes:
@@ -32,12 +32,12 @@ def train_elsewhere(order: str, draft: Path, processes: int, cluster: Cluster) -
             "more, or set fewer"
         )
     host = workers[0].split("//")[-1].rsplit(":", 1)[0]
-    meeting = Meeting(host, cluster.submit(_free_port, draft, workers[0]).result(), processes)
-    join = partial(_join, order, draft, meeting)
+    port = cluster.submit(_free_port, draft, workers[0]).result()
+    join = partial(_join, job_spec, draft, Rendezvous(host, port, processes))
     nodes = [cluster.submit(join, node, worker) for node, worker in enumerate(workers)]
     codes: list[int] = []
-    with termination() as asked:
-        while len(codes) < processes and not any(codes) and not asked():
+    with defer_sigterm() as terminated:
+        while len(codes) < processes and not any(codes) and not terminated():
             time.sleep(0.5)
             codes = [node.result() for node in nodes if node.done()]
         for node in nodes:
@@ -45,30 +45,30 @@ def train_elsewhere(order: str, draft: Path, processes: int, cluster: Cluster) -
     return next(filter(None, codes), 0)
 
 
-def _join(order: str, draft: Path, meeting: Meeting, node: int) -> int:
-    """One worker's process, until it ends or nobody wants it any more; its exit code."""
+def _join(job_spec: str, draft: Path, rendezvous: Rendezvous, node: int) -> int:
+    """Run a worker's training process to its end, or until the task is cancelled; its exit code."""
     if not draft.is_dir():
         raise ClusterError(
             f"a worker on {socket.gethostname()} does not see {draft}: training on several "
             "machines needs the store on a mount that they share"
         )
-    where = ["--nnodes", str(meeting.processes), "--node-rank", str(node)]
-    where += ["--nproc-per-node", "1"]
-    where += ["--master-addr", meeting.host, "--master-port", str(meeting.port)]
-    with torchrun(order, *where) as launcher:
-        while not waited(launcher, 1):
-            if not _wanted():
+    options = ["--nnodes", str(rendezvous.processes), "--node-rank", str(node)]
+    options += ["--nproc-per-node", "1"]
+    options += ["--master-addr", rendezvous.host, "--master-port", str(rendezvous.port)]
+    with start_torchrun(job_spec, *options) as launcher:
+        while not has_ended(launcher, 1):
+            if _is_cancelled():
                 launcher.terminate()
     return launcher.returncode
 
 
-def _wanted() -> bool:
-    """Whether the night that this worker works for still waits for it."""
+def _is_cancelled() -> bool:
+    """Whether nobody waits for this Dask task any more."""
     from distributed import get_worker
 
     worker = get_worker()
     task = worker.state.tasks.get(worker.get_current_task())
-    return task is not None and task.state != "cancelled"
+    return task is None or task.state == "cancelled"
 
 
 def _free_port(_: Path) -> int:

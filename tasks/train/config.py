@@ -1,4 +1,4 @@
-"""What can be set about the adapter's training."""
+"""Settings of the train stage."""
 
 import pydantic
 

@@ -1,4 +1,4 @@
-"""Starts several processes that train one adapter, here or on a cluster, and waits for them."""
+"""Trains one adapter in several processes, on this machine or on a cluster."""
 
 import json
 from pathlib import Path
@@ -7,50 +7,54 @@ from typing import Any
 from tasks.executor import connect_cluster
 from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.store.store import Store
-from tasks.train.cluster_launch import train_elsewhere
+from tasks.train.cluster_launch import train_on_cluster
 from tasks.train.config import Train
-from tasks.train.torchrun import torchrun, waited
-from tasks.train.worker import NOTES
+from tasks.train.torchrun import has_ended, start_torchrun
+from tasks.train.worker import METADATA
 from tasks.training.gradients import TrainingError
-from tasks.training.signals import termination
+from tasks.training.signals import defer_sigterm
 
 
 def train_in_processes(
-    draft: Path, base: Base, prompts: Prompts, config: Train, before: Adapter | None, store: Store
+    draft: Path,
+    base: Base,
+    prompts: Prompts,
+    config: Train,
+    initial_adapter: Adapter | None,
+    store: Store,
 ) -> dict[str, Any]:
-    """The same as `train_lora`, by `config.processes` of them.
+    """The same as `train_lora`, by `config.processes` processes.
 
-    Raises TrainingError where one of them fails, each having told why by then, and ClusterError
-    where there are too few workers, or they do not see the draft.
+    Raises TrainingError where one of them fails, whose own message is printed before, and
+    ClusterError where workers are too few or do not reach the draft.
     """
-    told = {"draft": draft, "base": base.path, "prompts": prompts.path}
-    if before:
-        told["before"] = before.path
-    paths = {name: str(path.resolve()) for name, path in told.items()}
-    order = json.dumps(paths | {"config": config.model_dump(mode="json")})
+    inputs = [base, prompts, *([initial_adapter] if initial_adapter else [])]
+    names = ("base", "prompts", "initial_adapter")
+    paths = {name: str(i.path.resolve()) for name, i in zip(names, inputs, strict=False)}
+    spec = paths | {"draft": str(draft.resolve()), "config": config.model_dump(mode="json")}
+    job_spec = json.dumps(spec)
     if config.dask_address is None:
-        failed = _train_here(order, config.processes)
+        exit_code = _train_here(job_spec, config.processes)
     else:
-        inputs = [base, prompts, *([before] if before else [])]
         with connect_cluster(config.dask_address, store, inputs) as cluster:
-            failed = train_elsewhere(order, draft.resolve(), config.processes, cluster)
-    if failed:
+            exit_code = train_on_cluster(job_spec, draft.resolve(), config.processes, cluster)
+    if exit_code:
         raise TrainingError(
-            f"one of {config.processes} training processes ended with code {failed}: see above; "
-            "a rerun goes on from the last checkpoint"
+            f"one of {config.processes} training processes ended with exit code {exit_code}: see "
+            "above; a rerun continues from the last checkpoint"
         )
-    notes = draft / NOTES
-    found: dict[str, Any] = json.loads(notes.read_text())
-    notes.unlink()
-    return found
+    file = draft / METADATA
+    metadata: dict[str, Any] = json.loads(file.read_text())
+    file.unlink()
+    return metadata
 
 
-def _train_here(order: str, processes: int) -> int:
-    """All of them on this machine; they meet on the loopback address. Returns the exit code."""
-    where = ["--nproc-per-node", str(processes), "--rdzv-backend", "c10d"]
-    where += ["--rdzv-endpoint", "127.0.0.1:0"]
-    with termination() as asked, torchrun(order, *where) as launcher:
-        while not waited(launcher, 1):
-            if asked():
+def _train_here(job_spec: str, processes: int) -> int:
+    """Train in processes of this machine, which meet on the loopback address; their exit code."""
+    options = ["--nproc-per-node", str(processes), "--rdzv-backend", "c10d"]
+    options += ["--rdzv-endpoint", "127.0.0.1:0"]
+    with defer_sigterm() as terminated, start_torchrun(job_spec, *options) as launcher:
+        while not has_ended(launcher, 1):
+            if terminated():
                 launcher.terminate()
     return launcher.returncode

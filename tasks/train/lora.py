@@ -1,4 +1,4 @@
-"""Trains the adapter and leaves it in the draft, with all that is to be known of it."""
+"""Trains the adapter and writes it into the draft."""
 
 from pathlib import Path
 from typing import Any
@@ -9,40 +9,44 @@ from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.card import model_card
 from tasks.train.config import Train
 from tasks.training import distributed
-from tasks.training.adapter import attach, continue_from, parameter_share, save_adapter
-from tasks.training.train_model import learn
+from tasks.training.adapter import attach_lora, count_parameters, load_weights, save_adapter
+from tasks.training.train_model import train_model
 
 
 def train_lora(
-    draft: Path, base: Base, prompts: Prompts, config: Train, before: Adapter | None = None
+    draft: Path,
+    base: Base,
+    prompts: Prompts,
+    config: Train,
+    initial_adapter: Adapter | None = None,
 ) -> dict[str, Any]:
-    """Write the adapter's weights and configuration, its history and its card; return notes.
+    """Write the adapter, its training history and its model card; return its metadata.
 
-    It begins with the weights of `before` where there is one.
+    Training starts with the weights of `initial_adapter` where there is one.
     """
-    model = attach(load_base(base), config.lora, seed=config.fit.seed)
-    if before:
-        continue_from(model, before)
-    last = learn(
+    model = attach_lora(load_base(base), config.lora, seed=config.fit.seed)
+    if initial_adapter:
+        load_weights(model, initial_adapter)
+    best = train_model(
         model,
         load_tokenizer(base),
         prompts,
         Examples.read(prompts, "train", config.fit.kinds),
         objective=config.objective,
-        fit=config.fit,
+        config=config.fit,
         draft=draft,
         stage="train",
     )
-    trained, of = parameter_share(model)
-    notes = {
+    trained, total = count_parameters(model)
+    metadata = {
         "base": base.metadata["name"],
         "trained_parameters": trained,
-        "parameters": of,
-        "began_with": before and before.fingerprint,
-        "best_step": last["step"],
-        "validation_rmse": last["validation_rmse"],
+        "parameters": total,
+        "initial_adapter": initial_adapter and initial_adapter.fingerprint,
+        "best_step": best["step"],
+        "validation_rmse": best["validation_rmse"],
     }
     if distributed.rank() == 0:
         save_adapter(model, draft, base.metadata["name"])
-        (draft / "README.md").write_text(model_card(base, prompts, config, notes, last))
-    return notes
+        (draft / "README.md").write_text(model_card(base, prompts, config, metadata, best))
+    return metadata

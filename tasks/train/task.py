@@ -1,4 +1,4 @@
-"""Door: a frozen base and prompts in, an adapter out."""
+"""Task: a frozen base and prompts in, an adapter out."""
 
 from pathlib import Path
 from typing import Any
@@ -12,32 +12,32 @@ from tasks.train.config import Train
 
 @task
 def train_adapter(base: Base, prompts: Prompts, *, config: Train, store: Store) -> Adapter:
-    """Train a LoRA adapter over the frozen base on the prompts' train fold.
+    """Train a LoRA adapter of the frozen base on the prompts' train fold.
 
-    With `warm_start` it begins with the weights of the last adapter of the same base.
+    With `warm_start` training starts with the weights of the newest adapter of the same base.
     """
-    before = last_of(base, prompts, store) if config.warm_start else None
+    initial = latest_adapter(base, prompts, store) if config.warm_start else None
 
     def write(draft: Path) -> dict[str, Any]:
         if config.processes > 1:
             from tasks.train.launch import train_in_processes
 
-            return train_in_processes(draft, base, prompts, config, before, store)
+            return train_in_processes(draft, base, prompts, config, initial, store)
         from tasks.train.lora import train_lora
 
-        return train_lora(draft, base, prompts, config, before)
+        return train_lora(draft, base, prompts, config, initial)
 
-    parents = [base, prompts, *([before] if before else [])]
+    parents = [base, prompts, *([initial] if initial else [])]
     return store.build(Adapter, recipe=config, parents=parents, write=write, resumable=True)
 
 
-def last_of(base: Base, prompts: Prompts, store: Store) -> Adapter | None:
-    """The adapter of this base that was finished last; not from these prompts.
+def latest_adapter(base: Base, prompts: Prompts, store: Store) -> Adapter | None:
+    """The newest adapter of this base that was trained on other prompts, or None.
 
-    So a night that is run again begins where it began before. None where there is no other.
+    An adapter of the same prompts is left out, so that a rerun starts where the first run started.
     """
     for manifest in store.manifests(Adapter):
-        made_of = [parent["fingerprint"] for parent in manifest["parents"]]
-        if base.fingerprint in made_of and prompts.fingerprint not in made_of:
+        parents = [parent["fingerprint"] for parent in manifest["parents"]]
+        if base.fingerprint in parents and prompts.fingerprint not in parents:
             return store.find(Adapter, manifest["fingerprint"])
     return None

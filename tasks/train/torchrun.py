@@ -1,6 +1,6 @@
-"""torch's launcher of training processes, made to end when the process ends that started it.
+"""torchrun as a subprocess that ends with the process that started it.
 
-So nobody goes on writing to a draft that the next night goes on with.
+Otherwise orphaned trainers would go on writing to a draft that the next run continues.
 """
 
 import ctypes
@@ -13,14 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1  # Linux: prctl(2)
 
 
-def torchrun(order: str, *where: str) -> "subprocess.Popen[bytes]":
-    """Start processes that train as ordered; `where` says how many, and where they meet."""
-    command = [sys.executable, "-m", "tasks.train.torchrun", *where]
-    return subprocess.Popen([*command, "-m", "tasks.train.worker", order], cwd=ROOT)
+def start_torchrun(job_spec: str, *options: str) -> "subprocess.Popen[bytes]":
+    """Start training processes; the options set their number and rendezvous."""
+    command = [sys.executable, "-m", "tasks.train.torchrun", *options]
+    return subprocess.Popen([*command, "-m", "tasks.train.worker", job_spec], cwd=ROOT)
 
 
-def waited(launcher: "subprocess.Popen[bytes]", seconds: float) -> bool:
-    """Whether it ends within so many seconds."""
+def has_ended(launcher: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Whether the launcher ends within so many seconds."""
     try:
         launcher.wait(seconds)
     except subprocess.TimeoutExpired:

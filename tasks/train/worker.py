@@ -1,4 +1,4 @@
-"""One of several processes that train an adapter together; torch's launcher starts them."""
+"""One of several processes that train an adapter together; torchrun starts them."""
 
 import json
 import os
@@ -13,26 +13,26 @@ from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
 
-NOTES = "notes.json"
+METADATA = "metadata.json"
 
 
-def main(order: str) -> None:
-    """Join the others, train as the order says in JSON, and leave the notes in the draft."""
-    told: dict[str, Any] = json.loads(order)
-    base, prompts = Path(told["base"]), Path(told["prompts"])
-    before = Path(told["before"]) if "before" in told else None
+def main(job_spec: str) -> None:
+    """Join the process group, train by the JSON spec, and leave the metadata in the draft."""
+    spec: dict[str, Any] = json.loads(job_spec)
+    draft, base, prompts = (Path(spec[name]) for name in ("draft", "base", "prompts"))
+    initial = Path(spec["initial_adapter"]) if "initial_adapter" in spec else None
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    notes = train_lora(
-        Path(told["draft"]),
+    metadata = train_lora(
+        draft,
         Base(base, base.name),
         Prompts(prompts, prompts.name),
-        Train.model_validate(told["config"]),
-        Adapter(before, before.name) if before else None,
+        Train.model_validate(spec["config"]),
+        Adapter(initial, initial.name) if initial else None,
     )
     if dist.get_rank() == 0:
-        (Path(told["draft"]) / NOTES).write_text(json.dumps(notes))
+        (draft / METADATA).write_text(json.dumps(metadata))
     dist.destroy_process_group()
 
 

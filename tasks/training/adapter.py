@@ -1,4 +1,4 @@
-"""Puts a LoRA adapter on a base model, and saves it alone."""
+"""Attaches a LoRA adapter to a base model, loads its weights and saves it."""
 
 import json
 import warnings
@@ -16,10 +16,10 @@ from tasks.store.artifacts import Adapter
 from tasks.training.config import Lora
 
 
-def attach(model: PreTrainedModel, lora: Lora, *, seed: int) -> PeftModel:
-    """The frozen model with a new adapter on it, which alone requires gradients.
+def attach_lora(model: PreTrainedModel, lora: Lora, *, seed: int) -> PeftModel:
+    """The frozen model with a new adapter, whose weights alone require gradients.
 
-    Raises ValueError where the model's family is not known and no targets are named.
+    Raises ValueError where the model's family is unknown and `lora.targets` names no layers.
     """
     torch.manual_seed(seed)
     config = LoraConfig(
@@ -33,34 +33,34 @@ def attach(model: PreTrainedModel, lora: Lora, *, seed: int) -> PeftModel:
         task_type="CAUSAL_LM",
     )
     with warnings.catch_warnings():
-        # peft 0.21 asks transformers 5 for a name that is to go in version 6.
+        # peft 0.21 uses a name that transformers 6 will remove.
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config)
 
 
-def continue_from(model: PeftModel, adapter: Adapter) -> None:
-    """Put the weights of a finished adapter in place of the new ones.
+def load_weights(model: PeftModel, adapter: Adapter) -> None:
+    """Replace the weights of a new adapter by those of a finished one.
 
-    Raises ValueError where it has other layers or another rank.
+    Raises ValueError where that has other layers or another rank.
     """
     weights = load_file(adapter.path / "adapter_model.safetensors")
     try:
-        found: Any = set_peft_model_state_dict(model, weights)
+        result: Any = set_peft_model_state_dict(model, weights)
     except RuntimeError as error:
-        raise ValueError(_unlike(adapter, str(error))) from None
-    if found.unexpected_keys:
-        raise ValueError(_unlike(adapter, f"it also adapts {found.unexpected_keys[0]}"))
+        raise ValueError(_mismatch(adapter, str(error))) from None
+    if result.unexpected_keys:
+        raise ValueError(_mismatch(adapter, f"it also adapts {result.unexpected_keys[0]}"))
 
 
-def _unlike(adapter: Adapter, why: str) -> str:
+def _mismatch(adapter: Adapter, reason: str) -> str:
     return (
-        f"cannot go on from the adapter {adapter.fingerprint}: {why.splitlines()[-1].strip()}; "
-        "set train.warm_start to false, or train.lora as it was"
+        f"cannot start from the adapter {adapter.fingerprint}: {reason.splitlines()[-1].strip()}; "
+        "set train.warm_start to false, or train.lora as that adapter has it"
     )
 
 
-def parameter_share(model: nn.Module) -> tuple[int, int]:
-    """How many parameters are trained, of how many."""
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """The numbers of trained and of all parameters."""
     parameters = list(model.parameters())
     return sum(p.numel() for p in parameters if p.requires_grad), sum(p.numel() for p in parameters)
 
@@ -68,15 +68,15 @@ def parameter_share(model: nn.Module) -> tuple[int, int]:
 def save_adapter(model: PeftModel, folder: Path, base_name: str) -> None:
     """Write adapter_model.safetensors and adapter_config.json, the same bytes for the same weights.
 
-    The library would note where the base lay on this machine, and sets in any order.
+    peft alone would write the path of the base on this machine, and sets in arbitrary order.
     """
     model.save_pretrained(str(folder))
     (folder / "README.md").unlink(missing_ok=True)
     config = folder / "adapter_config.json"
-    found = json.loads(config.read_text()) | {"base_model_name_or_path": base_name}
-    if isinstance(found["target_modules"], list):
-        found["target_modules"] = sorted(found["target_modules"])
-    config.write_text(json.dumps(found, indent=2, sort_keys=True))
+    saved = json.loads(config.read_text()) | {"base_model_name_or_path": base_name}
+    if isinstance(saved["target_modules"], list):
+        saved["target_modules"] = sorted(saved["target_modules"])
+    config.write_text(json.dumps(saved, indent=2, sort_keys=True))
 
 
 def _targets(model: PreTrainedModel, lora: Lora) -> str | list[str]:
@@ -88,7 +88,7 @@ def _targets(model: PreTrainedModel, lora: Lora) -> str | list[str]:
     if family not in LORA_TARGETS:
         linear = {n.split(".")[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear)}
         raise ValueError(
-            f'nothing is known of the family "{family}": name the layers to adapt in lora.targets, '
-            f'or set it to "all-linear"; its linear layers are {", ".join(sorted(linear))}'
+            f'unknown model family "{family}": name the layers to adapt in lora.targets, or set it '
+            f'to "all-linear"; its linear layers are {", ".join(sorted(linear))}'
         )
     return list(LORA_TARGETS[family])

@@ -1,4 +1,4 @@
-"""Saves how far training has come, whole or not at all, and finds it again."""
+"""Saves the state of training atomically, and resumes from it."""
 
 import os
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ NAME = "checkpoint.pt"
 
 @dataclass
 class Progress:
-    """Everything that the next step depends on, but for weights and optimiser.
+    """What the next step depends on, beside weights and optimiser.
 
-    Draws are seeded by the number of the step, so there is no random state to keep.
+    Random numbers are seeded by the step, so there is no random state to save.
     """
 
     step: int = 0
@@ -25,19 +25,19 @@ class Progress:
     ratings: int = 0
     losses: list[float] = field(default_factory=list)  # since the last row of the history
     history: list[dict[str, Any]] = field(default_factory=list)
-    best: float | None = None
+    best: float | None = None  # validation loss
     stale: int = 0  # validations since the best one
 
 
-def trainable(model: nn.Module) -> dict[str, Tensor]:
+def trainable_weights(model: nn.Module) -> dict[str, Tensor]:
     """The weights that training changes, by name."""
     return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def restore(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put those weights into the model in place."""
+    """Copy these weights into the model in place."""
     with torch.no_grad():
-        for name, weight in trainable(model).items():
+        for name, weight in trainable_weights(model).items():
             weight.copy_(weights[name])
 
 
@@ -49,10 +49,10 @@ def save(
     scaler: torch.amp.GradScaler,
     best: Mapping[str, Tensor] | None,
 ) -> None:
-    """Replace the checkpoint by this one; a kill leaves the old one or the new one."""
+    """Replace the checkpoint atomically. `best` are the best validated weights."""
     state = {
         "progress": asdict(progress),
-        "weights": trainable(model),
+        "weights": trainable_weights(model),
         "optimiser": optimiser.state_dict(),
         "scaler": scaler.state_dict(),
         "best": best,
@@ -71,7 +71,7 @@ def resume(
     optimiser: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
 ) -> tuple[Progress, dict[str, Tensor] | None]:
-    """Go on from the folder's checkpoint, or from the beginning where there is none."""
+    """Load the folder's checkpoint where there is one; return progress and best weights."""
     if not (folder / NAME).exists():
         return Progress(), None
     device = next(model.parameters()).device
@@ -82,7 +82,7 @@ def resume(
     return Progress(**state["progress"]), state["best"]
 
 
-def clear(folder: Path) -> None:
-    """Training is over: nothing is to be resumed."""
+def delete(folder: Path) -> None:
+    """Delete the checkpoint of a finished training."""
     for name in (NAME, f"{NAME}.new"):
         (folder / name).unlink(missing_ok=True)

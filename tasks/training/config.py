@@ -1,4 +1,4 @@
-"""What can be set about training: the objective, the loop, the adapter. No tensors here."""
+"""Settings of training: the objective, the loop, the adapter. Imports no torch."""
 
 from typing import Literal
 
@@ -25,10 +25,10 @@ class Objective(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 class TrainingConfig(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """The loop. Budgets are in passes, steps and tokens, never in seconds: those do not repeat."""
+    """The training loop. Budgets are in epochs, steps and tokens, which repeat; seconds do not."""
 
     epochs: float = pydantic.Field(1.0, gt=0)
-    """Passes over the examples."""
+    """Passes over the training examples; 0.5 is half of them."""
     max_steps: int | None = pydantic.Field(None, ge=1)
     """Stop after this many optimiser steps."""
     tokens_per_step: int = pydantic.Field(8192, ge=1)
@@ -73,7 +73,7 @@ class TrainingConfig(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 class Lora(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """The adapter. `targets`: those of the model's family, all linear layers, or by name."""
+    """The LoRA adapter (Hu et al., arXiv 2106.09685)."""
 
     r: int = pydantic.Field(8, ge=1)
     """Rank of the adapter's matrices."""

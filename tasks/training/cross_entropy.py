@@ -1,8 +1,7 @@
-"""Cross-entropy of an output layer whose logits never exist all at once.
+"""Cross-entropy of an output layer in slices, so that its logits never exist all at once.
 
-With BLOOM's vocabulary of 250,880 a thousand positions have a gigabyte of logits, and as much
-again for their gradient. Here a slice of positions at a time has logits, and its gradient is
-taken at once, so that nothing is computed twice.
+With BLOOM's vocabulary of 250,880 tokens, 1,000 positions have 1 GB of logits, and 1 GB of their
+gradient. Here the gradient of each slice is computed with its logits, so nothing runs twice.
 """
 
 from typing import Any, cast
@@ -11,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LOGITS = 1 << 23  # at most this many at once: 32 MiB in fp32, and thrice that with gradients
+LOGITS = 1 << 23  # per slice: 32 MiB in fp32, three times that with gradients
 
 
 def cross_entropy(hidden: Tensor, head: nn.Linear, tokens: Tensor, weights: Tensor) -> Tensor:
-    """The weighted sum of the tokens' cross-entropies in nats, a scalar in fp32.
+    """The weighted sum of cross-entropies in nats, a scalar in fp32.
 
-    hidden [n, width] is what stands before the output layer; tokens and weights [n].
+    hidden [n, width] is the input of the output layer; tokens and weights are [n].
     """
     return cast(Any, _CrossEntropy).apply(hidden, head.weight, head.bias, tokens, weights)
 
@@ -32,7 +31,7 @@ class _CrossEntropy(torch.autograd.Function):
         tokens: Tensor,
         w: Tensor,
     ) -> Tensor:
-        wanted = [
+        gradients = [
             torch.zeros_like(x) if needed and x is not None else None
             for x, needed in zip((hidden, weight, bias), ctx.needs_input_grad[:3], strict=True)
         ]
@@ -41,12 +40,14 @@ class _CrossEntropy(torch.autograd.Function):
         for part in map(slice, range(0, len(hidden), step), range(step, len(hidden) + step, step)):
             logits = F.linear(hidden[part], weight, bias).float()
             log_p = logits.log_softmax(-1)
-            at = tokens[part, None]
-            total -= (log_p.gather(1, at)[:, 0] * w[part]).sum()
-            if any(gradient is not None for gradient in wanted):
-                d = log_p.exp_().scatter_add_(1, at, torch.full_like(at, -1, dtype=log_p.dtype))
-                _add(wanted, part, d.mul_(w[part, None]).to(hidden.dtype), hidden, weight)
-        ctx.save_for_backward(*wanted)
+            index = tokens[part, None]
+            total -= (log_p.gather(1, index)[:, 0] * w[part]).sum()
+            if any(gradient is not None for gradient in gradients):
+                d = log_p.exp_().scatter_add_(
+                    1, index, torch.full_like(index, -1, dtype=log_p.dtype)
+                )
+                _add(gradients, part, d.mul_(w[part, None]).to(hidden.dtype), hidden, weight)
+        ctx.save_for_backward(*gradients)
         return total
 
     @staticmethod
@@ -59,10 +60,10 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def _add(
-    wanted: list[Tensor | None], part: slice, d: Tensor, hidden: Tensor, weight: Tensor
+    gradients: list[Tensor | None], part: slice, d: Tensor, hidden: Tensor, weight: Tensor
 ) -> None:
-    """Put what a slice's logits pull at into the gradients that are wanted."""
-    of_hidden, of_weight, of_bias = wanted
+    """Add a slice, whose logits have the gradient `d`, to `gradients`, but where None."""
+    of_hidden, of_weight, of_bias = gradients
     if of_hidden is not None:
         of_hidden[part] = d @ weight
     if of_weight is not None:

@@ -1,4 +1,4 @@
-"""The loss and the gradients of one step, in as small parts as memory asks for."""
+"""Loss and gradients of an optimiser step, in parts as small as memory requires."""
 
 import logging
 import math
@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from tasks.nn.forward import Forward, flex_hidden_states, hidden_states, plain_hidden_states
-from tasks.nn.packing import Blocks, Layout
+from tasks.nn.out_of_memory import is_out_of_memory
+from tasks.nn.packing import PackedBatch, PackedExample
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import distributed
-from tasks.training.batches import passes_of
+from tasks.training.batches import micro_batches
 from tasks.training.config import Objective, TrainingConfig
-from tasks.training.objective import Loss, Totals, loss, totals_of
+from tasks.training.objective import Loss, TargetCounts, compute_loss, count_targets
 
 log = logging.getLogger(__name__)
 FORWARDS: dict[str, Forward] = {
@@ -24,106 +25,102 @@ FORWARDS: dict[str, Forward] = {
 }
 
 T = TypeVar("T")
-Scale = Callable[[Tensor], Tensor]
-
-
-def _as_it_is(value: Tensor) -> Tensor:
-    return value
+ScaleLoss = Callable[[Tensor], Tensor]
 
 
 class TrainingError(Exception):
-    """Training cannot go on; the message says where it stands and what may help."""
+    """Training cannot continue; the message says at which step and what may help."""
 
 
-class Learnt(NamedTuple):
-    """Of a whole step, over all processes."""
+class StepResult(NamedTuple):
+    """Loss and number of ratings of a whole step, over all processes."""
 
     loss: float
     ratings: int
 
 
-class Gradients:
-    """Fills the gradients of a model, and remembers what memory allows."""
+class GradientComputer:
+    """Computes a model's gradients, and remembers how small the parts of a step must be."""
 
     def __init__(
-        self, model: nn.Module, trie: RatingTrie, objective: Objective, fit: TrainingConfig
+        self, model: nn.Module, trie: RatingTrie, objective: Objective, config: TrainingConfig
     ) -> None:
-        self.model, self.trie, self.objective, self.fit = model, trie, objective, fit
+        self.model, self.trie, self.objective, self.config = model, trie, objective, config
         self.weights = [p for p in model.parameters() if p.requires_grad]
         self.device = self.weights[0].device
-        self.forward = FORWARDS[fit.attention]
-        self.micro_batch_rows = fit.micro_batch_rows
-        self.recomputes = False
-        if fit.gradient_checkpointing:
-            self._recompute()
+        self.micro_batch_rows = config.micro_batch_rows
+        self.gradient_checkpointing = False
+        if config.gradient_checkpointing:
+            self._checkpoint_gradients()
 
-    def fill(self, layouts: Sequence[Layout], step: int, scale: Scale = _as_it_is) -> Learnt:
-        """Leave the step's gradients in the weights, those of the loss as `scale` makes it.
+    def compute_gradients(
+        self, packed: Sequence[PackedExample], step: int, scale_loss: ScaleLoss = lambda loss: loss
+    ) -> StepResult:
+        """Leave the gradients of the scaled loss in the weights, summed over all processes.
 
-        `layouts` are this process's share of the step.
-        Where memory runs out the same step is taken again in smaller parts.
+        `packed` is this process's share of the step. Where memory runs out, the step starts again
+        in smaller parts.
         """
-        own = totals_of(layouts)
-        totals = Totals(*map(int, distributed.summed(own, self.device)))
-        value = self.sparing(lambda: self._accumulate(layouts, totals, step, scale))
+        own = count_targets(packed)
+        counts = TargetCounts(*map(int, distributed.sum_over_processes(own, self.device)))
+        loss = self.retry_in_less_memory(lambda: self._accumulate(packed, counts, step, scale_loss))
         distributed.sum_gradients(self.weights)
-        return Learnt(distributed.summed([value], self.device)[0], totals.ratings)
+        return StepResult(distributed.sum_over_processes([loss], self.device)[0], counts.ratings)
 
-    def sparing(self, work: Callable[[], T]) -> T:
-        """Do the work, and again in smaller parts for as long as memory runs out.
+    def retry_in_less_memory(self, work: Callable[[], T]) -> T:
+        """Do the work, again in smaller parts each time memory runs out.
 
-        Raises TrainingError where they cannot be smaller.
+        Raises TrainingError where a single row with gradient checkpointing does not fit.
         """
         while True:
             try:
                 return work()
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
-                if self.micro_batch_rows == 1 and self.recomputes:
+                if self.micro_batch_rows == 1 and self.gradient_checkpointing:
                     raise TrainingError(
-                        f"one row of {self.fit.pack_length} tokens does not fit into memory: set "
-                        "a smaller pack_length, or show fewer films"
+                        f"one row of {self.config.pack_length} tokens does not fit into memory: "
+                        "set a smaller pack_length, or fewer films in prompt.context_films"
                     ) from error
-            self._spare_memory()
+            # Outside of `except`: the error's traceback keeps the tensors of the failed run alive.
+            self._reduce_memory()
 
-    def loss(self, blocks: Blocks, totals: Totals) -> Loss:
-        """Of one part of a step."""
-        on_device = blocks.to(self.device)
-        return loss(self.model, on_device, self.trie, self.objective, totals, self.forward)
+    def loss(self, batch: PackedBatch, counts: TargetCounts) -> Loss:
+        """The loss of one part of a step with these counts."""
+        forward = FORWARDS[self.config.attention]
+        on_device = batch.to(self.device)
+        return compute_loss(self.model, on_device, self.trie, self.objective, counts, forward)
 
     def _accumulate(
-        self, layouts: Sequence[Layout], totals: Totals, step: int, scale: Scale
+        self,
+        packed: Sequence[PackedExample],
+        counts: TargetCounts,
+        step: int,
+        scale_loss: ScaleLoss,
     ) -> float:
-        """Draws of dropout depend on the number of the step, so that a rerun repeats them."""
+        # Dropout is seeded by the step, so that a step after a restart has the same masks.
         torch.manual_seed(
-            (self.fit.seed * 1_000_003 + step) * distributed.size() + distributed.rank()
+            (self.config.seed * 1_000_003 + step) * distributed.world_size() + distributed.rank()
         )
         for weight in self.weights:
             weight.grad = None
-        value = 0.0
-        for blocks in passes_of(layouts, self.fit.pack_length, self.micro_batch_rows):
-            part = self.loss(blocks, totals)
-            torch.autograd.backward(scale(part.total))
-            value += part.total.item()
-        return value
+        total = 0.0
+        for batch in micro_batches(packed, self.config.pack_length, self.micro_batch_rows):
+            loss = self.loss(batch, counts).total
+            torch.autograd.backward(scale_loss(loss))
+            total += loss.item()
+        return total
 
-    def _spare_memory(self) -> None:
+    def _reduce_memory(self) -> None:
         if self.micro_batch_rows > 1:
             self.micro_batch_rows = math.ceil(self.micro_batch_rows / 2)
-            log.warning("out of memory: %d rows at once from here", self.micro_batch_rows)
+            log.warning("out of memory: micro_batch_rows is %d from here", self.micro_batch_rows)
         else:
-            self._recompute()
-            log.warning("out of memory: activations are computed twice from here")
+            self._checkpoint_gradients()
+            log.warning("out of memory: gradient_checkpointing is on from here")
 
-    def _recompute(self) -> None:
-        """Keep no activations within a layer: they are computed again when they are needed."""
-        self.recomputes = True
+    def _checkpoint_gradients(self) -> None:
+        """Recompute the activations within a layer in the backward pass."""
+        self.gradient_checkpointing = True
         cast(Any, self.model).activation_checkpointing_enable()
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """On a CPU it is an error like any other, told by its words."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "can't allocate memory" in str(error)
-    )

@@ -1,4 +1,4 @@
-"""What training minimises: words and ratings told rightly, expectations near the truth."""
+"""The training loss: cross-entropies of words and ratings, squared error of the expectation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,81 +9,82 @@ import torch
 from torch import Tensor, nn
 
 from tasks.nn.forward import Forward, hidden_states, output_layer
-from tasks.nn.packing import ANSWER, RATING, TEXT, Blocks, Layout
+from tasks.nn.packing import ANSWER, RATING, TEXT, PackedBatch, PackedExample
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training.config import Objective
 from tasks.training.cross_entropy import cross_entropy
 
 
-class Totals(NamedTuple):
-    """How much there is to learn in a whole step, whatever parts it is computed in.
+class TargetCounts(NamedTuple):
+    """Targets of a whole step, by which the losses of its parts are divided."""
 
-    Tokens of text, tokens of answers, ratings; and tokens of all kinds together.
-    """
-
-    text: int
-    answer: int
+    text: int  # tokens
+    answer: int  # tokens
     ratings: int
-    tokens: int
+    tokens: int  # of all kinds
 
 
-def totals_of(layouts: Sequence[Layout]) -> Totals:
-    """How much these examples have to learn."""
-    kinds = np.concatenate([np.empty(0, np.int64), *(layout.next_kind for layout in layouts)])
-    return Totals(
+def count_targets(packed: Sequence[PackedExample]) -> TargetCounts:
+    """The targets of these examples."""
+    kinds = np.concatenate([np.empty(0, np.int64), *(example.label_kinds for example in packed)])
+    return TargetCounts(
         text=int((kinds == TEXT).sum()),
         answer=int((kinds == ANSWER).sum()),
-        ratings=sum(len(layout.ratings) for layout in layouts),
+        ratings=sum(len(example.ratings) for example in packed),
         tokens=len(kinds),
     )
 
 
-def kinds_to_learn(objective: Objective) -> tuple[int, ...]:
-    """Which tokens need logits over the vocabulary."""
-    weights = {TEXT: objective.text_ce, ANSWER: objective.answer_ce, RATING: objective.vocab_ce}
-    return tuple(kind for kind, weight in weights.items() if weight)
+def vocabulary_kinds(objective: Objective) -> tuple[int, ...]:
+    """The kinds of tokens whose loss needs logits over the whole vocabulary."""
+    return tuple(kind for kind, weight in _weights(objective).items() if weight)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Of one part of a step. `total` adds up over the parts to the step's loss.
+    """Loss of a part of a step; the totals of all parts add up to the step's loss.
 
-    expected [ratings] is what the model expects each rating to be; nats the sum of the ratings'
-    cross-entropies over the scale.
+    expected [ratings] is the expectation of each rating in stars, without gradients.
     """
 
     total: Tensor
     expected: Tensor
-    nats: Tensor
 
 
-def loss(
+def compute_loss(
     model: nn.Module,
-    blocks: Blocks,
+    batch: PackedBatch,
     trie: RatingTrie,
     objective: Objective,
-    totals: Totals,
+    counts: TargetCounts,
     forward: Forward = hidden_states,
 ) -> Loss:
-    """The part of a step's loss that these blocks have."""
-    hidden, head = forward(model, blocks), output_layer(model)
-    log_p = trie.log_probabilities(hidden[blocks.probes], head)
+    """The batch's part of the loss of a step with these counts."""
+    hidden, head = forward(model, batch), output_layer(model)
+    log_p = trie.log_probabilities(hidden[batch.readout_positions], head)
     expected = trie.expectation(log_p)
     scale = torch.tensor(trie.scale, device=log_p.device)
-    truth = (blocks.ratings[:, None] - scale).abs().argmin(-1)
+    truth = (batch.ratings[:, None] - scale).abs().argmin(-1)
     nats = -log_p.gather(1, truth[:, None]).sum()
-    squared = (expected - blocks.ratings).square().sum()
-    total = (objective.scale_ce * nats + objective.mse * squared) / max(totals.ratings, 1)
-    if len(blocks.next_at):
-        weights = _token_weights(objective, totals).to(hidden.device)[blocks.next_kind]
-        total = total + cross_entropy(hidden[blocks.next_at], head, blocks.next_token, weights)
-    return Loss(total, expected.detach(), nats.detach())
+    squared = (expected - batch.ratings).square().sum()
+    total = (objective.scale_ce * nats + objective.mse * squared) / max(counts.ratings, 1)
+    if len(batch.labels):
+        weights = _token_weights(objective, counts).to(hidden.device)[batch.label_kinds]
+        total = total + cross_entropy(hidden[batch.label_positions], head, batch.labels, weights)
+    return Loss(total, expected.detach())
 
 
-def _token_weights(objective: Objective, totals: Totals) -> Tensor:
-    """By kind. A rating of several tokens counts as one, unless all tokens share one mean."""
-    counts = {TEXT: totals.text, ANSWER: totals.answer, RATING: totals.ratings}
+def _token_weights(objective: Objective, counts: TargetCounts) -> Tensor:
+    """Weight of a token of each kind: [kinds].
+
+    A rating of several tokens counts once, unless all tokens share one mean.
+    """
+    divisors = {TEXT: counts.text, ANSWER: counts.answer, RATING: counts.ratings}
     if objective.mean == "tokens":
-        counts = dict.fromkeys(counts, totals.tokens)
-    weights = {TEXT: objective.text_ce, ANSWER: objective.answer_ce, RATING: objective.vocab_ce}
-    return torch.tensor([weights[kind] / max(counts[kind], 1) for kind in sorted(weights)])
+        divisors = dict.fromkeys(divisors, counts.tokens)
+    weights = _weights(objective)
+    return torch.tensor([weights[kind] / max(divisors[kind], 1) for kind in sorted(weights)])
+
+
+def _weights(objective: Objective) -> dict[int, float]:
+    return {TEXT: objective.text_ce, ANSWER: objective.answer_ce, RATING: objective.vocab_ce}

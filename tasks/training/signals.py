@@ -1,4 +1,4 @@
-"""Lets a loop finish its step when the process is told to end, and then end as it was told."""
+"""Defers SIGTERM, so that the current step is finished and saved before the process ends."""
 
 import os
 import signal
@@ -9,24 +9,24 @@ from types import FrameType
 
 
 @contextmanager
-def termination() -> Iterator[Callable[[], bool]]:
-    """Yields a function that tells whether SIGTERM has come; at the end it takes its course.
+def defer_sigterm() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether SIGTERM has arrived; on exit it takes effect.
 
-    Python delivers signals to the main thread alone, so elsewhere nothing is held back.
+    Python delivers signals to the main thread only: in another thread nothing is deferred.
     """
-    asked = False
+    received = False
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal received
+        received = True
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGTERM, note)
+    previous = signal.signal(signal.SIGTERM, note)
     try:
-        yield lambda: asked
+        yield lambda: received
     finally:
-        signal.signal(signal.SIGTERM, before)
-        if asked:
+        signal.signal(signal.SIGTERM, previous)
+        if received:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Trains a model on prompts: what the base and the adapter have in common."""
+"""Trains a model on prompts, validates it and writes its history: shared by base and adapter."""
 
 import time
 from dataclasses import replace
@@ -16,63 +16,62 @@ from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Adapter, Prompts
 from tasks.training import distributed
 from tasks.training.config import Objective, TrainingConfig
-from tasks.training.throughput import write_speed
+from tasks.training.throughput import write_throughput
 from tasks.training.trainer import Trainer
 
 Row = dict[str, Any]
 
 
-def learn(
+def train_model(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Prompts,
     examples: Examples,
     *,
     objective: Objective,
-    fit: TrainingConfig,
+    config: TrainingConfig,
     draft: Path,
     stage: str,
 ) -> Row:
-    """Train what requires gradients, validate on the prompts' validation fold, write the history.
+    """Train all weights that require gradients; write history and throughput into the draft.
 
-    The best weights by validation stay in the model; their row of the history is returned.
+    The best weights on the validation fold stay in the model; their row of the history is
+    returned. Raises TrainingError as `Trainer.train` does.
     """
-    notes = prompts.metadata
-    trie = RatingTrie.of(tokenizer, notes["scale"], notes["rating_prefix"])
-    trainer = Trainer(model, trie, objective, fit, draft)
-    start, before = time.perf_counter(), replace(trainer.now)
-    history = trainer.train(examples, some_of_validation(prompts, fit), stage)
+    metadata = prompts.metadata
+    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
+    trainer = Trainer(model, trie, objective, config, draft)
+    start, resumed = time.perf_counter(), replace(trainer.progress)
+    history = trainer.train(examples, sample_validation(prompts, config), stage)
     if distributed.rank() == 0:
-        write_speed(
-            draft / "measured-speed.json",
+        write_throughput(
+            draft / "measured-throughput.json",
             model=model,
             seconds=time.perf_counter() - start,
-            tokens=trainer.now.tokens - before.tokens,
-            ratings=trainer.now.ratings - before.ratings,
-            recomputed=trainer.gradients.recomputes,
+            tokens=trainer.progress.tokens - resumed.tokens,
+            ratings=trainer.progress.ratings - resumed.ratings,
+            gradient_checkpointing=trainer.gradients.gradient_checkpointing,
         )
-        write_history(draft / "history.parquet", history)
-    return best_row(history)
+        _write_history(draft / "history.parquet", history)
+    return _best_row(history)
 
 
-def write_history(file: Path, rows: list[Row]) -> None:
-    """In the columns that an adapter's history has."""
+def sample_validation(prompts: Prompts, config: TrainingConfig) -> list[Example]:
+    """`validation_examples` examples of the validation fold, drawn by the seed."""
+    # Ratings decide which weights are kept where they are trained: lists name liked films only.
+    kinds = ("rate",) if "rate" in config.kinds else config.kinds
+    examples = Examples.read(prompts, "validation", kinds)
+    order = np.random.default_rng(config.seed).permutation(len(examples))
+    return examples.take(np.sort(order[: config.validation_examples]))
+
+
+def _write_history(file: Path, rows: list[Row]) -> None:
     columns = Adapter.tables["history"].columns
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, (kind, _) in columns.items()])
     pq.write_table(pa.Table.from_pylist(rows, schema), file)
 
 
-def best_row(history: list[Row]) -> Row:
-    """Of the step whose weights were kept: the best validated one, or the last."""
+def _best_row(history: list[Row]) -> Row:
+    """The row whose weights were kept: the best validated one, or the last."""
     validated = [row for row in history if row["validation_loss"] is not None]
     return min(validated, key=lambda row: row["validation_loss"], default=history[-1])
-
-
-def some_of_validation(prompts: Prompts, fit: TrainingConfig) -> list[Example]:
-    """So many of the validation fold's examples, drawn by the seed."""
-    # Where ratings are learnt, they decide which weights are kept: lists name the best rated only.
-    kinds = ("rate",) if "rate" in fit.kinds else fit.kinds
-    known = Examples.read(prompts, "validation", kinds)
-    draw = np.random.default_rng(fit.seed)
-    chosen = draw.permutation(len(known))[: fit.validation_examples]
-    return known.take(np.sort(chosen))

@@ -1,4 +1,4 @@
-"""The training loop, for a whole model as for an adapter: what requires a gradient is trained."""
+"""The training loop of base and adapter: all weights that require gradients are trained."""
 
 import math
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from torch import nn
 from tqdm import tqdm
 
 from tasks.nn.examples import Example, Examples
-from tasks.nn.packing import Layout, lay_out
+from tasks.nn.packing import PackedExample, pack_example
 from tasks.progress import progress
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training import checkpoint, distributed
 from tasks.training.batches import plan_steps
 from tasks.training.config import Objective, TrainingConfig
-from tasks.training.gradients import Gradients, TrainingError
-from tasks.training.objective import kinds_to_learn
-from tasks.training.schedule import make_optimiser, set_rate
-from tasks.training.signals import termination
+from tasks.training.gradients import GradientComputer, TrainingError
+from tasks.training.objective import vocabulary_kinds
+from tasks.training.schedule import make_optimiser, set_learning_rate
+from tasks.training.signals import defer_sigterm
 from tasks.training.validation import validate
 
 
 class Trainer:
-    """Learns from examples until the budget or the patience ends.
+    """Trains until the steps are done or patience runs out.
 
-    The folder keeps the checkpoint, from which the next trainer of the same work goes on.
+    The folder holds the checkpoint, from which the next trainer of the same model resumes.
     """
 
     def __init__(
@@ -36,122 +36,133 @@ class Trainer:
         model: nn.Module,
         trie: RatingTrie,
         objective: Objective,
-        fit: TrainingConfig,
+        config: TrainingConfig,
         folder: Path,
     ) -> None:
-        self.model, self.trie, self.objective, self.fit = model, trie, objective, fit
+        self.model, self.trie, self.objective, self.config = model, trie, objective, config
         self.folder = folder
-        self.gradients = Gradients(model, trie, objective, fit)
-        self.optimiser = make_optimiser(self.gradients.weights, fit)
-        # Half precision would lose small gradients, so there they are taken many times as large.
+        self.gradients = GradientComputer(model, trie, objective, config)
+        self.optimiser = make_optimiser(self.gradients.weights, config)
+        # Small gradients vanish in half precision, so the loss is scaled up there.
         half = next(model.parameters()).dtype == torch.float16
         self.scaler = torch.amp.GradScaler(self.gradients.device.type, enabled=half)
-        self.now, self.best = checkpoint.resume(folder, model, self.optimiser, self.scaler)
+        self.progress, self.best = checkpoint.resume(folder, model, self.optimiser, self.scaler)
 
     def train(
         self, examples: Examples, validation: Sequence[Example], stage: str
     ) -> list[dict[str, Any]]:
-        """Leave the best weights by validation in the model; return the rows of the history.
+        """Leave the best validated weights in the model; return the rows of the history.
 
-        Raises TrainingError where the loss is not finite, where one row alone does not fit into
-        memory, or where the process is told to end: then the checkpoint is of the last step.
+        Raises TrainingError where the loss is not finite, where a single row does not fit into
+        memory, or after SIGTERM, when the checkpoint is that of the last step.
         """
-        steps = plan_steps(examples.lengths, self.fit)
-        held_out = self._lay_out(validation)
+        steps = plan_steps(examples.lengths, self.config)
+        held_out = self._pack(validation)
         tokens = float(examples.lengths[np.concatenate(steps)].sum())
+        done = self.progress
         self.model.train()
-        if not self.now.history:
-            self._note(held_out, last=False)  # what it can do before it learns
-        with _bar(stage, tokens) as bar, termination() as asked:
-            while self.now.step < len(steps) and not self._out_of_patience():
-                chosen = steps[self.now.step]
-                own = chosen[distributed.rank() :: distributed.size()]
-                self._step(self._lay_out(examples.take(own)), len(steps))
-                self.now.examples += len(chosen)
-                self.now.tokens += int(examples.lengths[chosen].sum())
-                self._note(held_out, last=self.now.step == len(steps))
-                bar.update(self.now.tokens - bar.n)
-                bar.set_postfix(_figures(self.now.history), refresh=False)
-                self._save(ends := distributed.any_of(asked(), self.gradients.device))
+        if not done.history:
+            self._record(held_out, last=False)  # the untrained model
+        with _bar(stage, tokens) as bar, defer_sigterm() as terminated:
+            while done.step < len(steps) and not self._out_of_patience():
+                chosen = steps[done.step]
+                own = chosen[distributed.rank() :: distributed.world_size()]
+                self._step(self._pack(examples.take(own)), len(steps))
+                done.examples += len(chosen)
+                done.tokens += int(examples.lengths[chosen].sum())
+                self._record(held_out, last=done.step == len(steps))
+                bar.update(done.tokens - bar.n)
+                bar.set_postfix(_latest_figures(done.history), refresh=False)
+                ends = distributed.any_process(terminated(), self.gradients.device)
+                self._save(ends)
                 if ends:
-                    raise TrainingError(f"told to end at step {self.now.step}: saved, run it again")
+                    raise TrainingError(f"terminated at step {done.step}: saved, a rerun resumes")
         if self.best is not None:
             checkpoint.restore(self.model, self.best)
         if distributed.rank() == 0:
-            checkpoint.clear(self.folder)
-        return self.now.history
+            checkpoint.delete(self.folder)
+        return done.history
 
-    def _lay_out(self, examples: Sequence[Example]) -> list[Layout]:
-        kinds = kinds_to_learn(self.objective)
-        return [lay_out(example, self.trie.probes, kinds) for example in examples]
+    def _pack(self, examples: Sequence[Example]) -> list[PackedExample]:
+        kinds = vocabulary_kinds(self.objective)
+        return [pack_example(example, self.trie.probe_suffixes, kinds) for example in examples]
 
-    def _step(self, layouts: Sequence[Layout], steps: int) -> None:
-        set_rate(self.optimiser, self.now.step, steps, self.fit)
-        learnt = self.gradients.fill(layouts, self.now.step, self.scaler.scale)
+    def _step(self, packed: Sequence[PackedExample], steps: int) -> None:
+        done = self.progress
+        set_learning_rate(self.optimiser, done.step, steps, self.config)
+        result = self.gradients.compute_gradients(packed, done.step, self.scaler.scale)
         self.scaler.unscale_(self.optimiser)
-        largest = self.fit.max_grad_norm or math.inf
-        norm = nn.utils.clip_grad_norm_(self.gradients.weights, largest).item()
-        may_overflow = self.scaler.get_scale() > 1  # the scaler leaves such a step out
-        if not math.isfinite(learnt.loss + (0 if may_overflow else norm)):
-            raise TrainingError(self._not_finite(learnt.loss, norm))
+        max_norm = self.config.max_grad_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.gradients.weights, max_norm).item()
+        may_overflow = self.scaler.get_scale() > 1  # the scaler skips such a step
+        if not math.isfinite(result.loss + (0 if may_overflow else norm)):
+            raise TrainingError(self._not_finite(result.loss, norm))
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        self.now.step += 1
-        self.now.ratings += learnt.ratings
-        self.now.losses.append(learnt.loss)
+        done.step += 1
+        done.ratings += result.ratings
+        done.losses.append(result.loss)
 
-    def _note(self, held_out: Sequence[Layout], *, last: bool) -> None:
+    def _record(self, held_out: Sequence[PackedExample], *, last: bool) -> None:
         """Add a row to the history where one is due, with a validation where one is due."""
-        now, fit = self.now, self.fit
-        due = fit.validate_steps and (last or now.step % fit.validate_steps == 0)
-        if not (due or last or now.step % fit.log_steps == 0):
+        done, config = self.progress, self.config
+        due = config.validate_steps and (last or done.step % config.validate_steps == 0)
+        if not (due or last or done.step % config.log_steps == 0):
             return
-        quality = None
+        metrics = None
         if due and held_out:
-            quality = validate(self.gradients, held_out)
-            now.stale += 1
-            if now.best is None or quality.loss < now.best:
-                now.best, now.stale = quality.loss, 0
-                self.best = {n: w.clone() for n, w in checkpoint.trainable(self.model).items()}
-        now.history.append(
+            metrics = validate(self.gradients, held_out)
+            done.stale += 1
+            if done.best is None or metrics.loss < done.best:
+                done.best, done.stale = metrics.loss, 0
+                weights = checkpoint.trainable_weights(self.model)
+                self.best = {name: weight.clone() for name, weight in weights.items()}
+        done.history.append(
             {
-                "step": now.step,
-                "examples": now.examples,
-                "tokens": now.tokens,
-                "loss": sum(now.losses) / len(now.losses) if now.losses else None,
+                "step": done.step,
+                "examples": done.examples,
+                "tokens": done.tokens,
+                "loss": sum(done.losses) / len(done.losses) if done.losses else None,
                 "learning_rate": self.optimiser.param_groups[0]["lr"],
-                "validation_loss": quality and quality.loss,
-                "validation_rmse": quality and quality.rmse,
+                "validation_loss": metrics and metrics.loss,
+                "validation_rmse": metrics and metrics.rmse,
             }
         )
-        now.losses.clear()
+        done.losses.clear()
 
     def _save(self, ends: bool) -> None:
-        """A checkpoint where one is due. All processes hold the same, so the first one writes."""
-        if distributed.rank() == 0 and (ends or self.now.step % self.fit.checkpoint_steps == 0):
+        """Write a checkpoint where one is due. All processes hold the same, so process 0 writes."""
+        due = ends or self.progress.step % self.config.checkpoint_steps == 0
+        if due and distributed.rank() == 0:
             checkpoint.save(
-                self.folder, self.now, self.model, self.optimiser, self.scaler, self.best
+                self.folder, self.progress, self.model, self.optimiser, self.scaler, self.best
             )
 
     def _out_of_patience(self) -> bool:
-        return self.fit.patience is not None and self.now.stale >= self.fit.patience
+        return self.config.patience is not None and self.progress.stale >= self.config.patience
 
-    def _not_finite(self, value: float, norm: float) -> str:
-        saved = self.now.step // self.fit.checkpoint_steps * self.fit.checkpoint_steps
+    def _not_finite(self, loss: float, norm: float) -> str:
+        step, every = self.progress.step, self.config.checkpoint_steps
         return (
-            f"the loss of step {self.now.step} is {value} with a gradient of norm {norm}, after "
-            f"{self.now.examples} examples; the last good checkpoint is of step {saved}: try a "
-            f"learning rate below {self.fit.learning_rate}, or look at the examples that follow"
+            f"the loss of step {step} is {loss} with a gradient of norm {norm}, after "
+            f"{self.progress.examples} examples; the last checkpoint is of step "
+            f"{step // every * every}: try a learning rate below {self.config.learning_rate}, or "
+            "inspect the examples that follow"
         )
 
 
 def _bar(stage: str, tokens: float) -> AbstractContextManager["tqdm[None]"]:
-    """Of the first process; the others work in silence."""
+    """A progress bar in process 0; the others show none."""
     return progress(stage, tokens, "tok") if distributed.rank() == 0 else tqdm(disable=True)
 
 
-def _figures(history: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The latest of each figure, for the progress bar."""
+def _latest_figures(history: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The latest value of each figure of the progress bar."""
     short = {"loss": "loss", "learning_rate": "lr", "validation_rmse": "rmse"}
-    known = {short[n]: v for row in history for n, v in row.items() if n in short and v is not None}
-    return {name: f"{value:.3g}" for name, value in known.items()}
+    latest = {
+        short[name]: value
+        for row in history
+        for name, value in row.items()
+        if name in short and value is not None
+    }
+    return {name: f"{value:.3g}" for name, value in latest.items()}

@@ -1,37 +1,37 @@
-"""How well a model tells what it has not learnt, taken while it learns."""
+"""Validation metrics of a model in training."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
-from tasks.nn.packing import Layout
-from tasks.training.batches import passes_of
-from tasks.training.gradients import Gradients
-from tasks.training.objective import totals_of
+from tasks.nn.packing import PackedExample
+from tasks.training.batches import micro_batches
+from tasks.training.gradients import GradientComputer
+from tasks.training.objective import count_targets
 
 
-class Quality(NamedTuple):
-    """The objective, and the root mean squared error of the expected rating in stars."""
+class ValidationMetrics(NamedTuple):
+    """The objective, and the RMSE of the expected rating in stars."""
 
     loss: float
     rmse: float
 
 
-def validate(learner: Gradients, layouts: Sequence[Layout]) -> Quality:
-    """Over all of these examples; the model is left in training mode."""
-    learner.model.eval()
+def validate(computer: GradientComputer, packed: Sequence[PackedExample]) -> ValidationMetrics:
+    """The metrics of all these examples; the model is left in training mode."""
+    computer.model.eval()
     with torch.inference_mode():
-        quality = learner.sparing(lambda: _taken(learner, layouts))
-    learner.model.train()
-    return quality
+        metrics = computer.retry_in_less_memory(lambda: _measure(computer, packed))
+    computer.model.train()
+    return metrics
 
 
-def _taken(learner: Gradients, layouts: Sequence[Layout]) -> Quality:
-    totals, objective_sum, squared = totals_of(layouts), 0.0, 0.0
-    for blocks in passes_of(layouts, learner.fit.pack_length, learner.micro_batch_rows):
-        part = learner.loss(blocks, totals)
-        objective_sum += part.total.item()
-        error = part.expected.cpu() - blocks.ratings
+def _measure(computer: GradientComputer, packed: Sequence[PackedExample]) -> ValidationMetrics:
+    counts, total, squared = count_targets(packed), 0.0, 0.0
+    for batch in micro_batches(packed, computer.config.pack_length, computer.micro_batch_rows):
+        loss = computer.loss(batch, counts)
+        total += loss.total.item()
+        error = loss.expected.cpu() - batch.ratings
         squared += error.double().square().sum().item()
-    return Quality(objective_sum, (squared / max(totals.ratings, 1)) ** 0.5)
+    return ValidationMetrics(total, (squared / max(counts.ratings, 1)) ** 0.5)

@@ -6,7 +6,7 @@ from tasks.nn import bloom as bloom_path
 from tasks.nn import sparse_attention
 from tasks.nn.examples import Example
 from tasks.nn.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
-from tasks.nn.packing import lay_out, stack
+from tasks.nn.packing import collate, pack_example
 from tests.small_models import packed, stock_hidden_states
 
 PROBES = ((), (7,), (8, 9))
@@ -26,9 +26,9 @@ def model(request):
 
 
 def test_a_rating_is_read_where_the_plain_path_has_it(model, examples):
-    blocks = packed(examples, PROBES)
+    batch = packed(examples, PROBES)
     with torch.no_grad():
-        found = hidden_states(model, blocks)[blocks.probes]
+        found = hidden_states(model, batch)[batch.readout_positions]
     expected = []
     for example in examples:
         s = example.spans
@@ -47,43 +47,45 @@ def test_the_plain_path_agrees_and_refuses_what_it_cannot_do(bloom, examples):
     alone = packed(texts, width=1)
     with torch.no_grad():
         fused, plain = hidden_states(bloom, alone), plain_hidden_states(bloom, alone)
-    assert torch.allclose(fused[alone.next_at], plain[alone.next_at], rtol=1e-4, atol=1e-5)
+    assert torch.allclose(
+        fused[alone.label_positions], plain[alone.label_positions], rtol=1e-4, atol=1e-5
+    )
     for refused in (packed(texts, width=90), packed([examples[1]]), packed(texts[:1], PROBES)):
-        with pytest.raises(ValueError, match="one text a row"):
+        with pytest.raises(ValueError, match="one text per row"):
             plain_hidden_states(bloom, refused)
 
 
 def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examples):
     """Without compiling, and without gradients: the library has those on a GPU only."""
-    blocks = packed(examples, PROBES)
+    batch = packed(examples, PROBES)
     with torch.no_grad():
-        fused, flex = hidden_states(bloom, blocks), flex_hidden_states(bloom, blocks)
+        fused, flex = hidden_states(bloom, batch), flex_hidden_states(bloom, batch)
     assert torch.allclose(fused, flex, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match="is for BLOOM, and this is LlamaModel"):
-        flex_hidden_states(llama, blocks)
+        flex_hidden_states(llama, batch)
     bloom.transformer.h[0].self_attention.attention_dropout.p = 0.1
-    with pytest.raises(ValueError, match="FlexAttention knows no dropout"):
-        flex_hidden_states(bloom.train(), blocks)
+    with pytest.raises(ValueError, match="FlexAttention has no dropout"):
+        flex_hidden_states(bloom.train(), batch)
 
 
 @pytest.mark.parametrize("queries", [7, 192])
 def test_reading_leaves_out_columns_that_nobody_looks_at(bloom, examples, monkeypatch, queries):
-    monkeypatch.setattr(sparse_attention, "QUERIES", queries)
-    blocks = packed(examples, PROBES)
+    monkeypatch.setattr(sparse_attention, "BLOCK", queries)
+    batch = packed(examples, PROBES)
     with torch.no_grad():
-        whole = hidden_states(bloom, blocks)
+        whole = hidden_states(bloom, batch)
     with torch.inference_mode():
-        gathered = hidden_states(bloom, blocks)
-    real = blocks.visible().any(-1).flatten()
+        gathered = hidden_states(bloom, batch)
+    real = batch.attention_mask().any(-1).flatten()
     assert torch.allclose(whole[real], gathered[real], rtol=1e-4, atol=1e-5)
-    multiplied = sum(look.visible.numel() for look in sparse_attention.looks_of(blocks))
-    assert blocks.visible().sum() <= multiplied < blocks.visible().numel()
+    multiplied = sum(block.mask.numel() for block in sparse_attention.query_blocks(batch))
+    assert batch.attention_mask().sum() <= multiplied < batch.attention_mask().numel()
 
 
 def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
-    blocks = packed(examples)
+    batch = packed(examples)
     with torch.no_grad():
-        found = hidden_states(model, blocks)[blocks.next_at]
+        found = hidden_states(model, batch)[batch.label_positions]
     row = 0
     for example in examples:
         for number, (_branch, text) in enumerate(plain_texts(example)):
@@ -91,7 +93,7 @@ def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
             # The prefix is learnt once, with the first of the texts that share it.
             begin = 1 if number == 0 else len(example.prefix)
             n = len(text) - begin
-            assert blocks.next_token[row : row + n].tolist() == text[begin:].tolist()
+            assert batch.labels[row : row + n].tolist() == text[begin:].tolist()
             assert torch.allclose(
                 found[row : row + n], hidden[begin - 1 : -1], rtol=1e-4, atol=1e-5
             )
@@ -104,8 +106,8 @@ def test_what_stands_in_the_same_row_changes_nothing(model, examples):
     assert len(together.tokens) == 1
     assert len(alone.tokens) == len(examples)
     with torch.no_grad():
-        a = hidden_states(model, together)[together.probes]
-        b = hidden_states(model, alone)[alone.probes]
+        a = hidden_states(model, together)[together.readout_positions]
+        b = hidden_states(model, alone)[alone.readout_positions]
     assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
     assert together.ratings.tolist() == alone.ratings.tolist()
 
@@ -116,27 +118,29 @@ def test_a_line_that_ends_before_its_rating_is_read_at_its_end(bloom, examples, 
     asked = [branch[:start] for branch, start in zip(whole.branches, (4, 2, 0), strict=True)]
     ends = spans((0, 4, 4, None), (1, 2, 2, None), (2, 0, 0, None))
     open_ends = Example(whole.prefix, asked, ends)
-    layout = lay_out(open_ends, PROBES, (), unknown=True)
+    layout = pack_example(open_ends, PROBES, (), read_unrated=True)
     known = packed([whole], PROBES)
     with torch.no_grad():
-        found = hidden_states(bloom, stack([layout], [[0]]))[torch.from_numpy(layout.probes)]
-        expected = hidden_states(bloom, known)[known.probes][1:]
+        found = hidden_states(bloom, collate([layout], [[0]]))[
+            torch.from_numpy(layout.readout_positions)
+        ]
+        expected = hidden_states(bloom, known)[known.readout_positions][1:]
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert np.isnan(layout.ratings).all()
 
 
 def test_recomputing_activations_changes_no_gradient(bloom, examples, monkeypatch):
-    blocks = packed(examples)
+    batch = packed(examples)
     gradients, calls = [], []
-    plain_block = bloom_path._block
-    monkeypatch.setattr(bloom_path, "_block", lambda *a: (calls.append(1), plain_block(*a))[1])
+    plain_block = bloom_path._run_block
+    monkeypatch.setattr(bloom_path, "_run_block", lambda *a: (calls.append(1), plain_block(*a))[1])
     for checkpointed in (False, True):
         bloom.train()
         bloom.zero_grad()
         if checkpointed:
             bloom.activation_checkpointing_enable()
-        logits = output_layer(bloom)(hidden_states(bloom, blocks)[blocks.next_at])
-        torch.nn.functional.cross_entropy(logits, blocks.next_token).backward()
+        logits = output_layer(bloom)(hidden_states(bloom, batch)[batch.label_positions])
+        torch.nn.functional.cross_entropy(logits, batch.labels).backward()
         gradients.append([p.grad.clone() for p in bloom.parameters()])
     assert len(calls) == 3 + 2 * 3  # each of three layers once, then once more backwards
     for plain, other in zip(*gradients, strict=True):

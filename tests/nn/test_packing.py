@@ -1,26 +1,26 @@
 import numpy as np
 import pytest
 
-from tasks.nn.packing import ANSWER, RATING, fill_rows, lay_out
+from tasks.nn.packing import ANSWER, RATING, first_fit_decreasing, pack_example
 from tests.small_models import packed
 
 
 def test_only_supervised_tokens_are_learnt_by_default(examples):
-    blocks = packed(examples, kinds=(ANSWER, RATING))
+    batch = packed(examples, kinds=(ANSWER, RATING))
     expected = sum(int((e.spans.end - e.spans.start).sum()) for e in examples)
-    assert len(blocks.next_at) == expected
-    assert (blocks.next_kind == ANSWER).sum() == 7
+    assert len(batch.label_positions) == expected
+    assert (batch.label_kinds == ANSWER).sum() == 7
 
 
 def test_a_rating_at_the_very_beginning_is_refused(examples):
     example = examples[0]
     example.spans.start[0] = 0
-    with pytest.raises(ValueError, match="begins an example"):
-        lay_out(example, ((),))
+    with pytest.raises(ValueError, match="first token of an example"):
+        pack_example(example, ((),))
 
 
 def test_rows_hold_everything_once_and_no_more_than_fits():
     lengths = np.random.default_rng(1).integers(1, 60, 200).tolist()
-    rows = fill_rows(lengths, 50)
+    rows = first_fit_decreasing(lengths, 50)
     assert sorted(i for row in rows for i in row) == list(range(200))
     assert all(len(row) == 1 or sum(lengths[i] for i in row) <= 50 for row in rows)

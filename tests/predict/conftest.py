@@ -13,7 +13,7 @@ from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.store.artifacts import Adapter, Base, SplitRatings, Tokenizer, ValidatedRatings
 from tasks.store.store import Store
-from tasks.training.adapter import attach, save_adapter
+from tasks.training.adapter import attach_lora, save_adapter
 from tasks.training.config import Lora
 
 SCALE = [1.0, 2.0, 3.0, 4.0, 5.0]
@@ -128,7 +128,7 @@ def make_adapter(house, base, tokenizer):
     def make(seed: int) -> Adapter:
         def write(draft):
             words = AutoTokenizer.from_pretrained(tokenizer.path)
-            model = attach(_bloom(len(words)), Lora(), seed=seed)
+            model = attach_lora(_bloom(len(words)), Lora(), seed=seed)
             for name, parameter in model.named_parameters():
                 if "lora_B" in name:
                     torch.nn.init.normal_(parameter, std=0.1)

@@ -56,7 +56,7 @@ def test_expectations_equal_the_plain_path(found, ratings, adapter, base, prompt
     scale, offsets = np.arange(1, 6), np.array(calibration["offsets"])
     expected = {}
     for row, example in zip(
-        examples.iter_rows(named=True), Examples.of(examples.to_arrow()), strict=True
+        examples.iter_rows(named=True), Examples.from_table(examples.to_arrow()), strict=True
     ):
         for b, branch in enumerate(example.branches):
             shown = [*example.prefix, *branch[: example.spans.start[b]]]

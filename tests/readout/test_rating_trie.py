@@ -10,11 +10,11 @@ def test_the_trie_agrees_with_the_product_of_token_probabilities(bloom):
     # As BLOOM spells half stars: " 4", ".", "5".
     scale = (0.5, 1.0, 1.5, 2.0)
     trie = RatingTrie(scale, ((10, 20, 35), (11, 20, 30), (11, 20, 35), (12, 20, 30)))
-    assert trie.probes == ((), (11, 20))
+    assert trie.probe_suffixes == ((), (11, 20))
     context = [40, 41, 42]
     with torch.no_grad():
         hidden = torch.stack(
-            [stock_hidden_states(bloom, context + list(p))[-1] for p in trie.probes]
+            [stock_hidden_states(bloom, context + list(p))[-1] for p in trie.probe_suffixes]
         )
         found = trie.log_probabilities(hidden[None], output_layer(bloom))[0]
         logits = output_layer(bloom)(hidden)

@@ -95,8 +95,8 @@ def histories(house, trusted) -> SplitRatings:
             fold.alias("fold"),
             pl.lit(False).alias("cold"),
         )
-        part = pl.when(pl.col("fold") == "train").then(pl.lit("context"))
-        marked = marked.with_columns(part.otherwise(pl.lit("target")).alias("part"))
+        role = pl.when(pl.col("fold") == "train").then(pl.lit("context"))
+        marked = marked.with_columns(role.otherwise(pl.lit("target")).alias("role"))
         columns = SplitRatings.tables["ratings"].columns
         marked.select(*columns).collect().write_parquet(draft / "ratings.parquet")
         return {"dataset": "made", "scale": SCALE, "protocol": "leave-last-4"}

@@ -8,21 +8,21 @@ from tasks.base.task import build_base, build_tokenizer
 from tasks.hub import load_adapted, load_base, load_tokenizer
 from tasks.nn.examples import Examples
 from tasks.nn.forward import hidden_states, output_layer
-from tasks.nn.packing import lay_out
+from tasks.nn.packing import pack_example
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.readout.rating_trie import RatingTrie
 from tasks.templates import Compact
 from tasks.train.task import train_adapter
-from tasks.training.batches import passes_of
+from tasks.training.batches import micro_batches
 
 CHOICE = BaseModelConfig(name="smollm2-135m")
 
 
-def expectations(model, layouts, trie):
-    (blocks,) = passes_of(layouts, 256, 16)
+def expectations(model, packed, trie):
+    (batch,) = micro_batches(packed, 256, 16)
     with torch.no_grad():
-        hidden = hidden_states(model, blocks)[blocks.probes]
+        hidden = hidden_states(model, batch)[batch.readout_positions]
         return trie.expectation(trie.log_probabilities(hidden, output_layer(model)))
 
 
@@ -42,9 +42,14 @@ def test_smollm2_is_fetched_trained_saved_loaded_and_asked(house, trusted, histo
         **loaded("The capital of France is", return_tensors="pt"), max_new_tokens=5
     )
     assert "Paris" in loaded.decode(words[0])
-    trie = RatingTrie.of(loaded, prompts.metadata["scale"], prompts.metadata["rating_prefix"])
-    layouts = [lay_out(e, trie.probes, ()) for e in Examples.read(prompts, "test").take(range(3))]
-    before = expectations(plain, layouts, trie)
-    after = expectations(load_adapted(base, adapter), layouts, trie)
+    trie = RatingTrie.from_tokenizer(
+        loaded, prompts.metadata["scale"], prompts.metadata["rating_prefix"]
+    )
+    packed = [
+        pack_example(e, trie.probe_suffixes, ())
+        for e in Examples.read(prompts, "test").take(range(3))
+    ]
+    before = expectations(plain, packed, trie)
+    after = expectations(load_adapted(base, adapter), packed, trie)
     assert ((after >= 1) & (after <= 5)).all()
     assert not torch.allclose(before, after)

@@ -9,28 +9,28 @@ import polars as pl
 import psutil
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tasks.base.config import BaseModelConfig
 from tasks.base.task import build_base, build_tokenizer
-from tasks.executor import ClusterError
-from tasks.executor import cluster as connected
+from tasks.executor import ClusterError, connect_cluster
 from tasks.hub import load_adapted, load_base, load_tokenizer
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
-from tasks.train.cluster_launch import train_elsewhere
+from tasks.train.cluster_launch import train_on_cluster
 from tasks.train.task import train_adapter
-from tasks.training.adapter import attach, parameter_share
+from tasks.training.adapter import attach_lora, count_parameters
 from tasks.training.config import Lora
-from tasks.training.train_model import some_of_validation
+from tasks.training.train_model import sample_validation
 from tests.servers import wait_until
 
 
 def hashes(folder):
-    measured = ("cost.json", "measured-speed.json")
+    measured = ("cost.json", "measured-throughput.json")
     files = (p for p in sorted(folder.iterdir()) if p.name not in measured)
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
@@ -77,19 +77,21 @@ def test_an_adapter_is_saved_alone_as_safetensors(adapter, base):
     assert adapter.metadata["trained_parameters"] == sum(w.numel() for w in weights.values())
 
 
-def test_its_card_tells_what_it_is_made_of(adapter, base, prompts):
-    card = (adapter.path / "README.md").read_text()
-    assert "base_model: bloom-mini" in card
-    assert "license: Apache-2.0" in card
-    for told in (prompts.fingerprint, base.fingerprint, "leave-last-4", "r 8, alpha 16"):
-        assert told in card
+def test_its_card_names_what_it_was_made_from_and_its_validation_rmse(adapter, base, prompts):
+    card = ModelCard.load(adapter.path / "README.md")
+    assert (card.data.base_model, card.data.license) == ("bloom-mini", "Apache-2.0")
+    for fact in (prompts.fingerprint, base.fingerprint, "leave-last-4", "r 8, alpha 16"):
+        assert fact in card.text
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.dataset_split) == ("rmse", "validation")
+    assert result.metric_value == pytest.approx(adapter.metadata["validation_rmse"], abs=5e-5)
 
 
 def test_its_speed_is_measured(adapter):
-    speed = json.loads((adapter.path / "measured-speed.json").read_text())
-    assert 0 < speed["share_of_possible"] < 1
+    speed = json.loads((adapter.path / "measured-throughput.json").read_text())
+    assert 0 < speed["mfu"] < 1
     assert speed["tokens_per_second"] > speed["ratings_per_second"] > 0
-    assert "measured-speed.json" not in adapter.manifest["files"]
+    assert "measured-throughput.json" not in adapter.manifest["files"]
 
 
 def test_its_history_tells_of_every_logged_step(adapter):
@@ -139,19 +141,19 @@ def test_a_warm_start_goes_on_from_the_last_adapter_of_the_base(
     )
     cold = recipe.model_copy(update={"fit": barely})
     begun = train_adapter.fn(base, next_night, config=warm, store=house)
-    assert begun.metadata["began_with"] == adapter.fingerprint
+    assert begun.metadata["initial_adapter"] == adapter.fingerprint
     assert house.ancestor(Adapter, begun).fingerprint == adapter.fingerprint
     before = load_file(adapter.path / "adapter_model.safetensors")
     for name, weight in load_file(begun.path / "adapter_model.safetensors").items():
         assert torch.allclose(weight, before[name], atol=1e-6), name
     new = train_adapter.fn(base, next_night, config=cold, store=house)
-    assert new.metadata["began_with"] is None
+    assert new.metadata["initial_adapter"] is None
     assert train_adapter.fn(base, next_night, config=warm, store=house).cache_hit
 
 
 def test_an_adapter_of_another_rank_is_not_gone_on_from(house, adapter, base, next_night, recipe):
     warm = recipe.model_copy(update={"warm_start": True, "lora": Lora(r=4)})
-    with pytest.raises(ValueError, match=rf"cannot go on from the adapter {adapter.fingerprint}"):
+    with pytest.raises(ValueError, match=rf"cannot start from the adapter {adapter.fingerprint}"):
         train_adapter.fn(base, next_night, config=warm, store=house)
 
 
@@ -160,8 +162,8 @@ def test_lora_on_bloom_1b7_trains_what_the_original_trained():
         "bloom", vocab_size=250880, hidden_size=2048, n_layer=24, n_head=16
     )
     with torch.device("meta"):
-        model = attach(AutoModelForCausalLM.from_config(config), Lora(), seed=0)
-    assert parameter_share(model) == (1_572_864, 1_723_981_824)
+        model = attach_lora(AutoModelForCausalLM.from_config(config), Lora(), seed=0)
+    assert count_parameters(model) == (1_572_864, 1_723_981_824)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_an_unknown_family_is_told_what_could_be_adapted():
     config.rotary_dim = 4
     model = AutoModelForCausalLM.from_config(config)
     with pytest.raises(ValueError, match=r'family "gptj".*fc_in.*q_proj'):
-        attach(model, Lora(), seed=0)
+        attach_lora(model, Lora(), seed=0)
 
 
 def test_a_folder_in_hub_layout_is_a_base_model(tmp_path, house, base, prompts, recipe):
@@ -246,10 +248,10 @@ def test_a_cluster_of_too_few_or_without_the_draft_is_told_of(
     with pytest.raises(ClusterError, match=r"processes is 3, and the cluster has 2 workers"):
         train_adapter.fn(base, prompts, config=recipe.model_copy(update=three), store=store)
     with (
-        connected(cluster, store, [base]) as workers,
+        connect_cluster(cluster, store, [base]) as workers,
         pytest.raises(ClusterError, match=r"does not see .*nowhere: .* on a mount that they share"),
     ):
-        train_elsewhere("{}", tmp_path / "nowhere", 2, workers)
+        train_on_cluster("{}", tmp_path / "nowhere", 2, workers)
 
 
 ENDLESS = """
@@ -298,14 +300,13 @@ from tasks.store.artifacts import Base, Prompts
 from tasks.training.trainer import Trainer
 from tasks.store.store import Store
 from tasks.train.config import Train
-from tasks.train.cluster_launch import train_elsewhere
 from tasks.train.task import train_adapter
 import os, signal
 
 step = Trainer._step
 def step_and_die(self, *args):
     step(self, *args)
-    if self.now.step == 5:
+    if self.progress.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 Trainer._step = step_and_die
 house, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
@@ -329,7 +330,7 @@ def test_a_killed_night_ends_with_the_bytes_of_an_undisturbed_one(
 
 
 def test_validation_is_taken_on_films_to_be_rated_not_on_lists_of_liked_ones(prompts, recipe):
-    chosen = some_of_validation(prompts, recipe.fit)
+    chosen = sample_validation(prompts, recipe.fit)
     asked = {len(example.branches) for example in chosen}
     assert len(chosen) == 8
     assert asked == {4}

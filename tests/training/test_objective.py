@@ -10,7 +10,7 @@ from tasks.readout.rating_trie import RatingTrie
 from tasks.training import cross_entropy as sliced
 from tasks.training.config import Objective
 from tasks.training.cross_entropy import cross_entropy
-from tasks.training.objective import Totals, loss
+from tasks.training.objective import TargetCounts, compute_loss
 from tests.small_models import packed
 
 SCALE = (1.0, 2.0, 3.0, 4.0, 5.0)
@@ -46,8 +46,8 @@ def test_loss_and_lora_gradients_are_those_of_the_plain_path(request, examples, 
     stock = plain(input_ids=ids, labels=labels).loss
     stock.backward()
 
-    blocks = packed([answer], kinds=(ANSWER,))
-    ours = loss(fast, blocks, TRIE, ONLY_WORDS, Totals(0, 7, 1, 7)).total
+    batch = packed([answer], kinds=(ANSWER,))
+    ours = compute_loss(fast, batch, TRIE, ONLY_WORDS, TargetCounts(0, 7, 1, 7)).total
     ours.backward()
 
     assert ours.item() == pytest.approx(stock.item(), rel=1e-4)
@@ -79,7 +79,7 @@ def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(b
     total.backward()
 
     objective = Objective(vocab_ce=0, scale_ce=1, mse=1, answer_ce=0)
-    found = loss(fast, packed([many], kinds=()), TRIE, objective, Totals(0, 0, 4, 0))
+    found = compute_loss(fast, packed([many], kinds=()), TRIE, objective, TargetCounts(0, 0, 4, 0))
     found.total.backward()
     assert found.total.item() == pytest.approx(total.item(), rel=1e-4)
     expected = gradients(plain)
@@ -91,8 +91,10 @@ def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
     answer = examples[2]
     ids = torch.tensor([[*answer.prefix, *answer.branches[0]]], dtype=torch.long)
     objective = Objective(vocab_ce=1, mse=0, answer_ce=1, text_ce=1, mean="tokens")
-    blocks = packed([answer], kinds=(TEXT, ANSWER, RATING))
-    found = loss(bloom, blocks, TRIE, objective, Totals(13, 7, 1, ids.shape[1] - 1)).total
+    batch = packed([answer], kinds=(TEXT, ANSWER, RATING))
+    found = compute_loss(
+        bloom, batch, TRIE, objective, TargetCounts(13, 7, 1, ids.shape[1] - 1)
+    ).total
     assert found.item() == pytest.approx(bloom(input_ids=ids, labels=ids).loss.item(), rel=1e-5)
 
 
@@ -100,14 +102,17 @@ def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
     objective = Objective(vocab_ce=1, scale_ce=0.5, mse=2, answer_ce=1, text_ce=0.1)
     kinds = (TEXT, ANSWER, RATING)
     whole = packed(examples, kinds=kinds)
-    totals = Totals(
-        text=int((whole.next_kind == TEXT).sum()),
-        answer=int((whole.next_kind == ANSWER).sum()),
+    totals = TargetCounts(
+        text=int((whole.label_kinds == TEXT).sum()),
+        answer=int((whole.label_kinds == ANSWER).sum()),
         ratings=len(whole.ratings),
-        tokens=len(whole.next_kind),
+        tokens=len(whole.label_kinds),
     )
-    at_once = loss(bloom, whole, TRIE, objective, totals).total
-    parts = [loss(bloom, packed([e], kinds=kinds), TRIE, objective, totals).total for e in examples]
+    at_once = compute_loss(bloom, whole, TRIE, objective, totals).total
+    parts = [
+        compute_loss(bloom, packed([e], kinds=kinds), TRIE, objective, totals).total
+        for e in examples
+    ]
     assert sum(p.item() for p in parts) == pytest.approx(at_once.item(), rel=1e-5)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.training.config import TrainingConfig
-from tasks.training.schedule import rate_factor
+from tasks.training.schedule import lr_factor
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from tasks.training.schedule import rate_factor
 )
 def test_learning_rates_follow_warm_up_and_decay(warmup, decay, step, expected):
     recipe = TrainingConfig(warmup=warmup, decay=decay)
-    assert rate_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)
+    assert lr_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)
