@@ -1,1 +1,1 @@
-"""What is done: one room a verb, each with one door, `task.py`."""
+"""The stages of the pipeline, each a folder with one `task.py`, and what they share."""

@@ -142,8 +142,8 @@ def opponent_of(path: Path, dataset: str, protocol: str, challenger: str) -> str
 def gc_roots(path: Path, runs: int) -> set[ArtifactId]:
     """What the newest runs and the champions need."""
     with open_readonly(path) as db:
-        db.execute("set variable nights = ?", [runs])
-        return set(db.execute((SQL / "needed.sql").read_text()).fetchall())
+        db.execute("set variable runs = ?", [runs])
+        return set(db.execute((SQL / "gc_roots.sql").read_text()).fetchall())
 
 
 def read_leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
-"""The handles that pass between rooms, with the columns of their tables: the data dictionary.
+"""The artifacts that stages exchange, with the columns of their tables: the data dictionary.
 
-A handle names a finished folder. It is made by `store.build` alone, so whoever holds one
-knows that its tables exist, are whole and have the columns stated here.
+An artifact is a handle on a finished folder. Only `store.build` makes one, after it has verified
+that the tables exist and have the columns stated here.
 """
 
 import json
@@ -446,6 +446,6 @@ class MemorizationScores(Artifact):
 
 
 class Report(Artifact):
-    """One self-contained page, report.html, made from the metric file alone."""
+    """One self-contained page, report.html, made from the metrics database alone."""
 
     top_level = "artifacts"

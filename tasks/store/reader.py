@@ -63,15 +63,17 @@ class StoreReader:
     def ancestor(self, kind: type[A], artifact: Artifact) -> A:
         """The nearest artifact of that kind in the lineage, breadth first.
 
-        Raises StoreError where the lineage has none.
+        Raises StoreError where the lineage has none, as far as its kinds are known: a kind of an
+        earlier version of the project ends it.
         """
-        kinds = {known.kind(): known for known in Artifact.kinds()}
+        kinds = {one.kind(): one for one in Artifact.kinds()}
         queue = [artifact.manifest]
         while queue:
             for parent in queue.pop(0)["parents"]:
                 if parent["kind"] == kind.kind():
                     return self.find(kind, parent["fingerprint"])
-                queue.append(self._read_manifest(kinds[parent["kind"]], parent["fingerprint"]))
+                if known := kinds.get(parent["kind"]):
+                    queue.append(self._read_manifest(known, parent["fingerprint"]))
         raise StoreError(
             f"{artifact.kind()} {artifact.fingerprint} was not made from any {kind.kind()}"
         )

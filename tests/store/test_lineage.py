@@ -1,5 +1,7 @@
 """A manifest names the parents and counts the rows of an artifact; look-ups follow it."""
 
+import json
+
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,6 +72,15 @@ def test_an_ancestor_is_the_nearest_of_its_kind(store):
     assert store.ancestor(CandidateScores, child) == deep
     with pytest.raises(StoreError, match="was not made from any adapter"):
         store.ancestor(Adapter, child)
+
+
+def test_a_kind_of_an_earlier_version_ends_the_lineage(store):
+    child = build(store, Report, build(store, Base, build(store, Tokenizer)))
+    manifest = child.manifest
+    manifest["parents"][0]["kind"] = "histories"
+    (child.path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match="was not made from any tokenizer"):
+        store.ancestor(Tokenizer, child)
 
 
 def test_manifests_come_newest_first(store):
