@@ -13,7 +13,7 @@ from flows.settings import PROFILES, SHARED, Profile, SettingsError, load
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
-    "torch", "transformers", "peft", "lenskit", "sklearn", "matplotlib", "great_expectations",
+    "torch", "transformers", "peft", "lenskit", "sklearn", "great_expectations",
 )  # fmt: skip
 FLOWS = sorted(f"flows.{file.stem}" for file in (ROOT / "flows").glob("[!_]*.py"))
 
