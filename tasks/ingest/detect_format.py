@@ -1,22 +1,25 @@
 """Detects the format of a file from its name and header."""
 
-import csv
 import fnmatch
-import itertools
+import logging
+import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import polars as pl
 
 from tasks.ingest.download import SourceError
+from tasks.ingest.heads import SAMPLE, Head, UnreadableError, read_head
 from tasks.ingest.sources import FORMATS, MOVIELENS, MOVIES, Format
 
-HEAD = 1 << 16  # bytes that are read for the header
-MAGIC_BYTES = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK": "zip"}
+log = logging.getLogger(__name__)
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t", ".item": "\t", ".parquet": ""}
+NEEDED = re.compile("rating|movie|film", re.IGNORECASE)  # in the name of an unreadable file
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 MILLISECONDS = 10**11  # as seconds, the year 5138
+UNITS = (("nanoseconds", 10**9), ("microseconds", 10**6), ("milliseconds", 10**3))
 
 
 @dataclass(frozen=True)
@@ -27,21 +30,28 @@ class Source:
     format: Format
 
 
-@dataclass(frozen=True)
-class Head:
-    """The header of a file and its first row; empty lists where there is none."""
-
-    names: list[str]
-    first: list[str]
-
-
 def detect_sources(files: Iterable[Path], origin: str) -> list[Source]:
     """The sources among these files, ratings before films; a file may be both.
 
     Raises SourceError where ratings or films are missing; `origin` names the data set.
     """
-    files = sorted(files)
-    sources = [source for file in files if file.is_file() for source in detect_formats(file)]
+    files = sorted(file for file in files if not file.name.startswith("."))
+    sources: list[Source] = []
+    unreadable: list[tuple[Path, UnreadableError]] = []
+    for file in files:
+        try:
+            sources += detect_formats(file) if file.is_file() else []
+        except UnreadableError as error:
+            unreadable.append((file, error))
+    for file, reason in unreadable:
+        if len({source.format.relation for source in sources}) < 2 or NEEDED.search(file.name):
+            raise reason
+        log.warning("%s: ignored, ratings and films are in other files", reason)
+    if len(names := [s.file.name for s in sources if s.format.relation == "ratings"]) > 1:
+        log.warning(
+            "ratings are merged from %s: if they overlap, name a folder with one of them",
+            ", ".join(names),
+        )
     for relation, columns in (("ratings", MOVIELENS), ("films", MOVIES)):
         if not any(source.format.relation == relation for source in sources):
             raise SourceError(
@@ -51,9 +61,14 @@ def detect_sources(files: Iterable[Path], origin: str) -> list[Source]:
     return sorted(sources, key=lambda s: (s.format.relation == "films", s.file.name))
 
 
+def is_known(file: PurePath) -> bool:
+    """Whether the name is that of a known format."""
+    return bool(_candidates(file))
+
+
 def detect_formats(file: Path) -> list[Source]:
     """The sources in a file: ratings, films, both or none."""
-    candidates = [known for known in FORMATS if fnmatch.fnmatch(file.name, known.files)]
+    candidates = _candidates(file)
     if not candidates:
         return []
     head = read_head(file, candidates[0].separator)
@@ -61,36 +76,8 @@ def detect_formats(file: Path) -> list[Source]:
     return [Source(file, known) for known in found.values()]
 
 
-def read_head(file: Path, separator: str) -> Head:
-    """The first two lines as fields. Raises SourceError where the file cannot be read as text."""
-    if file.suffix == ".parquet":
-        return _parquet_head(file)
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(HEAD)
-    except OSError as error:
-        raise SourceError(f"{file.name} cannot be read: {error.strerror}") from None
-    for magic, name in MAGIC_BYTES.items():
-        if start.startswith(magic):
-            raise SourceError(f"{file.name} is {name}, not text in UTF-8: convert it")
-    if b"\r" in start and b"\n" not in start:
-        raise SourceError(f"{file.name} ends its lines by carriage returns: convert them to \\n")
-    lines = start.decode("utf-8-sig", errors="replace").splitlines()
-    if len(separator) > 1:
-        rows = [line.split(separator) for line in lines[:2]]
-    else:
-        try:
-            rows = list(itertools.islice(csv.reader(lines, delimiter=separator), 2))
-        except csv.Error as error:
-            raise SourceError(f"{file.name} has no readable header: {error}") from None
-    return Head(*rows, *([[]] * (2 - len(rows))))
-
-
-def _parquet_head(file: Path) -> Head:
-    try:
-        return Head(list(pq.read_schema(file).names), [])
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{file.name} is no whole Parquet file: {error}") from None
+def _candidates(file: PurePath) -> list[Format]:
+    return [known for known in FORMATS if fnmatch.fnmatch(file.name.lower(), known.files)]
 
 
 def _matches(file: Path, known: Format, head: Head) -> bool:
@@ -101,19 +88,38 @@ def _matches(file: Path, known: Format, head: Head) -> bool:
         return False
     if duplicates := [name for name in needed if head.names.count(name) > 1]:
         raise SourceError(f'{file.name}: two columns are called "{duplicates[0]}": keep one')
-    if known.relation == "films" or known.separator == "":
+    if known.relation == "films":
         return True
-    return (known.time == "text") == _has_text_times(file, head, known.columns["rated_at"])
+    column = known.columns["rated_at"]
+    if known.separator == "":
+        _check_unit(file, column, _sample_integers(file, column))
+        return True
+    return (known.time == "text") == _has_text_times(file, head, column)
 
 
 def _has_text_times(file: Path, head: Head, column: str) -> bool:
-    """Whether times are dates as text. Raises SourceError where they are in milliseconds."""
-    value = dict(zip(head.names, head.first, strict=False)).get(column, "")
-    if value.isdecimal() and int(value) >= MILLISECONDS:
+    """Whether most times are dates as text. Raises SourceError where they are in milliseconds."""
+    values = head.values(column)
+    _check_unit(file, column, [int(value) if value.isdecimal() else 0 for value in values])
+    dates = [value for value in values if re.search(r"\d[-:/]", value)]
+    return len(dates) > len(values) / 2
+
+
+def _sample_integers(file: Path, column: str) -> list[int]:
+    """The first values of a Parquet column of numbers; none of another type."""
+    values = pl.scan_parquet(file, glob=False).select(column).head(SAMPLE).collect()[column]
+    numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else pl.Series(dtype=pl.Float64)
+    return [int(value) for value in numbers.drop_nulls() if math.isfinite(value)]
+
+
+def _check_unit(file: Path, column: str, seconds: Sequence[int]) -> None:
+    """Raise SourceError where most times are too large for seconds."""
+    large = [value for value in seconds if value >= MILLISECONDS]
+    if len(large) > len(seconds) / 2:
+        unit, factor = next(u for u in UNITS if large[0] >= MILLISECONDS * u[1] // 1000)
         raise SourceError(
-            f'{file.name}: column "{column}" is in milliseconds ({value}): divide it by 1000'
+            f'{file.name}: column "{column}" is in {unit} ({large[0]}): divide it by {factor}'
         )
-    return "-" in value[1:] or ":" in value
 
 
 def _describe(files: Sequence[Path]) -> str:
@@ -126,11 +132,13 @@ def _describe_file(file: Path) -> str:
         return f"{file.name} (a folder)"
     if not file.exists():
         return f"{file.name} (a link to nowhere)"
-    if file.suffix in COMPRESSED:
+    suffix = file.suffix.lower()
+    if suffix in COMPRESSED:
         return f"{file.name} (packed: unpack it)"
     if not file.stat().st_size:
         return f"{file.name} (empty)"
-    if file.suffix not in (".csv", ".parquet", ".inter", ".item"):
+    if suffix not in SEPARATORS:
         return file.name
-    names = read_head(file, "\t" if file.suffix in (".inter", ".item") else ",").names
-    return f"{file.name} ({', '.join(names)})"[:300]
+    names = read_head(file, SEPARATORS[suffix]).names
+    shown = (name if name == name.strip() else repr(name) for name in names)
+    return f"{file.name} ({', '.join(shown)})"[:300]

@@ -1,9 +1,11 @@
 """Reads films; a line that cannot be typed becomes a reject."""
 
+import ast
 import csv
+import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import polars as pl
 
 from tasks.ingest.detect_format import Source
 from tasks.ingest.download import SourceError
+from tasks.ingest.parquet_types import ParquetColumns
 from tasks.ingest.sources import GENRES_100K, Format
 from tasks.store.artifacts import RawRatings
 
@@ -18,6 +21,8 @@ log = logging.getLogger(__name__)
 YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)\s*$")  # (1995), and (2006-2007) for a series
 POLARS = {"int32": pl.Int32, "int16": pl.Int16, "uint16": pl.UInt16, "uint32": pl.UInt32}
 LARGEST_ID = 2**31 - 1
+SURPLUS = "surplus fields"
+NO_GENRE = ("", "(no genres listed)", "nan", "none", "null")
 
 
 def read_films(source: Source, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -38,9 +43,9 @@ def read_films(source: Source, number: int) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 def _read_text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """(line, fields by name) of each row behind the header; the name "" has a surplus field."""
+    """(line, fields by name) of each row behind the header; SURPLUS has what follows the last."""
     known = source.format
-    lines = _decode(source.file).splitlines(keepends=True)
+    lines = io.StringIO(_decode(source.file), newline="")
     rows: Iterator[tuple[int, list[str]]]
     if len(known.separator) > 1:
         rows = ((n, line.rstrip("\r\n").split(known.separator)) for n, line in enumerate(lines, 1))
@@ -52,12 +57,12 @@ def _read_text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
         if not any(fields):
             continue
         row: dict[str, Any] = {theirs.get(n, n): f for n, f in zip(names, fields, strict=False)}
-        if len(fields) > len(names):
-            row[""] = fields[-1]
+        if any(fields[len(names) :]):
+            row[SURPLUS] = ""
         yield line, row
 
 
-def _parse_csv(source: Source, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _parse_csv(source: Source, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     known = source.format
     reader = csv.reader(
         lines,
@@ -76,29 +81,34 @@ def _parse_csv(source: Source, lines: list[str]) -> Iterator[tuple[int, list[str
 
 
 def _decode(file: Path) -> str:
-    """The text, as UTF-8 or else as Latin-1, the encoding of the older data sets."""
+    """The text as UTF-8, else Windows-1252, else Latin-1, which decodes any bytes.
+
+    The older data sets are in Latin-1. Windows-1252 differs from it in 0x80 to 0x9F only, which
+    are punctuation there and control characters in Latin-1.
+    """
     data = file.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        log.info("%s is not UTF-8: read as Latin-1", file.name)
-        return data.decode("latin-1")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            log.info("%s is not in %s", file.name, encoding)
+    return data.decode("latin-1")
 
 
 def _read_parquet(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    columns = [pl.col(theirs).alias(ours) for ours, theirs in source.format.columns.items()]
-    table = (
-        pl.scan_parquet(source.file, glob=False)
-        .select(columns)
-        .unique(maintain_order=True)
-        .collect()
+    columns, theirs = ParquetColumns(source.file), source.format.columns
+    table = pl.scan_parquet(source.file, glob=False).select(
+        film_id=columns.integer(theirs["film_id"]),
+        title=columns.text(theirs["title"]),
+        genres=columns.text(theirs["genres"]),
     )
-    yield from enumerate(table.iter_rows(named=True), start=2)
+    rows = table.unique(maintain_order=True).collect().iter_rows(named=True)
+    yield from enumerate(rows, start=2)
 
 
 def _find_error(row: dict[str, Any]) -> str | None:
     """Why a row cannot be typed as a film; None where it can."""
-    if "" in row:
+    if SURPLUS in row:
         return "too many fields"
     missing = [name for name in ("film_id", "title") if row.get(name) in (None, "")]
     if "film_id" not in missing and not _is_id(row["film_id"]):
@@ -133,9 +143,22 @@ def _genres(row: dict[str, Any], known: Format) -> str:
     if known.producer == "ml-100k":
         return "|".join(genre for genre in GENRES_100K[1:] if row.get(genre) == "1")
     genres = str(row.get("genres") or "").strip()
-    if genres == "(no genres listed)":
-        return ""
-    return genres.replace(known.genre_separator, "|")
+    if genres.startswith("["):
+        parts = _names_in_list(genres)
+    else:
+        separators = (known.genre_separator, "|", ";", ",")
+        parts = genres.split(next((s for s in separators if s in genres), "|"))
+    return "|".join(part for part in map(str.strip, parts) if part.lower() not in NO_GENRE)
+
+
+def _names_in_list(text: str) -> list[str]:
+    """The genres of a JSON or Python list of names or of {"name": ...}; else the text itself."""
+    try:
+        items = ast.literal_eval(text)
+        names = [item["name"] if isinstance(item, dict) else item for item in items]
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
+        return [text]
+    return names if all(isinstance(name, str) for name in names) else [text]
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -40,7 +40,7 @@ def index_lines(file: Path, *, quoted: bool) -> tuple[str, Lines]:
     """The file's SHA-256 and its lines. Raises SourceError where a quote is not closed."""
     digest, count, is_open, last = hashlib.sha256(), 0, False, b"\n"
     continued = [np.empty(0, np.int64)]
-    text = file.suffix != ".parquet"
+    text = file.suffix.lower() != ".parquet"
     with file.open("rb") as opened:
         while block := opened.read(BLOCK):
             digest.update(block)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.ingest.detect_format import Source, read_head
+from tasks.ingest.detect_format import Source
+from tasks.ingest.heads import read_head
 from tasks.ingest.lines import LineReader, Lines
+from tasks.ingest.parquet_types import ParquetColumns
+from tasks.ingest.times import parse_seconds, parse_text
 from tasks.store.artifacts import RATING
 
 BATCH = 1_000_000  # rows; a batch takes some 40 MB
-LAST_SECOND = 253_402_300_799  # of the year 9999
 TYPES = {"user_id": pl.Int32, "film_id": pl.Int32, "rating": pl.Float32}
 TIMES = {"seconds": pl.Int64, "fraction": pl.Float64, "text": pl.String}
 
@@ -27,18 +29,8 @@ class Batch:
 
 def read_ratings(source: Source, number: int, lines: Lines) -> Iterator[Batch]:
     """The rows in file order, with all of RawRatings' columns; `source` is `number`."""
-    rows = _parquet(source) if source.format.separator == "" else _text(source)
-    theirs = source.format.columns
-    typed = rows.select(
-        *(
-            pl.col(theirs[name]).cast(kind, strict=False).alias(name)
-            for name, kind in TYPES.items()
-        ),
-        rated_at=_parse_time(source, pl.col(theirs["rated_at"])),
-        source=pl.lit(number, pl.UInt16),
-        line="line",
-        surplus="surplus",
-    )
+    rows = _scan_parquet(source) if source.format.separator == "" else _scan_text(source)
+    typed = rows.select(*RATING, "line", "surplus", source=pl.lit(number, pl.UInt16))
     with LineReader(source.file) as reader:
         for batch in typed.collect_batches(chunk_size=BATCH, maintain_order=True):
             if len(lines.continued):  # a row is not always one line
@@ -51,13 +43,14 @@ def read_ratings(source: Source, number: int, lines: Lines) -> Iterator[Batch]:
             yield Batch(good.drop("surplus"), rejects, int(batch["line"][-1]))
 
 
-def _text(source: Source) -> pl.LazyFrame:
+def _scan_text(source: Source) -> pl.LazyFrame:
     """Every line behind the header, with the needed columns typed where possible.
 
     An extra last column, `surplus`, receives what follows the last field of a line.
     """
     known = source.format
     names = list(known.fields) or read_head(source.file, known.separator).names
+    names = [n if n in known.columns.values() else f"other {i}" for i, n in enumerate(names)]
     kinds = {
         known.columns[name]: kind
         for name, kind in (TYPES | {"rated_at": TIMES[known.time]}).items()
@@ -68,7 +61,8 @@ def _text(source: Source) -> pl.LazyFrame:
         if place and gaps:
             columns[f"gap {place}"] = pl.String
         columns[name] = kinds.get(name, pl.String)
-    return pl.scan_csv(
+    parse = parse_text if known.time == "text" else parse_seconds
+    rows = pl.scan_csv(
         source.file,
         glob=False,
         separator=known.separator[0],
@@ -84,27 +78,21 @@ def _text(source: Source) -> pl.LazyFrame:
         row_index_name="line",
         row_index_offset=1 if known.fields else 2,
     )
+    ours = {name: pl.col(theirs) for name, theirs in known.columns.items()}
+    return rows.select("line", "surplus", **ours | {"rated_at": parse(ours["rated_at"])})
 
 
-def _parquet(source: Source) -> pl.LazyFrame:
+def _scan_parquet(source: Source) -> pl.LazyFrame:
+    columns, theirs = ParquetColumns(source.file), source.format.columns
     rows = pl.scan_parquet(source.file, glob=False).with_row_index("line", offset=2)
-    return rows.with_columns(surplus=pl.lit(None, pl.String))
-
-
-def _parse_time(source: Source, time: pl.Expr) -> pl.Expr:
-    """Times as UTC; null where they cannot be typed, or are past the year 9999."""
-    if source.format.time == "text":
-        moment = time.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-        return moment.dt.replace_time_zone("UTC")
-    if source.format.separator == "":
-        kind = pl.scan_parquet(source.file, glob=False).collect_schema()[
-            source.format.columns["rated_at"]
-        ]
-        if isinstance(kind, pl.Datetime):
-            return time.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    seconds = time.cast(pl.Int64, strict=False)
-    possible = pl.when(seconds.abs() <= LAST_SECOND).then(seconds)
-    return (possible * 1_000_000).cast(pl.Datetime("us", "UTC"))
+    return rows.select(
+        "line",
+        user_id=columns.integer(theirs["user_id"]),
+        film_id=columns.integer(theirs["film_id"]),
+        rating=columns.number(theirs["rating"]),
+        rated_at=columns.time(theirs["rated_at"]),
+        surplus=pl.lit(None, pl.String),
+    )
 
 
 def _describe_rejects(bad: pl.DataFrame, reader: LineReader | None) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from tasks.ingest.detect_format import is_known
 from tasks.ingest.download import SourceError, UnreachableError, download
 from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
 from tasks.store.file_lock import file_lock
@@ -36,7 +37,7 @@ def _resolve(data: str, raw: Path) -> tuple[str, list[Path]]:
         return data, _list_files(raw / data)
     if path.is_dir():
         return path.resolve().name, _list_files(path)
-    if path.suffix == ".zip" and path.is_file():
+    if path.suffix.lower() == ".zip" and path.is_file():
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()[:16]
         folder = raw / f"{path.stem}-{digest}"
@@ -93,15 +94,15 @@ def _check_members(archive: zipfile.ZipFile, zip_name: str) -> dict[str, zipfile
     """The members of a zip by file name. Raises SourceError for a zip bomb or a duplicate."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
-        path = PurePosixPath(member.filename)
-        if member.is_dir() or "__MACOSX" in path.parts:
+        path = PurePosixPath(member.filename.replace("\\", "/"))  # some Windows tools write \
+        if member.is_dir() or "__MACOSX" in path.parts or path.name.startswith("."):
             continue
         if member.file_size > max(MAX_COMPRESSION_RATIO * member.compress_size, 10**8):
             raise SourceError(
                 f"{zip_name}: {path.name} would grow from {member.compress_size} to "
                 f"{member.file_size} bytes, more than {MAX_COMPRESSION_RATIO} times: not unpacked"
             )
-        if path.name in members:
+        if path.name in members and is_known(path):
             raise SourceError(f"{zip_name} holds {path.name} twice: name a folder with one of them")
         members[path.name] = member
     if (size := sum(member.file_size for member in members.values())) > MAX_UNPACKED_BYTES:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from tasks.split.check_folds import FoldContents
 from tasks.split.protocols import Split
 from tasks.store.artifacts import RATING, ValidatedRatings
 from tasks.user_batches import iter_user_batches
@@ -17,7 +18,8 @@ COLUMNS = [*RATING, "position", "fold", "role", "cold"]
 def assign_folds(draft: Path, ratings: ValidatedRatings, config: Split) -> dict[str, Any]:
     """Write ratings.parquet; return the manifest's metadata.
 
-    Which films are cold is known only after the last user, so batches are first spilled to disk.
+    Raises DegenerateSplitError where nothing is left to train on or to evaluate. Which films are
+    cold is known only after the last user, so batches are first spilled to disk.
     """
     assign = config.make_assigner(ratings.scan("ratings"))
     spill = draft / "spill"
@@ -25,14 +27,17 @@ def assign_folds(draft: Path, ratings: ValidatedRatings, config: Split) -> dict[
     known: dict[str, set[int]] = {"train": set(), "validation": set()}
     counts: dict[str, int] = {}
     files: list[Path] = []
+    contents = FoldContents()
     for users in iter_user_batches(ratings.files("ratings"), [*RATING]):
         assigned = assign(users).select(COLUMNS[:-1])
         for fold, films in known.items():
             films.update(assigned.filter(pl.col("fold") == fold)["film_id"].unique())
         for fold, role, rows in assigned.group_by("fold", "role").len().iter_rows():
             counts[f"{fold} {role}"] = counts.get(f"{fold} {role}", 0) + rows
+        contents.add(assigned)
         files.append(spill / f"{len(files)}.arrow")
         assigned.write_ipc(files[-1])
+    contents.check(config.name, config.remedy)
     _write(files, _cold(**known), draft / "ratings.parquet")
     shutil.rmtree(spill)
     source = ratings.metadata
@@ -68,6 +73,5 @@ def _write(files: list[Path], cold: pl.Expr, path: Path) -> None:
         )
         writer.write_table(table, row_group_size=len(table))
         file.unlink()
-    if writer is None:
-        raise ValueError("no ratings to split: see which rules sent them to quarantine")
+    assert writer, "a split without users is degenerate"
     writer.close()

@@ -6,7 +6,7 @@ batch of whole users, so memory is bounded by the batch.
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 import pydantic
@@ -51,6 +51,7 @@ class LeaveLast(HoldoutTail, frozen=True, extra="forbid"):
     For a seeded share of the users, as many ratings before them are validation targets.
     """
 
+    remedy: ClassVar = "lower split.n, or set split.share"
     protocol: Literal["leave-last"] = "leave-last"
     validation_users: Share = 0.2
     """Share of the users with validation targets."""
@@ -82,6 +83,7 @@ class GlobalTime(TimeOrdered, frozen=True, extra="forbid"):
     A moment is a date (UTC), or the share of all ratings that lies before it.
     """
 
+    remedy: ClassVar = "move split.validation_from or split.test_from"
     protocol: Literal["global-time"] = "global-time"
     validation_from: Share | dt.datetime = 0.8
     """Moment from which ratings are validation targets: a date, or the share of all ratings before
@@ -115,6 +117,7 @@ class GlobalTime(TimeOrdered, frozen=True, extra="forbid"):
 class UserHoldout(HoldoutTail, frozen=True, extra="forbid"):
     """Whole users are held out; the tails of their histories are the targets."""
 
+    remedy: ClassVar = "change split.test_users or split.validation_users"
     protocol: Literal["user-holdout"] = "user-holdout"
     validation_users: Share = 0.1
     """Share of the users with validation targets."""
@@ -142,6 +145,7 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
     context. The original trained on all users; here a seeded share is held out for evaluation.
     """
 
+    remedy: ClassVar = "lower split.over, or change split.test_users"
     protocol: Literal["legacy"] = "legacy"
     users: int = pydantic.Field(1000, ge=1)
     """Number of users, the first that have enough ratings."""

@@ -139,7 +139,7 @@ def _count_violations(result: Any) -> int:  # noqa: ANN401
     if errors:
         rule = result.expectation_config.meta["rule"]
         raise SuiteError(f'rule "{rule}" could not be evaluated: {errors[0]}')
-    return int(result.result["unexpected_count"])
+    return int(result.result["unexpected_count"] or 0)  # None for a relation without rows
 
 
 if __name__ == "__main__":

@@ -33,8 +33,9 @@ class Rule:
 RULES = (
     Rule("film_ids", "films", "quarantine", "the id of a film is positive", "film_id < 1"),
     Rule("title", "films", "quarantine", "a film has a title", "trim(title) = ''"),
-    Rule("title_form", "films", "quarantine", "a title is one line of text", r"regexp_matches(title, '[\x00-\x1f\x7f]|\x{FFFD}')"),
+    Rule("title_form", "films", "quarantine", "a title is one line of text", r"regexp_matches(title, '[\x00-\x1f\x7f-\x{9F}]|\x{FFFD}')"),
     Rule("one_film", "films", "quarantine", "a film id names one film of a file", "line > first_line"),
+    Rule("genres_form", "films", "quarantine", "genres are names separated by |", "regexp_matches(genres, '[\[\]{}]')"),
     Rule("year", "films", "warn", "the year of a film is known", "year is null"),
     Rule("year_range", "films", "warn", "a film's year is between 1870 and nine years from now", "coalesce(year, 2000) not between 1870 and year(now) + 9"),
     Rule("genres", "films", "warn", "the genres of a film are listed", "genres = ''"),

@@ -108,7 +108,10 @@ REFUSED = {
     ),
     "no films": ({"ratings.csv": GOOD["ratings.csv"]}, r"no films in .*ratings.csv \(userId"),
     "no Parquet": (GOOD | {"ratings.parquet": "hello"}, "ratings.parquet is no whole Parquet file"),
-    "broken-off Parquet": (GOOD | {"more.parquet": b"PAR1" + b"\0" * 50}, "more.parquet is no who"),
+    "broken-off Parquet": (
+        GOOD | {"more-ratings.parquet": b"PAR1" + b"\0" * 50},
+        "more-ratings.parquet is no whole Parquet file",
+    ),
     "directory in place of a file": (directory, r"ratings.csv \(a folder\)"),
     "link to nowhere": (lambda f: linked(f, "gone"), r"ratings.csv \(a link to nowhere\)"),
     "link to itself": (lambda f: linked(f, "ratings.csv"), r"ratings.csv \(a link to nowhere\)"),

@@ -19,6 +19,7 @@ VIOLATIONS = {  # rule: (relation, the row that violates it and no other rule th
     "film_ids": ("films", (0, "Nothing (1995)", 1995, "Drama")),
     "title": ("films", (3, " ", 1995, "Drama")),
     "title_form": ("films", (5, "Toy\tStory (1995)", 1995, "Drama")),
+    "genres_form": ("films", (6, "Heat (1995)", 1995, "[{'id': 18, 'name': ]")),
     "one_film": ("films", (2, "Heat again (1995)", 1995, "Crime")),
     "ids": ("ratings", (0, 1, 4.0, DAY)),
     "range": ("ratings", (4, 1, 5.5, DAY)),
@@ -100,8 +101,8 @@ def test_each_rule_quarantines_exactly_the_row_that_violates_it(validated):
         "kept": 6,
     }
     assert found.metadata["rows"]["films"] == {
-        "read": 6,
-        "quarantined": 4,
+        "read": 7,
+        "quarantined": 5,
         "deduplicated": 0,
         "kept": 2,
     }
@@ -136,3 +137,11 @@ def test_too_many_violations_stop_the_run_and_name_the_rule(validated):
 def test_a_rule_that_cannot_be_evaluated_raises(tmp_path):
     with pytest.raises(expectations.SuiteError, match=r'could not be run: .*"film_id" not found'):
         expectations.evaluate({"films": "select 1 as another_column"}, tmp_path)
+
+
+def test_a_relation_of_which_no_row_could_be_typed_has_no_violations(tmp_path):
+    columns = "1 as film_id, '' as title, 1 as year, '' as genres, 2 as line, 1 as first_line"
+    empty = f"select {columns}, now() as now where false"
+    violations = expectations.run_suite({"films": empty}, tmp_path)
+    assert violations
+    assert set(violations.values()) == {0}
