@@ -1,1 +1,1 @@
-"""Draws a run as one page, from the metric file alone."""
+"""Renders the page of a run."""

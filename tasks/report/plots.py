@@ -1,15 +1,21 @@
-"""Small drawings as SVG, in the colours of the page around them."""
+"""Draws small SVG plots in the colours of the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-WIDTH, ROW, LEFT = 680, 26, 185
+WIDTH, LEFT = 680, 185  # of a plot, and of its labels' column
+ROW = 26  # height of a row of dots
+TOP, BOTTOM = 20, 170  # of the area of a line
+SIDE = 260  # of the square of a reliability plot
+MODELS = ("llm", "blend", "ranked")  # predictors in the model's colour
+
+Point = tuple[float, float]
 
 
-def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    """A dot with its interval for each row (`predictor`, `value`, `ci95_low`, `ci95_high`)."""
+def dot_plot(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """A dot with its interval per row (`predictor`, `value`, `ci95_low`, `ci95_high`)."""
     if not rows:
         return Markup("")
     low, high = min(row["ci95_low"] for row in rows), max(row["ci95_high"] for row in rows)
@@ -18,7 +24,7 @@ def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
     def x(value: float) -> float:
         return LEFT + 20 + (value - low) / span * (WIDTH - LEFT - 40)
 
-    parts = [
+    dots = [
         Markup(
             '<text x="{left}" y="{y}" class="name">{name}</text>'
             '<line x1="{a:.1f}" x2="{b:.1f}" y1="{m}" y2="{m}" class="{kind}"/>'
@@ -31,139 +37,113 @@ def dots(rows: Sequence[Mapping[str, Any]]) -> Markup:
             a=x(row["ci95_low"]),
             b=x(row["ci95_high"]),
             c=x(row["value"]),
-            kind="model" if row["predictor"] in ("llm", "blend", "ranked") else "other",
+            kind="model" if row["predictor"] in MODELS else "other",
+            name=row["predictor"],
             value=row["value"],
             low=row["ci95_low"],
             high=row["ci95_high"],
-            name=row["predictor"],
         )
         for i, row in enumerate(rows)
     ]
     bottom = len(rows) * ROW + 16
-    ends = Markup(
-        '<text x="{a:.1f}" y="{y}" class="tick">{low:.3f}</text>'
-        '<text x="{b:.1f}" y="{y}" class="tick">{high:.3f}</text>'
-    ).format(a=x(low), b=x(high), y=bottom, low=low, high=high)
-    return _svg(Markup("").join(parts) + ends, bottom + 8)
+    ends = [_text(x(end), bottom, f"{end:.3f}") for end in (low, high)]
+    return _svg([*dots, *ends], WIDTH, bottom + 8)
 
 
-def curve(
-    points: Sequence[tuple[float, float]],
-    across: str,
-    up: str,
-    band: Sequence[tuple[float, float]] = (),
-    named: Sequence[tuple[str, str]] = (),
+def line_plot(
+    points: Sequence[Point],
+    x_name: str,
+    y_name: str,
+    band: Sequence[Point] = (),
+    labels: Sequence[tuple[str, str]] = (),
 ) -> Markup:
-    """A line through points (x, y), with both axes named and their ends told.
+    """A line through points (x, y); nothing where there are fewer than two.
 
-    `band`: the interval of each y, drawn behind the line. `named`: the name of each point and the
-    class of the dot that it gets; the ends of the axis across are told by name then.
+    `band`: low and high of each y, drawn behind the line. `labels`: name and CSS class of the dot
+    of each point; the x axis then shows the first and the last name.
     """
     if len(points) < 2:
         return Markup("")
-    xs = [x for x, _ in points]
-    lows, highs = zip(*(band or [(y, y) for _, y in points]), strict=True)
-    low, high = min(lows), max(highs)
-    wide, tall, bottom = WIDTH - LEFT - 20, 150, 170
-    dx, dy = (max(xs) - min(xs)) or 1, (high - low) or 1
+    xs, ys = zip(*points, strict=True)
+    lows, highs = zip(*(band or [(y, y) for y in ys]), strict=True)
+    low, high, first, last = min(lows), max(highs), min(xs), max(xs)
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        return LEFT + (x - min(xs)) / dx * wide, bottom - (y - low) / dy * tall
+    def place(x: float, y: float) -> Point:
+        right = LEFT + (x - first) / ((last - first) or 1) * (WIDTH - LEFT - 20)
+        return right, BOTTOM - (y - low) / ((high - low) or 1) * (BOTTOM - TOP)
 
-    def line(ys: Sequence[float], along: Sequence[float]) -> str:
-        places = (place(x, y) for x, y in zip(along, ys, strict=True))
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    def path(points: Iterable[Point]) -> str:
+        return " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in points)
 
-    marks = [
-        _mark(*place(x, y), f"{name}: {y:.4f}", kind)
-        for (x, y), (name, kind) in zip(points, named, strict=False)
+    outline = [*zip(xs, lows, strict=True), *zip(xs[::-1], highs[::-1], strict=True)]
+    dots = [
+        _dot(*place(x, y), f"{name}: {y:.4f}", kind)
+        for (x, y), (name, kind) in zip(points, labels, strict=False)
     ]
-    told = [name for name, _ in named] or [f"{across} {min(xs):g}", f"{max(xs):g}"]
-    return _svg(
-        Markup(
-            '<polygon points="{there} {back}" class="band"/>'
-            '<polyline points="{line}" class="curve"/>'
-            '<text x="{side}" y="26" class="tick end">{high:.3f}</text>'
-            '<text x="{side}" y="{bottom}" class="tick end">{low:.3f}</text>'
-            '<text x="{side}" y="100" class="tick end">{up}</text>'
-            '<text x="{left}" y="{under}" class="tick start">{first}</text>'
-            '<text x="{right}" y="{under}" class="tick end">{last}</text>'
-        ).format(
-            there=line(lows, xs),
-            back=line(highs[::-1], xs[::-1]),
-            line=line([y for _, y in points], xs),
-            side=LEFT - 10,
-            left=LEFT,
-            right=WIDTH - 20,
-            bottom=bottom,
-            under=bottom + 20,
-            high=high,
-            low=low,
-            first=told[0],
-            last=told[-1],
-            up=up,
-        )
-        + Markup("").join(marks),
-        bottom + 28,
-    )
+    names = [name for name, _ in labels] or [f"{x_name} {first:g}", f"{last:g}"]
+    axes = [
+        _text(LEFT - 10, TOP + 6, f"{high:.3f}", "end"),
+        _text(LEFT - 10, BOTTOM, f"{low:.3f}", "end"),
+        _text(LEFT - 10, (TOP + BOTTOM) / 2 + 5, y_name, "end"),
+        _text(LEFT, BOTTOM + 20, names[0], "start"),
+        _text(WIDTH - 20, BOTTOM + 20, names[-1], "end"),
+    ]
+    line = Markup(
+        '<polygon points="{band}" class="band"/><polyline points="{line}" class="curve"/>'
+    ).format(band=path(outline), line=path(points))
+    return _svg([line, *axes, *dots], WIDTH, BOTTOM + 28)
 
 
-def beside(points: Sequence[Mapping[str, Any]], across: str, up: str) -> Markup:
-    """A dot for each row (`x`, `y`, `low`, `high`, `n`) beside the line where both are equal.
-
-    A stroke goes from `low` to `high` where these are told.
-    """
-    if not points:
+def reliability_plot(rows: Sequence[Mapping[str, Any]], x_name: str, y_name: str) -> Markup:
+    """A dot per row (`x`, `y`, `n`) against the diagonal, and a stroke from `low` to `high`."""
+    if not rows:
         return Markup("")
-    told = [row[name] for row in points for name in ("x", "y", "low", "high")]
-    ends = [value for value in told if value is not None]
-    least, most, side = min(ends), max(ends), 260
-    span = (most - least) or 1.0
+    values = [row[name] for row in rows for name in ("x", "y", "low", "high")]
+    numbers = [value for value in values if value is not None]
+    low, high = min(numbers), max(numbers)
+    scale = (SIDE - 20) / ((high - low) or 1.0)
 
-    def x(value: float) -> float:
-        return 60 + (value - least) / span * (side - 20)
+    def place(x: float, y: float) -> Point:
+        return 60 + (x - low) * scale, SIDE - (y - low) * scale
 
-    def y(value: float) -> float:
-        return side - (value - least) / span * (side - 20)
-
-    line = Markup('<line x1="{a}" y1="{b}" x2="{c}" y2="{d}" class="even"/>').format(
-        a=x(least), b=y(least), c=x(most), d=y(most)
-    )
     strokes = [
-        Markup('<line x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}" class="model"/>').format(
-            x=x(row["x"]), a=y(row["low"]), b=y(row["high"])
-        )
-        for row in points
+        _line(place(row["x"], row["low"]), place(row["x"], row["high"]), "model")
+        for row in rows
         if row["low"] is not None
     ]
-    dots_ = [
-        Markup(
-            '<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="model">'
-            "<title>{a:.3f}: {b:.3f}, {n} ratings</title></circle>"
-        ).format(x=x(row["x"]), y=y(row["y"]), a=row["x"], b=row["y"], n=row["n"])
-        for row in points
+    dots = [
+        _dot(*place(row["x"], row["y"]), f"{row['x']:.3f}: {row['y']:.3f}, {row['n']} ratings")
+        for row in rows
     ]
-    names = Markup(
-        '<text x="50" y="{low}" class="tick end">{least:.1f}</text>'
-        '<text x="50" y="24" class="tick end">{most:.1f}</text>'
-        '<text x="60" y="10" class="tick start">{up}</text>'
-        '<text x="{right}" y="{under}" class="tick end">{across}</text>'
-    ).format(
-        low=side, least=least, most=most, up=up, right=side + 40, under=side + 16, across=across
-    )
-    inside = line + Markup("").join([*strokes, *dots_]) + names
-    return Markup('<svg viewBox="0 0 {w} {h}" role="img" class="square">{inside}</svg>').format(
-        w=side + 60, h=side + 24, inside=inside
-    )
+    axes = [
+        _text(50, SIDE, f"{low:.1f}", "end"),
+        _text(50, 24, f"{high:.1f}", "end"),
+        _text(60, 10, y_name, "start"),
+        _text(SIDE + 40, SIDE + 16, x_name, "end"),
+    ]
+    diagonal = _line(place(low, low), place(high, high), "even")
+    return _svg([diagonal, *strokes, *dots, *axes], SIDE + 60, SIDE + 24, "square")
 
 
-def _mark(x: float, y: float, title: str, kind: str) -> Markup:
+def _dot(x: float, y: float, title: str, kind: str = "model") -> Markup:
     return Markup(
         '<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="{kind}"><title>{title}</title></circle>'
     ).format(x=x, y=y, title=title, kind=kind)
 
 
-def _svg(inside: Markup, height: float) -> Markup:
-    return Markup('<svg viewBox="0 0 {w} {h}" role="img">{inside}</svg>').format(
-        w=WIDTH, h=height, inside=inside
+def _line(start: Point, end: Point, kind: str) -> Markup:
+    return Markup('<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" class="{}"/>').format(
+        *start, *end, kind
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle") -> Markup:
+    return Markup('<text x="{x:.1f}" y="{y:.1f}" class="tick {anchor}">{text}</text>').format(
+        x=x, y=y, text=text, anchor=anchor
+    )
+
+
+def _svg(parts: Iterable[Markup], width: float, height: float, kind: str = "") -> Markup:
+    return Markup('<svg viewBox="0 0 {w} {h}" role="img" class="{kind}">{inside}</svg>').format(
+        w=width, h=height, kind=kind, inside=Markup("").join(parts)
     )

@@ -1,4 +1,4 @@
-"""Door: a run's id in, its page out."""
+"""Task: the id of a run in, its page out."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from tasks.store.store import Store
 
 @task
 def write_report(run_id: str, scores: Scores, *, store: Store) -> Report:
-    """Draw the run from the metric file alone."""
+    """Render the page of a published run from the metrics database alone."""
 
     def write(draft: Path) -> None:
-        from tasks.report.page import page
+        from tasks.report.page import render_page
 
-        html = page(store.root / "artifacts" / "metrics.duckdb", run_id)
+        html = render_page(store.root / "artifacts" / "metrics.duckdb", run_id)
         (draft / "report.html").write_text(html, encoding="utf-8")
 
     return store.build(Report, recipe={"run_id": run_id}, parents=[scores], write=write)

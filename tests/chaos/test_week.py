@@ -111,7 +111,7 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
     assert all(str(day) in said for day in WEEK)
     assert said.count("rejected") == 2
     pages = [page.read_text() for page in store.glob("artifacts/report/*/report.html")]
-    trends = [page.split("Night by night")[1].split("<h2>")[0] for page in pages]
+    trends = [page.split("<h2>Trend")[1].split("<h2>")[0] for page in pages]
     (newest,) = [trend for trend in trends if nights[6][1] in trend]
     assert all(run in newest for _, run, *_ in nights)
     assert newest.count("<circle") == 7
