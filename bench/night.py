@@ -23,7 +23,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
-NIGHT = [sys.executable, "-m", "flows.nightly", "--profile", "smoke"]
+NIGHT = [sys.executable, "-m", "flows", "nightly", "--profile", "smoke"]
 NOTHING = """
 import sys
 from prefect import flow, task

@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from flows.recommend import of_the_champion
+from flows.recommend import latest_champion_ranking
 from tasks.decode.config import Decode
 from tasks.decode.lists import ListWriter
 from tasks.decode.parsing import Catalogue, parse_list
@@ -49,7 +49,7 @@ class Night:
     @classmethod
     def of(cls, store: Store, users: int, own: Store) -> "Night":
         """For the first users of the test fold; candidates are kept in the store `own`."""
-        rated = store.ancestor(RatingPredictions, of_the_champion(store))
+        rated = store.ancestor(RatingPredictions, latest_champion_ranking(store))
         (found,) = store.parents(RatingPredictions, rated)  # the run's own, which calibrated them
         split, prompts = store.ancestor(SplitRatings, found), store.ancestor(Prompts, found)
         base, adapter = store.ancestor(Base, found), store.ancestor(Adapter, found)

@@ -67,7 +67,7 @@ def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
         made = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=store)
         shards = len(made.files("examples"))
     else:
-        said, config = store.find_all(RatingPredictions)[-1:], Score(cluster=address)
+        said, config = store.find_all(RatingPredictions)[-1:], Score(dask_address=address)
         made = score.fn(split, ratings, said, [], config=config, store=store)
         shards = -(-sum(p.manifest["rows"]["ratings"] for p in said) // 2 // BLOCK)
     told = {"shards": shards, "files": made.manifest["files"], **made.cost}

@@ -1,20 +1,16 @@
-"""Nights as they would have been on past days.
+"""Runs as they would have been on past days."""
 
-python -m flows.backfill --from 2018-09-17 --to 2018-09-23 [--profile laptop] [--data NAME]
-"""
-
-import argparse
+import logging
 from datetime import date, timedelta
 from typing import Any
 
 from prefect import flow
 
-from flows.command_line import add_settings, run_and_leave
-from flows.nightly import one_night, with_data
-from flows.settings import Profile, Settings, SettingsError, load, the_store
-from flows.sql import answered
-from tasks.metrics_db import open_readonly, run_report
-from tasks.publish.task import metric_file
+from flows.nightly import run_pipeline
+from flows.overrides import SettingsError
+from flows.settings import Profile, Settings, load, open_store
+
+log = logging.getLogger(__name__)
 
 
 @flow(name="backfill", flow_run_name="backfill-{first}-{last}")
@@ -23,54 +19,32 @@ def backfill(
     last: date,
     every_days: int = 1,
     profile: Profile = "laptop",
-    changes: dict[str, Any] | None = None,
+    overrides: dict[str, Any] | None = None,
 ) -> list[str]:
-    """One night for each day from `first` to `last`, each knowing only what was rated before it.
+    """One run for each day from `first` to `last`, each on the ratings up to that day.
 
-    What is there already is reused, so a backfill that was stopped goes on where it was. Returns
-    the runs' ids. Raises SettingsError where the days are in the wrong order.
+    Finished stages are reused, so a backfill that was stopped resumes where it was. Returns the
+    runs' ids. Raises SettingsError where the days are in the wrong order.
     """
-    nights = settings_of(first, last, every_days, profile, changes)
-    return [one_night(profile, night, the_store()) for night in nights]
+    runs, ids = settings_per_day(first, last, every_days, profile, overrides), []
+    for number, settings in enumerate(runs, start=1):
+        log.info("run %d of %d, as of %s", number, len(runs), settings.ingest.as_of)
+        ids.append(run_pipeline(profile, settings, open_store()))
+    return ids
 
 
-def settings_of(
-    first: date, last: date, every_days: int, profile: str, changes: dict[str, Any] | None
+def settings_per_day(
+    first: date, last: date, every_days: int, profile: str, overrides: dict[str, Any] | None
 ) -> list[Settings]:
-    """The settings of each night. Raises SettingsError where there is none."""
+    """The settings of each run. Raises SettingsError where there is no run to do."""
     if first > last or every_days < 1:
         raise SettingsError(f"nothing to do from {first} to {last} every {every_days} days")
     days = range(0, (last - first).days + 1, every_days)
-    return [as_of(profile, changes, first + timedelta(n)) for n in days]
+    return [as_of(profile, overrides, first + timedelta(n)) for n in days]
 
 
-def as_of(profile: str, changes: dict[str, Any] | None, day: date) -> Settings:
-    """The settings of the night that ended on that day."""
-    merged = dict(changes or {})
+def as_of(profile: str, overrides: dict[str, Any] | None, day: date) -> Settings:
+    """The settings of a run on the ratings up to that day."""
+    merged = dict(overrides or {})
     merged["ingest"] = dict(merged.get("ingest", {})) | {"as_of": day.isoformat()}
     return load(profile, merged)
-
-
-def main() -> None:
-    """The command line; at its end every night of the metric file is shown."""
-    parser = argparse.ArgumentParser(description="Nights as they would have been on past days.")
-    for name, place in (("first", "--from"), ("last", "--to")):
-        parser.add_argument(
-            place, dest=name, type=date.fromisoformat, required=True, help="a day: 2018-09-17"
-        )
-    parser.add_argument("--every-days", type=int, default=1, help="days from night to night")
-    add_settings(parser)
-    asked = vars(parser.parse_args())
-    asked["changes"] = with_data(asked["changes"], asked.pop("data"))
-
-    def run() -> None:
-        settings_of(**asked)  # before Prefect starts
-        backfill(**asked)
-        with open_readonly(metric_file(the_store())) as db:
-            answered(run_report(db, "nights", {}))
-
-    run_and_leave(run)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""What a person sees of a night: one line a stage, and the leaderboard at its end."""
+"""What a run prints: a line for each stage, and the leaderboard at its end."""
 
 import logging
 import warnings
@@ -20,11 +20,11 @@ from tasks.store.store import Store
 SHOWN = {"rmse": None, "mae": None, "within_half": None, "ndcg": 10}
 
 
-def quiet() -> None:
-    """Show what the rooms say; of libraries only what has gone wrong."""
+def configure_logging() -> None:
+    """Show the log of flows and tasks, and of libraries only what has gone wrong."""
     warnings.filterwarnings("ignore")
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are told once, by whoever asked
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the command line prints errors, once
     for name in ("transformers", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     handler = logging.StreamHandler()
@@ -35,14 +35,14 @@ def quiet() -> None:
         logger.setLevel(logging.INFO)
 
 
-def announce(
-    run_id: str, report: Report, ratings: ValidatedRatings, night: Sequence[Artifact], store: Store
+def print_summary(
+    run_id: str, report: Report, ratings: ValidatedRatings, made: Sequence[Artifact], store: Store
 ) -> None:
-    """Print the leaderboard, what was built for it, where the report is, and how to ask further.
+    """Print the leaderboard, how many stages were built, and the paths of report and metrics.
 
-    The leaderboard is in the UI as well.
+    The leaderboard is in Prefect's UI as well.
     """
-    rows = best_first(store, run_id)
+    rows = leaderboard_rows(store, run_id)
     page = report.path.relative_to(store.root) / "report.html"
     title = f"run {run_id}, test fold, 95 % intervals"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -52,10 +52,10 @@ def announce(
         table.add_row(*row.values())
     console = Console(width=100)
     console.print(table)
-    built = [stage.cost["seconds"] for stage in night if not stage.cache_hit]
+    built = [artifact.cost["seconds"] for artifact in made if not artifact.cache_hit]
     console.print(
-        f"stages: {len(built)} built in {sum(built):.0f} s, {len(night) - len(built)} reused\n"
-        f"report: {page}\nquery:  make sql q='select * from latest'",
+        f"stages: {len(built)} built in {sum(built):.0f} s, {len(made) - len(built)} reused\n"
+        f'report: {page}\nquery:  advisor sql "select * from latest"',
         highlight=False,
     )
     create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
@@ -65,17 +65,32 @@ def announce(
         f"{rows[0]['rmse']}.\n\nThe page of the run: `{page}`",
     )
     docs = ratings.path / "measured-docs" / "index.html"
-    create_link_artifact(docs.as_uri(), "what was asked of the data", key="data-docs")
+    create_link_artifact(docs.as_uri(), "the checks of the data", key="data-docs")
 
 
-def best_first(store: Store, run_id: str) -> list[dict[str, str]]:
+def leaderboard_rows(store: Store, run_id: str) -> list[dict[str, str]]:
     """One row a predictor, by RMSE; each figure with its interval as text."""
-    found: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, str]] = {}
     order: dict[str, float] = {}
     for predictor, metric, k, value, low, high in read_leaderboard(metric_file(store), run_id):
-        row = found.setdefault(predictor, {"predictor": predictor} | dict.fromkeys(SHOWN, ""))
+        row = rows.setdefault(predictor, {"predictor": predictor} | dict.fromkeys(SHOWN, ""))
         if metric in SHOWN and k == SHOWN[metric]:
             row[metric] = f"{value:.4f} {low:.3f}-{high:.3f}"
         if metric == "rmse":
             order[predictor] = value
-    return [found[name] for name in sorted(found, key=lambda name: (order.get(name, 9.0), name))]
+    return [rows[name] for name in sorted(rows, key=lambda name: (order.get(name, 9.0), name))]
+
+
+def print_garbage(rows: list[dict[str, str]], *, apply: bool) -> None:
+    """Print the sizes of what was deleted, or would be."""
+    console = Console()
+    if not rows:
+        console.print("nothing to delete: kept runs depend on every folder")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("kind", "folders", "megabytes"):
+        table.add_column(name, justify="left" if name == "kind" else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
+    console.print("deleted" if apply else "not deleted: add --apply", highlight=False)

@@ -1,11 +1,9 @@
-"""From a source to prompts: ingest, validate, split, prompt."""
+"""From a source to prompts: ingest, validate, split, tokenize, prompt."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from prefect import flow
-
-from flows.settings import Profile, Settings, load, the_store
+from flows.settings import Settings
+from flows.stages import Stages
 from tasks.base.task import build_tokenizer
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
@@ -16,8 +14,8 @@ from tasks.validate.task import validate_ratings
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything that training and prediction stand on."""
+class PreparedData:
+    """What training and prediction start from."""
 
     raw: RawRatings
     ratings: ValidatedRatings
@@ -26,17 +24,17 @@ class Prepared:
     prompts: Prompts
 
 
-def prepared(settings: Settings, store: Store) -> Prepared:
-    """Walk through the rooms of the data."""
-    raw = ingest_ratings(config=settings.ingest, store=store)
-    ratings = validate_ratings(raw, config=settings.validation, store=store)
-    split = split_ratings(ratings, config=settings.split, store=store)
-    tokenizer = build_tokenizer(ratings, split, config=settings.base, store=store)
-    prompts = write_prompts(split, ratings, tokenizer, config=settings.prompt, store=store)
-    return Prepared(raw, ratings, split, tokenizer, prompts)
-
-
-@flow(name="prepare")
-def prepare(profile: Profile = "laptop", changes: dict[str, Any] | None = None) -> Prepared:
-    """Make the prompts of a profile's data."""
-    return prepared(load(profile, changes), the_store())
+def prepare_data(settings: Settings, store: Store, stages: Stages) -> PreparedData:
+    """Run the stages of the data, up to its prompts."""
+    raw = stages("ingest ratings", ingest_ratings)(config=settings.ingest, store=store)
+    ratings = stages("validate ratings", validate_ratings)(
+        raw, config=settings.validation, store=store
+    )
+    split = stages("split ratings", split_ratings)(ratings, config=settings.split, store=store)
+    tokenizer = stages("build tokenizer", build_tokenizer)(
+        ratings, split, config=settings.base, store=store
+    )
+    prompts = stages("write prompts", write_prompts)(
+        split, ratings, tokenizer, config=settings.prompt, store=store
+    )
+    return PreparedData(raw, ratings, split, tokenizer, prompts)

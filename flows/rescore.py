@@ -1,13 +1,14 @@
-"""Predict, score and publish again, for an adapter that exists."""
+"""Predicts, scores and publishes again, for an adapter that exists."""
 
 from typing import Any
 
 from prefect import flow
 
-from flows.nightly import finished
-from flows.prepare import Prepared
-from flows.settings import Profile, load, the_store
-from tasks.metrics_db import find_champion
+from flows.nightly import evaluate_and_publish
+from flows.prepare import PreparedData
+from flows.settings import Profile, load, open_store
+from flows.stages import Stages, evaluation_stages
+from tasks.metrics_db import find_champion, last_costs
 from tasks.publish.task import metric_file
 from tasks.store.artifacts import (
     Adapter,
@@ -22,23 +23,27 @@ from tasks.store.artifacts import (
 
 @flow(name="rescore", flow_run_name="rescore-{adapter}")
 def rescore(
-    adapter: str = "champion", profile: Profile = "laptop", changes: dict[str, Any] | None = None
+    adapter: str = "champion", profile: Profile = "laptop", overrides: dict[str, Any] | None = None
 ) -> str:
     """Score an adapter, given by the beginning of its fingerprint, on the data it was trained on.
 
-    `champion` is the one that became it last. The settings of predict, baseline and score are the
-    profile's, with `changes` on top. Returns the run's id. Raises StoreError where none fits.
+    `champion` is the current one. The settings of predict, decode, rank, baseline and score are
+    the profile's, with `overrides` on top. Returns the run's id. Raises StoreError where there is
+    no such adapter.
     """
-    settings, store = load(profile, changes), the_store()
-    found = store.find(
-        Adapter, find_champion(metric_file(store)) if adapter == "champion" else adapter
-    )
-    with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait):
-        data = Prepared(
+    settings, store = load(profile, overrides), open_store()
+    metrics = metric_file(store)
+    found = store.find(Adapter, find_champion(metrics) if adapter == "champion" else adapter)
+    with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait_for_lock):
+        data = PreparedData(
             raw=store.ancestor(RawRatings, found),
             ratings=store.ancestor(ValidatedRatings, found),
             split=store.ancestor(SplitRatings, found),
             tokenizer=store.ancestor(Tokenizer, found),
             prompts=store.ancestor(Prompts, found),
         )
-        return finished(profile, settings, store, data, store.ancestor(Base, found), found)
+        base = store.ancestor(Base, found)
+        inputs = [data.raw, data.ratings, data.split, data.tokenizer, data.prompts, base, found]
+        costs = last_costs(metrics, profile)
+        stages = Stages(evaluation_stages(settings), costs, artifacts=inputs)
+        return evaluate_and_publish(profile, settings, store, stages, data, base, found)

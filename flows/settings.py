@@ -3,18 +3,20 @@
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
 import pydantic
-from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound
+from pydantic_core import ErrorDetails
 
+from flows.errors import ROOT
+from flows.overrides import Profile, SettingsError, leaves, overlay
 from tasks.audit.config import Ablation, Memorization
 from tasks.base.config import BaseModelConfig
+from tasks.base_models import find_base_model
 from tasks.baseline.config import Baseline
 from tasks.decode.config import Decode, FreeText
 from tasks.ingest.task import Ingest
@@ -29,16 +31,15 @@ from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.validate.task import Validate
 
-ROOT = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
-SHARED = ("prompt", "train", "inference", "score")  # rooms whose work a cluster may share
+DISTRIBUTED_STAGES = ("prompt", "train", "inference", "score")  # can share their work by Dask
 WEBHOOK_BLOCK = "content-advisor"  # on the server
-Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
+__all__ = ["Profile", "Settings", "SettingsError", "load", "open_store"]
 
 
 class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """One field a room (predict has one a door), and what the machine must have."""
+    """One section for each task, and what a run needs of the machine."""
 
     ingest: Ingest = Ingest()
     validation: Validate = Validate()
@@ -57,77 +58,120 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     score: Score = Score()
     ablation: Ablation = Ablation()
     memorization: Memorization = Memorization()
-    margins: Margins = Margins()  # of what a challenger may lose to the champion
+    promotion: Margins = Margins()
     needs_gpu: bool = False
     """Refuse to start on a machine without an NVIDIA GPU."""
-    cluster: str | None = None
+    dask_address: str | None = None
     """Dask scheduler whose workers make the shards of every stage that has some."""
-    wait: bool = True
+    wait_for_lock: bool = True
     """Wait while another run works on the store; false: cancel this run."""
 
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _rooms_know_the_cluster(cls, told: dict[str, Any]) -> dict[str, Any]:
-        """Say it once, and each room that has shards is told."""
-        if "cluster" not in told:
-            return told
-        renamed = ("inference", "train", "prompt")
-        keys = {name: "dask_address" if name in renamed else "cluster" for name in SHARED}
-        return told | {
-            name: {**told.get(name, {}), key: told["cluster"]} for name, key in keys.items()
-        }
+    @pydantic.model_validator(mode="after")
+    def _predictors_exist(self) -> Self:
+        """Names differ within ratings and within lists, and those referred to exist."""
+        own = self.predict.predictor
+        ratings = [own, *self.baseline.rating_models, f"{own}_greedy", "blend", "champion"]
+        lists = [self.decode.predictor, self.rank.predictor, *self.baseline.list_models, "champion"]
+        lists += [self.free_text.predictor] if self.free_text else []
+        for names in (ratings, lists):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"two predictors are called {twice[0]}: rename one of them")
+        for setting, named, known in (
+            ("baseline.blended", self.baseline.blended, [own, *self.baseline.rating_models]),
+            ("score.compared", self.score.compared, {*ratings, *lists}),
+        ):
+            if unknown := [name for name in named if name not in known]:
+                there_are = ", ".join(sorted(known))
+                raise ValueError(f"{setting}: no predictor {unknown[0]}: there are {there_are}")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _candidates_can_be_ranked(self) -> Self:
+        if self.rank.films < self.retrieve.films:
+            raise ValueError(
+                f"rank.films: {self.rank.films} films cannot rank candidates among the "
+                f"{self.retrieve.films} of retrieve.films: set both"
+            )
+        return self
 
 
-class SettingsError(ValueError):
-    """A profile, or a change to one, that cannot be; or a machine that it cannot run on."""
-
-
-def load(profile: str = "laptop", changes: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of a profile, with changes in the same nested form on top.
+def load(profile: str = "laptop", overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of a profile, with overrides in the same nested form on top.
 
     Raises SettingsError where there is no such profile, a setting is unknown or out of range, or
     the machine lacks what the profile needs.
     """
-    known = sorted(file.stem for file in PROFILES.glob("*.toml"))
-    if profile not in known:
-        raise SettingsError(f'no profile "{profile}": there are {", ".join(known)}')
-    merged = _merged(tomllib.loads((PROFILES / f"{profile}.toml").read_text()), changes or {})
-    try:
-        settings = Settings.model_validate(merged)
-    except pydantic.ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()} (found {e['input']!r})"
-            for e in error.errors()
-        )
-        raise SettingsError(f'profile "{profile}" does not fit: {told}') from None
-    _refuse_without_means(profile, settings)
+    settings = _validated(Settings(), of_profile(profile), f'profile "{profile}"')
+    settings = _validated(settings, {} if overrides is None else overrides, "overrides")
+    _check_means(settings, f'profile "{profile}"')
     return settings
 
 
-def _refuse_without_means(profile: str, settings: Settings) -> None:
-    """Raises SettingsError where the machine lacks what the settings need."""
-    if settings.needs_gpu and shutil.which("nvidia-smi") is None:
+def of_profile(profile: str) -> dict[str, Any]:
+    """What a profile sets. Raises SettingsError where there is none of that name."""
+    known = sorted(file.stem for file in PROFILES.glob("*.toml"))
+    if profile not in known:
+        raise SettingsError(f'no profile "{profile}": there are {", ".join(known)}')
+    return tomllib.loads((PROFILES / f"{profile}.toml").read_text())
+
+
+def sources(profile: str, overrides: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """Dotted name, value and source of every setting, whether this machine can run it or not."""
+    typed = of_profile(profile)
+    settings = _validated(Settings(), typed, f'profile "{profile}"')
+    settings = _validated(settings, overrides, "overrides")
+    by_profile = dict(leaves(_with_dask_address(typed)))
+    by_hand = dict(leaves(_with_dask_address(overrides)))
+    for name, value in leaves(settings):
+        source = f"profile {profile}" if name in by_profile else "default"
+        yield name, value, "--set" if name in by_hand else source
+
+
+def _validated(settings: Settings, changes: Any, source: str) -> Settings:  # noqa: ANN401
+    """Settings with changes over them. Raises SettingsError where they do not fit."""
+    try:
+        return Settings.model_validate(overlay(settings, _with_dask_address(changes)))
+    except pydantic.ValidationError as error:
+        raise SettingsError(f"{source}: {'; '.join(map(_message, error.errors()))}") from None
+
+
+def _message(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":  # a check of ours: it says all there is to say
+        return str(error["ctx"]["error"])
+    setting = ".".join(map(str, error["loc"]))
+    return f"{setting}: {error['msg'].lower()} (found {error['input']!r})"
+
+
+def _with_dask_address(changes: Any) -> Any:  # noqa: ANN401
+    """Changes whose `dask_address` goes to each stage that is given none of its own."""
+    if not isinstance(changes, Mapping) or "dask_address" not in changes:
+        return changes
+    address = {"dask_address": changes["dask_address"]}
+    spread = {name: address | changes.get(name, {}) for name in DISTRIBUTED_STAGES}
+    return {**changes, **spread}
+
+
+def _check_means(settings: Settings, source: str) -> None:
+    """Raises SettingsError where there is no such base model, or this machine cannot run it."""
+    try:
+        find_base_model(settings.base.name)
+    except ValueError as error:
+        raise SettingsError(f"base.name: {error}") from None
+    gpu = shutil.which("nvidia-smi")
+    if settings.needs_gpu and not gpu:
         raise SettingsError(
-            f'profile "{profile}" needs an NVIDIA GPU and this machine has none: '
-            f"run it on one that has, or take profile=laptop"
+            f"{source} needs an NVIDIA GPU and this machine has none: "
+            f"run it on one that has, or choose --profile laptop"
         )
-    if settings.base.four_bit:
-        lacks = [
-            name
-            for name, there in {
-                "an NVIDIA GPU": shutil.which("nvidia-smi"),
-                "bitsandbytes": find_spec("bitsandbytes"),
-            }.items()
-            if not there
-        ]
-        if lacks:
-            raise SettingsError(
-                f"base.four_bit needs {' and '.join(lacks)}, which this machine lacks: "
-                f"set it to false, or see the README on GPUs"
-            )
+    means = {"an NVIDIA GPU": gpu, "bitsandbytes": find_spec("bitsandbytes")}
+    if settings.base.four_bit and (missing := [name for name, found in means.items() if not found]):
+        raise SettingsError(
+            f"base.four_bit needs {' and '.join(missing)}, which this machine lacks: "
+            f"set it to false, or see docs/gpu.md"
+        )
 
 
-def the_store() -> Store:
+def open_store() -> Store:
     """Where data/ and artifacts/ are: CONTENT_ADVISOR_STORE, or the project itself.
 
     CONTENT_ADVISOR_REMOTE is where they are kept as well: s3://bucket/prefix, or a mount's path.
@@ -137,24 +181,15 @@ def the_store() -> Store:
 
 
 def webhook() -> str | None:
-    """Where alarms go: CONTENT_ADVISOR_WEBHOOK, or what the server's webhook block says.
+    """Where alerts are sent: CONTENT_ADVISOR_WEBHOOK, or the address in the server's webhook block.
 
-    It may hold a secret, and is written into that block alone.
+    The address may contain a secret, and is written into that block only.
     """
     if address := os.environ.get(WEBHOOK):
         return address
+    from prefect.client.orchestration import get_client  # a second that other readers can spare
+    from prefect.exceptions import ObjectNotFound
+
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         return client.read_block_document_by_name(WEBHOOK_BLOCK, "webhook").data["url"]
     return None
-
-
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested dictionaries laid over one another, the second on top."""
-    merged = dict(under)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merged(below, value)
-        else:
-            merged[key] = value
-    return merged

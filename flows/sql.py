@@ -1,61 +1,64 @@
-"""Asks the metric file, read-only: `python -m flows.sql "select ..."`, or line by line."""
+"""Prints what SQL answers: queries of the metrics database, read-only, and named reports."""
 
 import sys
+from collections.abc import Iterable
 
 import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from flows.settings import the_store
+from flows.settings import open_store
+from tasks import metrics_db
 from tasks.metrics_db import open_readonly
 from tasks.publish.task import metric_file
-from tasks.store.remote.errors import RemoteError
+
+VIEWS = "select view_name from duckdb_views() where not internal order by view_name"
 
 
-def show(db: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Print what a query answers, or what is wrong with it."""
-    try:
-        found = db.execute(query)
-    except duckdb.Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return
-    answered(found)
+def run_query(query: str) -> None:
+    """Print what one query answers. Raises duckdb.Error where it cannot be run."""
+    with open_readonly(metric_file(open_store())) as db:
+        print_rows(db.execute(query))
 
 
-def answered(found: duckdb.DuckDBPyConnection) -> None:
-    """Print the rows of an answer as a table, at least 100 columns wide."""
+def run_lines(lines: Iterable[str]) -> None:
+    """Run a query a line, after the names of the views; errors are printed, and the next is run."""
+    with open_readonly(metric_file(open_store())) as db:
+        print("views, read-only; end with ctrl-d:")
+        for query in (VIEWS, *filter(str.strip, lines)):
+            try:
+                print_rows(db.execute(query))
+            except duckdb.Error as error:
+                print(f"error: {error}", file=sys.stderr)
+
+
+def run_report(name: str, parameters: dict[str, str]) -> None:
+    """Print a report of sql/reports. Raises KeyError where it, or a parameter, does not exist."""
+    with open_readonly(metric_file(open_store())) as db:
+        print_rows(metrics_db.run_report(db, name, parameters))
+
+
+def print_reports() -> None:
+    """Print the name of each report, with the question that it answers."""
+    for name, question in metrics_db.list_reports().items():
+        print(f"{name:<15} {question}")
+
+
+def print_rows(rows: duckdb.DuckDBPyConnection) -> None:
+    """Print a table that is at least 100 columns wide."""
     table = Table(
-        *[column[0] for column in found.description or []],
+        *[column[0] for column in rows.description or []],
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for row in found.fetchall():
-        table.add_row(*map(_told, row))
+    for row in rows.fetchall():
+        table.add_row(*map(_cell, row))
     Console(width=max(100, Console().width)).print(table, highlight=False)
 
 
-def _told(value: object) -> str:
-    """Numbers to four places, and nothing where nothing is."""
+def _cell(value: object) -> str:
+    """Numbers to four places; empty for null."""
     if isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
     return "" if value is None else str(value)
-
-
-def main() -> None:
-    """Answer the query that was given, or every line until the end of input."""
-    try:
-        with open_readonly(metric_file(the_store())) as db:
-            if len(sys.argv) > 1 and sys.argv[1]:
-                return show(db, " ".join(sys.argv[1:]))
-            print("views, read-only; end with ctrl-d:")
-            show(db, "select view_name from duckdb_views() where not internal order by view_name")
-            for line in sys.stdin:
-                if line.strip():
-                    show(db, line)
-    except (FileNotFoundError, RemoteError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -159,6 +159,18 @@ def read_leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
+def last_costs(path: Path, profile: str) -> list[tuple[str, float]]:
+    """Kind and seconds of each artifact of the newest run of a profile; none before the first."""
+    if not path.exists():
+        return []
+    with open_readonly(path) as db:
+        return db.execute(
+            "select kind, seconds from stages where run_id = "
+            "(select arg_max(run_id, run_at) from runs where profile = ?) order by stage",
+            [profile],
+        ).fetchall()
+
+
 def list_reports() -> dict[str, str]:
     """The question that each file of sql/reports answers, by the file's name."""
     found = {}

@@ -16,5 +16,5 @@ class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Bootstrap resamples of the users."""
     seed: int = 0
     """Seed of the bootstrap."""
-    cluster: DaskAddress = None
+    dask_address: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""

@@ -38,7 +38,7 @@ def score(
         from tasks.score.sums import ScoreInputs
 
         inputs = ScoreInputs(split, ratings, tuple(predictions), tuple(lists), config)
-        with open_executor(2, config.cluster, store, parents) as executor:
+        with open_executor(2, config.dask_address, store, parents) as executor:
             return measure(draft, inputs, executor)
 
     parents = [split, ratings, *predictions, *lists]

@@ -1,4 +1,4 @@
-"""A server, an undisturbed night beside it, and copies of that night's store to do harm to."""
+"""A server, an undisturbed run beside it, and copies of that run's store to do harm to."""
 
 import shutil
 import time
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.nights import Nights
+from tests.runs import Runs
 from tests.servers import beside_server, server
 
 
 @pytest.fixture(scope="session")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
-    """A server, and one night that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("nights")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """A server, and one run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("runs")
     environment = beside_server(folder, folder / "whole")
     with server(environment):
         began = time.monotonic()
-        night = Nights(environment, folder / "whole", 0).start(folder / "whole")
-        said, _ = night.communicate()
-        assert night.returncode == 0, said
-        yield Nights(environment, folder / "whole", time.monotonic() - began)
+        run = Runs(environment, folder / "whole", 0).start(folder / "whole")
+        output, _ = run.communicate()
+        assert run.returncode == 0, output
+        yield Runs(environment, folder / "whole", time.monotonic() - began)
 
 
 @pytest.fixture
-def root(nights: Nights, tmp_path: Path) -> Path:
-    """A copy of the undisturbed night's store."""
-    shutil.copytree(nights.whole, tmp_path / "store")
+def root(runs: Runs, tmp_path: Path) -> Path:
+    """A copy of the undisturbed run's store."""
+    shutil.copytree(runs.whole, tmp_path / "store")
     return tmp_path / "store"

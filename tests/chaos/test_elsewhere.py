@@ -1,6 +1,6 @@
-"""A night whose shards are made on other machines ends with the bytes of one machine, whoever dies.
+"""A run whose shards are made on other machines ends with the bytes of one machine, whoever dies.
 
-The other machines are workers that see no disk of the night's: each has an empty one of its own
+The other machines are workers that see no disk of the run's: each has an empty one of its own
 where the store would be, and what it needs comes from a bucket.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.nights import Nights, nothing_half_there, published, without_pages
+from tests.runs import Runs, nothing_half_there, published, without_pages
 from tests.servers import DASK, ROOT, object_storage, running, scheduler, wait_until
 
 pytestmark = pytest.mark.chaos
@@ -40,29 +40,29 @@ def workers_under(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     ]
 
 
-def test_a_night_on_other_machines_of_which_one_dies(nights: Nights, tmp_path: Path) -> None:
+def test_a_night_on_other_machines_of_which_one_dies(runs: Runs, tmp_path: Path) -> None:
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
         pytest.skip("no machine can be made up here: only root may")
     (root := tmp_path / "store").mkdir()
     with (
-        object_storage("nights") as bucket,
+        object_storage("runs") as bucket,
         scheduler(tmp_path) as address,
         machine(root, address, tmp_path / "one.log") as one,
         machine(root, address, tmp_path / "other.log") as other,
     ):
-        night = nights.start(
+        run = runs.start(
             root,
-            changes={"cluster": address},
-            environment=bucket | {"CONTENT_ADVISOR_REMOTE": "s3://nights/advisor"},
+            overrides={"dask_address": address},
+            environment=bucket | {"CONTENT_ADVISOR_REMOTE": "s3://runs/advisor"},
         )
         wait_until(lambda: list(root.glob("artifacts/predictions/.draft-*")), seconds=300)
         os.kill(workers_under(one)[0].pid, signal.SIGKILL)
-        said, _ = night.communicate()
-        assert night.returncode == 0, said
+        output, _ = run.communicate()
+        assert run.returncode == 0, output
         disks = [Path(f"/proc/{worker.pid}/root{root}") for worker in (one, other)]
         fetched = {path.parts[-3] for disk in disks for path in disk.glob("*/*/*/manifest.json")}
         assert fetched >= {"tokenizer", "prompts", "base", "adapter", "histories", "predictions"}
         assert not [path for disk in disks for path in disk.rglob("metrics.duckdb")]
     assert nothing_half_there(root)
-    assert without_pages(root) == without_pages(nights.whole)
-    assert published(root) == published(nights.whole)
+    assert without_pages(root) == without_pages(runs.whole)
+    assert published(root) == published(runs.whole)

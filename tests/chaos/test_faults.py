@@ -1,5 +1,5 @@
-"""What may befall a night. Afterwards nothing is half there, and a plain rerun ends with the bytes
-of a night that nobody disturbed. `make chaos` goes through all of it, `make test` through some.
+"""What may befall a run. Afterwards nothing is half there, and a plain rerun ends with the bytes
+of a run that nobody disturbed. `make chaos` goes through all of it, `make test` through some.
 """
 
 import json
@@ -19,9 +19,9 @@ import pytest
 
 from bench.movielens_like import write_data_set
 from tasks.metrics_db import atomic_update, find_champion, open_readonly
-from tests.nights import (
-    CHANGES,
-    Nights,
+from tests.runs import (
+    OVERRIDES,
+    Runs,
     artifacts,
     nothing_half_there,
 )
@@ -31,29 +31,29 @@ MARGINS = ("rmse", "ndcg", "slice_rmse", "coverage")
 all_of_it = pytest.mark.chaos
 
 
-def kill(night: subprocess.Popen[str]) -> None:
+def kill(run: subprocess.Popen[str]) -> None:
     """The whole group, without a word."""
-    os.killpg(night.pid, signal.SIGKILL)
-    night.communicate()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
 
 
 @pytest.mark.parametrize(
     "kills", [2, pytest.param(30, marks=[all_of_it, pytest.mark.timeout(1800)])]
 )
-def test_a_night_killed_at_any_moment(nights: Nights, tmp_path: Path, kills: int) -> None:
+def test_a_night_killed_at_any_moment(runs: Runs, tmp_path: Path, kills: int) -> None:
     number = 0
     for moment in np.random.default_rng(kills).uniform(0.25, 0.9, kills):
         root = tmp_path / str(number)
-        night = nights.start(root)
+        run = runs.start(root)
         try:
-            night.communicate(timeout=moment * nights.seconds)
+            run.communicate(timeout=moment * runs.seconds)
         except subprocess.TimeoutExpired:
-            kill(night)
+            kill(run)
             assert nothing_half_there(root)
         else:  # earlier ones had come so far: begin anew
-            nights.ends_well(root)
+            runs.ends_well(root)
             number += 1
-    nights.ends_well(tmp_path / str(number))
+    runs.ends_well(tmp_path / str(number))
 
 
 def flip(file: Path, random: np.random.Generator) -> None:
@@ -74,37 +74,37 @@ def hide(file: Path, random: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     "harm", [flip, pytest.param(truncate, marks=all_of_it), pytest.param(hide, marks=all_of_it)]
 )
-def test_a_file_of_each_artifact_is_damaged(nights: Nights, root: Path, harm) -> None:
+def test_a_file_of_each_artifact_is_damaged(runs: Runs, root: Path, harm) -> None:
     random = np.random.default_rng(0)
     built = {name: json.loads(manifest)["files"] for name, manifest in artifacts(root).items()}
     for folder, files in built.items():
         harm(root / folder / random.choice(sorted(n for n in files if files[n]["bytes"])), random)
-    said = nights.ends_well(root)
+    output = runs.ends_well(root)
     for folder in built:
         kind, fingerprint = folder.split("/")[1:]
-        assert f"{kind} {fingerprint} is corrupt" in said
+        assert f"{kind} {fingerprint} is corrupt" in output
 
 
 @all_of_it
-def test_the_downloaded_package_is_damaged(nights: Nights, tmp_path: Path) -> None:
-    (wheel,) = nights.whole.glob("data/raw/**/*.whl")
-    copy = tmp_path / wheel.relative_to(nights.whole)
+def test_the_downloaded_package_is_damaged(runs: Runs, tmp_path: Path) -> None:
+    (wheel,) = runs.whole.glob("data/raw/**/*.whl")
+    copy = tmp_path / wheel.relative_to(runs.whole)
     copy.parent.mkdir(parents=True)
     shutil.copy(wheel, copy)
     flip(copy, np.random.default_rng(0))
-    assert "has changed since: fetching it again" in nights.ends_well(tmp_path)
+    assert "has changed since: fetching it again" in runs.ends_well(tmp_path)
 
 
 @all_of_it
-def test_the_network_is_away(nights: Nights, tmp_path: Path) -> None:
+def test_the_network_is_away(runs: Runs, tmp_path: Path) -> None:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_CACHE_DIR": "1"}
-    said = nights.goes_wrong(tmp_path, environment=nowhere | {"PIP_RETRIES": "0"})
-    assert "error: pip cannot fetch recbole 1.2.1" in said
-    nights.ends_well(tmp_path)
+    output = runs.goes_wrong(tmp_path, environment=nowhere | {"PIP_RETRIES": "0"})
+    assert "error: pip cannot fetch recbole 1.2.1" in output
+    runs.ends_well(tmp_path)
 
 
 @all_of_it
-def test_hostile_titles_go_through_the_whole_night(nights: Nights, tmp_path: Path) -> None:
+def test_hostile_titles_go_through_the_whole_night(runs: Runs, tmp_path: Path) -> None:
     evil = ["<script>alert(1)</script> (1995)", "'); drop table runs; -- (1996)", "../../x (1997)"]
     write_data_set(tmp_path / "data", rows=20_000)
     ratings = pl.read_csv(tmp_path / "data" / "ratings.csv")
@@ -113,9 +113,9 @@ def test_hostile_titles_go_through_the_whole_night(nights: Nights, tmp_path: Pat
     title = pl.col("movieId").replace_strict(most, evil, default=pl.col("title"))
     films.with_columns(title.alias("title")).write_csv(tmp_path / "data" / "movies.csv")
     root = tmp_path / "store"
-    night = nights.start(root, changes={"ingest": {"data": str(tmp_path / "data")}})
-    said, _ = night.communicate()
-    assert night.returncode == 0, said
+    run = runs.start(root, overrides={"ingest": {"data": str(tmp_path / "data")}})
+    output, _ = run.communicate()
+    assert run.returncode == 0, output
     with open_readonly(root / "artifacts" / "metrics.duckdb") as db:
         titles = {row[0] for row in db.execute("select title from films").fetchall()}
         assert db.execute("select count(*) from runs").fetchall() == [(1,)]
@@ -126,7 +126,7 @@ def test_hostile_titles_go_through_the_whole_night(nights: Nights, tmp_path: Pat
 
 
 @all_of_it
-def test_the_clock_is_set_back(nights: Nights, root: Path) -> None:
+def test_the_clock_is_set_back(runs: Runs, root: Path) -> None:
     tomorrow = time.time() + timedelta(days=1).total_seconds()
     for path in root.rglob("*"):
         os.utime(path, (tomorrow, tomorrow))
@@ -134,12 +134,12 @@ def test_the_clock_is_set_back(nights: Nights, root: Path) -> None:
     with atomic_update(metrics) as db:
         db.execute("update runs set run_at = now() + interval 1 day")
         db.execute("update champions set decided_at = now() + interval 1 day")
-    nights.ends_well(root)
-    night = nights.start(
-        root, changes={"train": {"fit": {"seed": 1}}, "margins": dict.fromkeys(MARGINS, 9)}
+    runs.ends_well(root)
+    run = runs.start(
+        root, overrides={"train": {"fit": {"seed": 1}}, "promotion": dict.fromkeys(MARGINS, 9)}
     )
-    said, _ = night.communicate()
-    assert night.returncode == 0, said
+    output, _ = run.communicate()
+    assert run.returncode == 0, output
     with open_readonly(metrics) as db:
         told = db.execute(
             "select adapter, previous_champion from champions order by decided_at"
@@ -149,48 +149,48 @@ def test_the_clock_is_set_back(nights: Nights, root: Path) -> None:
 
 
 @all_of_it
-def test_two_nights_at_once(nights: Nights, tmp_path: Path) -> None:
-    both = [nights.start(tmp_path) for _ in range(2)]
-    said = [night.communicate()[0] for night in both]
-    assert [night.returncode for night in both] == [0, 0]
-    assert sum("min for its end" in text for text in said) == 1
-    nights.ends_well(tmp_path)
+def test_two_nights_at_once(runs: Runs, tmp_path: Path) -> None:
+    both = [runs.start(tmp_path) for _ in range(2)]
+    output = [run.communicate()[0] for run in both]
+    assert [run.returncode for run in both] == [0, 0]
+    assert sum("min for its end" in text for text in output) == 1
+    runs.ends_well(tmp_path)
 
 
 @all_of_it
-def test_memory_runs_out(nights: Nights, tmp_path: Path) -> None:
+def test_memory_runs_out(runs: Runs, tmp_path: Path) -> None:
     ended = []
     for tenths in (26, 28, 29, 30, 31, 32):  # of a GB: less than imports need, and more and more
-        night = nights.start(tmp_path, limit=tenths * 10**8)
-        said, _ = night.communicate()
-        ended.append(night.returncode)
-        assert "Traceback" not in said
+        run = runs.start(tmp_path, limit=tenths * 10**8)
+        output, _ = run.communicate()
+        ended.append(run.returncode)
+        assert "Traceback" not in output
         assert nothing_half_there(tmp_path)
     assert any(ended)
-    nights.ends_well(tmp_path)
+    runs.ends_well(tmp_path)
 
 
 @all_of_it
-def test_the_server_is_killed(nights: Nights, tmp_path: Path) -> None:
+def test_the_server_is_killed(runs: Runs, tmp_path: Path) -> None:
     environment = beside_server(tmp_path, tmp_path / "store")
-    there = Nights(environment, nights.whole, nights.seconds)
+    there = Runs(environment, runs.whole, runs.seconds)
     with server(environment) as process:
-        night = there.start(tmp_path / "store")
+        run = there.start(tmp_path / "store")
         wait_until(lambda: (tmp_path / "store" / "artifacts" / "base").exists(), seconds=300)
         os.killpg(process.pid, signal.SIGKILL)
-        said, _ = night.communicate()
-    assert night.returncode == 1
-    assert "error: the Prefect server is gone" in said
+        output, _ = run.communicate()
+    assert run.returncode == 1
+    assert "error: the Prefect server is gone" in output
     assert nothing_half_there(tmp_path / "store")
-    nights.ends_well(tmp_path / "store")
+    runs.ends_well(tmp_path / "store")
 
 
 @all_of_it
-def test_the_worker_is_killed_with_its_night(nights: Nights, tmp_path: Path) -> None:
+def test_the_worker_is_killed_with_its_night(runs: Runs, tmp_path: Path) -> None:
     root = tmp_path / "store"
     environment = beside_server(tmp_path, root)
     run = ["deployment", "run", "nightly/on-demand", "-p", "profile=smoke"]
-    run += ["-p", f"changes={json.dumps(CHANGES)}"]
+    run += ["-p", f"overrides={json.dumps(OVERRIDES)}"]
 
     def prefect(*arguments: str) -> str:
         return finished([PREFECT, "--no-prompt", *arguments], environment)
@@ -205,7 +205,7 @@ def test_the_worker_is_killed_with_its_night(nights: Nights, tmp_path: Path) -> 
         assert nothing_half_there(root)
         with worker(environment):
             prefect(*run, "--watch")
-    nights.ends_well(root)
+    runs.ends_well(root)
 
 
 @contextmanager
@@ -236,27 +236,27 @@ def drafts(root: Path) -> set[str]:
 
 @all_of_it
 @pytest.mark.timeout(1800)
-def test_the_disk_is_full_in_each_stage(nights: Nights, tmp_path: Path) -> None:
+def test_the_disk_is_full_in_each_stage(runs: Runs, tmp_path: Path) -> None:
     filled: set[str] = set()
     with small_disk(tmp_path / "disk") as disk:
         ballast = disk / "ballast"
         while True:
-            night = nights.start(disk / "store")
-            while night.poll() is None and not (new := drafts(disk / "store") - filled):
+            run = runs.start(disk / "store")
+            while run.poll() is None and not (new := drafts(disk / "store") - filled):
                 time.sleep(0.001)
-            if night.returncode == 0:
-                night.communicate()
+            if run.returncode == 0:
+                run.communicate()
                 break
-            os.killpg(night.pid, signal.SIGSTOP)
+            os.killpg(run.pid, signal.SIGSTOP)
             fill(ballast)
-            os.killpg(night.pid, signal.SIGCONT)
-            said, _ = night.communicate()
+            os.killpg(run.pid, signal.SIGCONT)
+            output, _ = run.communicate()
             filled |= new
-            if night.returncode:
-                assert "Traceback" not in said
-                assert "No space left" in said or "full" in said, said
+            if run.returncode:
+                assert "Traceback" not in output
+                assert "No space left" in output or "full" in output, output
             ballast.unlink()
             assert nothing_half_there(disk / "store")
-        nights.ends_well(disk / "store")
-    kinds = {json.loads(m)["kind"] for m in artifacts(nights.whole).values()}
+        runs.ends_well(disk / "store")
+    kinds = {json.loads(m)["kind"] for m in artifacts(runs.whole).values()}
     assert len(filled) > len(kinds) / 2  # some are written faster than one can look

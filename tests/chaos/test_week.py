@@ -14,15 +14,16 @@ import pytest
 from tasks.metrics_db import find_champion, open_readonly
 from tests.servers import ROOT, beside_server, server, wait_until
 
-CHANGES = {  # fewer rivals, films and probes: all stages are there, and soon done
+OVERRIDES = {  # fewer rivals, films and probes: all stages are there, and soon done
     "baseline": {
         "rating_models": ["bias"],
         "list_models": ["popularity"],
         "blended": ["llm", "bias"],
     },
-    "margins": {"ndcg": 0.05},  # as short as these nights are, lists are a matter of luck
-    "predict": {"greedy": False, "list_length": 5},
-    "probe": {"spoilings": ["empty"]},
+    "promotion": {"ndcg": 0.05},  # as short as these nights are, lists are a matter of luck
+    "predict": {"greedy": False},
+    "decode": {"list_length": 5},
+    "ablation": {"perturbations": ["empty"]},
     "prompt": {"prior": "bias"},
     "rank": {"films": 500},
     "retrieve": {"candidates": 10, "films": 500},
@@ -36,9 +37,10 @@ def walk(
 ) -> subprocess.Popen[str]:
     """A backfill, with the processes that it starts in a group of their own."""
     days = ["--from", str(first), "--to", str(last)]
-    how = ["--profile", "smoke", "--data", str(data), "--changes", json.dumps(CHANGES)]
+    how = ["--profile", "smoke", "--data", str(data)]
+    how += [f"--set={name}={json.dumps(value)}" for name, value in OVERRIDES.items()]
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.backfill", *days, *how],
+        [sys.executable, "-m", "flows", "backfill", *days, *how],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -73,9 +75,9 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
 
     def ends_well(first: dt.date, last: dt.date) -> str:
         week = walk(first, last, ml_latest_small, environment)
-        said, _ = week.communicate()
-        assert week.returncode == 0, said
-        return said
+        output, _ = week.communicate()
+        assert week.returncode == 0, output
+        return output
 
     with server(environment):
         week = walk(MONDAY, WEDNESDAY, ml_latest_small, environment)
@@ -90,7 +92,7 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
         ends_well(FRIDAY, SATURDAY)
         assert find_champion(metrics) == before
         poisoned.unlink()
-        said = ends_well(SUNDAY, SUNDAY)
+        output = ends_well(SUNDAY, SUNDAY)
     with open_readonly(metrics) as db:
         nights = db.execute(
             "select as_of, run_id, promoted, previous_champion, reason "
@@ -108,8 +110,8 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
         assert against == before
         assert reason.startswith("data (volume): 133.")  # usual days' ratings on one
     assert nights[6][3] == before
-    assert all(str(day) in said for day in WEEK)
-    assert said.count("rejected") == 2
+    assert all(str(day) in output for day in WEEK)
+    assert output.count("rejected") == 2
     pages = [page.read_text() for page in store.glob("artifacts/report/*/report.html")]
     trends = [page.split("<h2>Trend")[1].split("<h2>")[0] for page in pages]
     (newest,) = [trend for trend in trends if nights[6][1] in trend]

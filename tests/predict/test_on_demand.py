@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from flows.recommend import advise as on_demand
+from flows.recommend import recommend_for
 from tasks.predict.config import Ask, Predict, Rank, Retrieve
 from tasks.predict.task import predict, rank, retrieve, take_question, weigh
 from tasks.prompt.config import Prompt
@@ -85,7 +85,7 @@ def night(house, histories, trusted, tokenizer, base, adapter, prompts):
 
 @pytest.fixture
 def advise(house, night):
-    return lambda ask: on_demand(ask, night.fingerprint, house)
+    return lambda ask: recommend_for(ask, night.fingerprint, house)
 
 
 def test_a_user_is_told_of_films_not_yet_rated(advise, histories):

@@ -178,20 +178,18 @@ def test_a_report_runs_as_it_stands_in_a_shell(night, store):
 
 
 def test_a_report_is_listed_and_run_by_its_name(night, store, monkeypatch, capsys):
-    from flows.reports import main
+    from flows.cli import CommandError, app
 
     put(night(), store)
     monkeypatch.setenv("CONTENT_ADVISOR_STORE", str(store.root))
-    for told in (["reports"], ["reports", "user", "user=2"]):
-        monkeypatch.setattr("sys.argv", told)
-        main()
+    app(["reports"])
+    app(["reports", "user", "user=2"])
     shown = capsys.readouterr().out
     assert all(name in shown for name in list_reports())
     assert "Film 3" in shown
-    for told, wrong in ((["film", "titel=x"], "no parameter"), (["user", "2"], "name=value")):
-        monkeypatch.setattr("sys.argv", ["reports", *told])
-        with pytest.raises(SystemExit, match=wrong):
-            main()
+    for typed_in, wrong in ((["film", "titel=x"], "no parameter"), (["user", "2"], "name=value")):
+        with pytest.raises(CommandError, match=wrong):
+            app(["reports", *typed_in])
 
 
 def test_from_a_recommendation_back_to_the_shard(night, store, split):

@@ -12,7 +12,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from s3fs import S3FileSystem
 from werkzeug.serving import make_server
 
-from flows.gc import swept
+from flows.gc import collect_garbage
 from tasks.metrics_db import atomic_update, find_champion, open_readonly
 from tasks.publish.task import metric_file, publish, roll_back, sharing
 from tasks.score.task import Score, score
@@ -207,20 +207,20 @@ def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, nigh
     unfinished = tmp_path / "mount" / "data" / "split-ratings" / "0123" / "ratings.parquet"
     unfinished.parent.mkdir()
     unfinished.write_text("half")
-    shown = {row["kind"]: row["folders"] for row in swept(1, apply=True, store=a)}
+    shown = {row["kind"]: row["folders"] for row in collect_garbage(1, apply=True, store=a)}
     assert shown == {"scores": "1"}
     assert len(a.find_all(Scores)) == 2  # another machine may be about to publish it
     old = time.time() - 8 * 24 * 3600
     for file in (tmp_path / "mount").glob("*/*/*/*"):
         os.utime(file, (old, old))
     a.find(Scores, next(iter(runs(a))))
-    shown = {row["kind"]: row["folders"] for row in swept(1, apply=True, store=a)}
+    shown = {row["kind"]: row["folders"] for row in collect_garbage(1, apply=True, store=a)}
     assert shown.pop("scores in the remote") == "1"
     assert shown.pop("split-ratings in the remote") == "1"
     assert set(shown) <= {"scores"}
     assert len(a.find_all(Scores)) == 1
     assert not unfinished.parent.exists()
-    assert swept(1, apply=True, store=a) == []
+    assert collect_garbage(1, apply=True, store=a) == []
     left = {path.parts[-2] for path in Path(tmp_path / "mount").glob("*/*/*")}
     assert left == {
         "validated-ratings",

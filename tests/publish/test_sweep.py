@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flows.gc import swept
+from flows.gc import collect_garbage
 from tasks.metrics_db import gc_roots
 from tasks.publish.task import metric_file, publish
 from tasks.score.task import Score, score
@@ -88,22 +88,22 @@ def test_what_a_killed_sweep_has_hidden_goes_with_the_next(store, nights):
 
 def test_it_is_shown_before_it_goes(store, nights):
     nights(promoted=[True, True])
-    shown = swept(1, apply=False, store=store)
+    shown = collect_garbage(1, apply=False, store=store)
     assert [(row["kind"], row["folders"]) for row in shown] == [
         ("rating-predictions", "1"),
         ("scores", "1"),
     ]
-    assert swept(1, apply=True, store=store) == shown
-    assert swept(1, apply=False, store=store) == []
+    assert collect_garbage(1, apply=True, store=store) == shown
+    assert collect_garbage(1, apply=False, store=store) == []
 
 
 def test_nothing_goes_while_a_night_is_at_work(store, nights):
     nights(promoted=[True, True])
     with (
-        store.exclusive_lock("a night of profile smoke", wait=False),
+        store.exclusive_lock("a run of profile smoke", wait=False),
         pytest.raises(
-            StoreBusyError, match=r"a night of profile smoke \(process \d+ on \S+, since 20"
+            StoreBusyError, match=r"a run of profile smoke \(process \d+ on \S+, since 20"
         ),
     ):
-        swept(1, apply=True, store=store)
+        collect_garbage(1, apply=True, store=store)
     assert len(going(store, keep=1)) == 2

@@ -64,7 +64,7 @@ def test_a_score_has_the_same_bytes_however_many_blocks_and_whoever_takes_them(
     parts = [predict(), predict("other")], [rank(), rank("other")]
     whole = score.fn(split, ratings, *parts, config=config, store=store)
     monkeypatch.setattr("tasks.score.relations.BLOCK", block)
-    there = config.model_copy(update={"cluster": cluster})
+    there = config.model_copy(update={"dask_address": cluster})
     for name, how in {"here": config, "there": there}.items():
         made = score.fn(split, ratings, *parts, config=how, store=Store(tmp_path / name))
         for table in ("metrics", "comparisons"):

@@ -1,16 +1,17 @@
-"""Nights one after the other: the second competes with the first, and a person may go back."""
+"""Runs one after the other: the second competes with the first, and a person may roll back."""
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.alarm import Alarm
-from flows.contest import contested
-from flows.gc import swept
+from flows.alerts import Alert
+from flows.gc import collect_garbage
 from flows.nightly import nightly
-from flows.prepare import prepared
-from flows.recommend import of_the_champion
+from flows.prepare import prepare_data
+from flows.promotion import find_opponent
+from flows.recommend import latest_champion_ranking
 from flows.rollback import rollback
 from flows.settings import WEBHOOK, load
+from flows.stages import Stages
 from tasks.ingest.download import SourceError
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.publish.task import metric_file
@@ -25,28 +26,28 @@ FEW = {
         "list_models": ["popularity"],
         "blended": ["llm", "bias"],
     },
-    "probe": {"spoilings": ["empty"]},
+    "ablation": {"perturbations": ["empty"]},
 }
 
 
-def night(seed, **changes):
-    return nightly("smoke", changes=FEW | {"train": {"fit": {"seed": seed}}} | changes)
+def run(seed, **overrides):
+    return nightly("smoke", overrides=FEW | {"train": {"fit": {"seed": seed}}} | overrides)
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A store of two nights that differ in the seed of their training."""
-    root = tmp_path_factory.mktemp("nights")
+    """A store of two runs that differ in the seed of their training."""
+    root = tmp_path_factory.mktemp("runs")
     with prefect_test_harness(), pytest.MonkeyPatch.context() as patched:
         patched.setenv("CONTENT_ADVISOR_STORE", str(root))
-        night(0)
-        night(1)
+        run(0)
+        run(1)
         yield Store(root)
 
 
 @pytest.fixture
 def challenger(store):
-    """An adapter that no night has decided on."""
+    """An adapter that no run has published."""
 
     def write(draft):
         typed(Adapter, "history", {}).write_parquet(draft / "history.parquet")
@@ -59,7 +60,7 @@ def rows(store, query):
         return db.execute(query).fetchall()
 
 
-def test_the_second_night_is_held_against_the_first(store):
+def test_the_second_run_is_compared_with_the_first(store):
     first, second = rows(
         store, "select adapter, previous_champion, promoted from champions order by all"
     )
@@ -74,99 +75,99 @@ def test_the_second_night_is_held_against_the_first(store):
     assert rows(store, "select count(*) from checks") > [(20,)]
 
 
-def test_a_night_that_is_run_again_is_the_same_run(store):
+def test_a_run_that_is_repeated_is_the_same_run(store):
     before = rows(store, "select run_id from runs order by run_at")
-    assert night(1) == before[1][0]
+    assert run(1) == before[1][0]
     assert rows(store, "select run_id from runs order by run_at") == before
     assert len(rows(store, "select * from champions")) == 2
 
 
 def test_recommendations_are_the_champions(store):
     for _ in range(2):
-        of = store.ancestor(Adapter, of_the_champion(store)).fingerprint
+        of = store.ancestor(Adapter, latest_champion_ranking(store)).fingerprint
         assert of == find_champion(metric_file(store))
         rollback()
 
 
-def test_nobody_competes_with_who_was_held_to_another_split(store, challenger):
+def test_adapters_of_different_splits_are_not_compared(store, challenger):
     settings = load("smoke", FEW | {"split": {"ties": "film"}})
-    contest = contested(settings, store, prepared(settings, store), challenger)
+    contest = find_opponent(settings, store, prepare_data(settings, store, Stages([])), challenger)
     assert contest.champion is None
     assert contest.settled == (True, "the first that was held to this split of these data")
 
 
-def test_a_night_of_an_earlier_day_dethrones_nobody(store, challenger):
+def test_a_run_of_an_earlier_day_replaces_no_champion(store, challenger):
     settings = load("smoke", FEW | {"ingest": {"as_of": "1998-03-01"}})
-    contest = contested(settings, store, prepared(settings, store), challenger)
+    contest = find_opponent(settings, store, prepare_data(settings, store, Stages([])), challenger)
     assert contest.champion is None
     assert contest.settled[0] is False
     assert "a later day" in contest.settled[1]
 
 
-def test_a_champion_that_is_gone_is_missed_and_followed(store, challenger):
+def test_a_champion_that_is_gone_is_logged_and_replaced(store, challenger):
     settings = load("smoke", FEW)
-    data = prepared(settings, store)
-    known = contested(settings, store, data, challenger).champion
+    data = prepare_data(settings, store, Stages([]))
+    known = find_opponent(settings, store, data, challenger).champion
     assert known.fingerprint == find_champion(metric_file(store))
     aside = known.path.rename(known.path.with_name(".aside"))
-    contest = contested(settings, store, data, challenger)
+    contest = find_opponent(settings, store, data, challenger)
     aside.rename(known.path)
     assert contest.settled == (True, f"the champion {known.fingerprint} is no longer in the store")
 
 
-def test_after_a_sweep_the_newest_night_is_still_whole(store):
+def test_after_garbage_collection_the_newest_run_is_intact(store):
     before = rows(store, "select run_id from runs order by run_at")
-    assert swept(1, apply=True, store=store)
-    assert night(1) == before[1][0]
+    assert collect_garbage(1, apply=True, store=store)
+    assert run(1) == before[1][0]
     assert rows(store, "select run_id from runs order by run_at") == before
-    assert store.ancestor(Adapter, of_the_champion(store)).fingerprint == find_champion(
+    assert store.ancestor(Adapter, latest_champion_ranking(store)).fingerprint == find_champion(
         metric_file(store)
     )
 
 
-def test_a_night_that_is_not_to_wait_leaves_it_to_the_other(store):
-    with store.exclusive_lock("another night", wait=True):
-        left = nightly("smoke", changes=FEW | {"wait": False}, return_state=True)
+def test_a_run_that_must_not_wait_for_the_lock_is_cancelled(store):
+    with store.exclusive_lock("another run", wait=True):
+        left = nightly("smoke", overrides=FEW | {"wait_for_lock": False}, return_state=True)
     assert left.is_cancelled()
-    assert "another night" in left.message
+    assert "another run" in left.message
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What a webhook is told, whose address is in the environment and holds a secret."""
-    with webhook() as (address, told):
+def payloads(monkeypatch):
+    """The payloads of a webhook whose address, in the environment, contains a secret."""
+    with webhook() as (address, payloads):
         monkeypatch.setenv(WEBHOOK, address)
-        yield told
+        yield payloads
 
 
-def test_a_challenger_that_is_turned_down_is_told_of(store, told, caplog):
+def test_a_rejected_challenger_is_alerted_once(store, payloads, caplog):
     strict = dict.fromkeys(("rmse", "ndcg", "slice_rmse", "coverage"), 0)
-    run_id = night(2, margins=strict)
+    run_id = run(2, promotion=strict)
     query = f"select reason from champions where run_id = '{run_id}' and not promoted"
     ((reason,),) = rows(store, query)
-    first = next(alarm for alarm in told if "champion" in alarm["what"])
-    assert first["what"] == f"the night's adapter did not become champion: {reason}"
-    assert first["look"] == f"make reports name=checks run_id={run_id}"
-    assert all(alarm["text"] in caplog.text for alarm in told)
+    first = next(alert for alert in payloads if "champion" in alert["summary"])
+    assert first["summary"] == f"the run's adapter did not become champion: {reason}"
+    assert first["hint"] == f"advisor reports checks run_id={run_id}"
+    assert all(alert["text"] in caplog.text for alert in payloads)
     assert "hush" not in caplog.text
-    before = len(told)
-    assert night(2, margins=strict) == run_id
-    assert len(told) == before  # nothing new
+    before = len(payloads)
+    assert run(2, promotion=strict) == run_id
+    assert len(payloads) == before  # nothing new
 
 
-def test_a_night_that_fails_is_told_of(store, told, caplog):
+def test_a_failed_run_is_alerted(store, payloads, caplog):
     with pytest.raises(SourceError):
-        night(3, ingest={"data": "no-such-data"})
-    (alarm,) = told
-    assert alarm["what"].startswith("nightly failed: ")
-    assert "no-such-data" in alarm["what"]
-    assert alarm["look"].startswith("prefect flow-run logs ")
+        run(3, ingest={"data": "no-such-data"})
+    (alert,) = payloads
+    assert alert["summary"].startswith("nightly failed: ")
+    assert "no-such-data" in alert["summary"]
+    assert alert["hint"].startswith("prefect flow-run logs ")
     assert "hush" not in caplog.text
 
 
 def test_a_webhook_that_is_not_there_stops_nothing(monkeypatch, caplog):
     monkeypatch.setenv(WEBHOOK, "http://127.0.0.1:9/?token=hush")
-    Alarm("it happened", "a run", "make reports").ring()
+    Alert("it happened", "a run", "make reports").send()
     assert "it happened" in caplog.text
-    assert f"the webhook of {WEBHOOK} did not take this: ConnectError" in caplog.text
+    assert f"the webhook of {WEBHOOK} failed: ConnectError" in caplog.text
     assert "hush" not in caplog.text

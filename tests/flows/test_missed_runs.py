@@ -23,7 +23,7 @@ from tests.servers import wait_until, worker
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """A store in which a night was published that stands on nothing."""
+    """A store in which a run was published that depends on nothing."""
     monkeypatch.setenv("CONTENT_ADVISOR_STORE", str(tmp_path))
     store = Store(tmp_path)
     with atomic_update(metric_file(store)):
@@ -65,14 +65,14 @@ def newer(run):
     return f"a newer run is due: {run.expected_start_time:%Y-%m-%d %H:%M} UTC"
 
 
-def test_a_night_that_a_newer_one_supersedes_is_cancelled_and_leaves_the_store_alone(
+def test_a_run_that_a_newer_one_replaces_is_cancelled_and_leaves_the_store_alone(
     client, missed, store
 ):
-    nights = missed("nightly/nightly", days=3)
+    runs = missed("nightly/nightly", days=3)
     before = sorted(store.root.rglob("*"))
-    assert run_flow(nightly, flow_run=nights[0], return_type="state").is_cancelled()
-    *old, newest = states(client, nights)
-    assert [(state.name, state.message) for state in old] == [("Cancelled", newer(nights[2]))] * 2
+    assert run_flow(nightly, flow_run=runs[0], return_type="state").is_cancelled()
+    *old, newest = states(client, runs)
+    assert [(state.name, state.message) for state in old] == [("Cancelled", newer(runs[2]))] * 2
     assert newest.is_scheduled()
     assert sorted(store.root.rglob("*")) == before
 

@@ -1,4 +1,4 @@
-"""Nights in processes of their own, and what an undisturbed one ends with."""
+"""Runs in processes of their own, and what an undisturbed one ends with."""
 
 import hashlib
 import json
@@ -12,21 +12,29 @@ from typing import Any
 from tasks.metrics_db import open_readonly
 from tests.servers import ROOT
 
-CHANGES = {  # fewer rivals and probes: all stages are there, and soon done
+OVERRIDES = {  # fewer rivals and ablations: all stages are there, and soon done
     "baseline": {
         "rating_models": ["bias"],
         "list_models": ["popularity"],
         "blended": ["llm", "bias"],
     },
-    "probe": {"spoilings": ["empty"]},
+    "ablation": {"perturbations": ["empty"]},
     "retrieve": {"candidates": 20},
 }
-TOLD = ("metrics", "comparisons", "rating_predictions", "lists", "quarantine", "training", "probes")
+TABLES = (
+    "metrics",
+    "comparisons",
+    "rating_predictions",
+    "lists",
+    "quarantine",
+    "training",
+    "probes",
+)
 
 
 @dataclass(frozen=True)
-class Nights:
-    """Nights of one kind, beside a server; an undisturbed one lies in `whole`."""
+class Runs:
+    """Runs of one kind, beside a server; an undisturbed one lies in `whole`."""
 
     environment: dict[str, str]
     whole: Path
@@ -36,20 +44,21 @@ class Nights:
         self,
         root: Path,
         *,
-        changes: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> subprocess.Popen[str]:
-        """A night on a store, with the processes that it starts in a group of their own.
+        """A run on a store, with the processes that it starts in a group of their own.
 
         `limit` is the most memory, in bytes, that it may address.
         """
-        told = json.dumps(CHANGES | (changes or {}))
-        night = [sys.executable, "-m", "flows.nightly", "--profile", "smoke", "--changes", told]
+        merged = {**OVERRIDES, **(overrides or {})}
+        assignments = [f"--set={name}={json.dumps(value)}" for name, value in merged.items()]
+        run = [sys.executable, "-m", "flows", "nightly", "--profile", "smoke", *assignments]
         if limit:
-            night = ["prlimit", f"--as={limit}", *night]
+            run = ["prlimit", f"--as={limit}", *run]
         return subprocess.Popen(
-            night,
+            run,
             cwd=ROOT,
             env=self.environment | {"CONTENT_ADVISOR_STORE": str(root)} | (environment or {}),
             stdout=subprocess.PIPE,
@@ -59,23 +68,23 @@ class Nights:
         )
 
     def goes_wrong(self, root: Path, **how: Any) -> str:
-        """What a night says that cannot end well."""
-        night = self.start(root, **how)
-        said, _ = night.communicate()
-        assert night.returncode == 1, said
-        assert "Traceback" not in said
+        """What a run says that cannot end well."""
+        run = self.start(root, **how)
+        output, _ = run.communicate()
+        assert run.returncode == 1, output
+        assert "Traceback" not in output
         assert nothing_half_there(root)
-        return said
+        return output
 
     def ends_well(self, root: Path) -> str:
-        """What a plain rerun says, which ends with what an undisturbed night ends with."""
-        night = self.start(root)
-        said, _ = night.communicate()
-        assert night.returncode == 0, said
+        """What a plain rerun says, which ends with what an undisturbed run ends with."""
+        run = self.start(root)
+        output, _ = run.communicate()
+        assert run.returncode == 0, output
         assert without_pages(root) == without_pages(self.whole)
         assert published(root) == published(self.whole)
         assert not list(root.glob("*/*/.draft-*"))
-        return said
+        return output
 
 
 def artifacts(root: Path) -> dict[str, str]:
@@ -88,7 +97,7 @@ def artifacts(root: Path) -> dict[str, str]:
 
 def without_pages(root: Path) -> dict[str, str]:
     """The same, but for the pages of runs: these tell how long each stage took."""
-    return {name: told for name, told in artifacts(root).items() if "/report/" not in name}
+    return {name: text for name, text in artifacts(root).items() if "/report/" not in name}
 
 
 def nothing_half_there(root: Path) -> bool:
@@ -111,7 +120,7 @@ def published(root: Path) -> list[tuple[object, ...]]:
     with open_readonly(root / "artifacts" / "metrics.duckdb") as db:
         tables = [
             (name, *db.execute(f"select count(*), bit_xor(hash(t)) from {name} t").fetchall())
-            for name in TOLD
+            for name in TABLES
         ]
         decisions = (
             "select adapter, previous_champion, promoted, reason from champions order by all"

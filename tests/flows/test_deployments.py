@@ -22,7 +22,7 @@ def test_an_entrypoint_loads_as_the_flow_it_names(
     assert flow.name == entrypoint.split(":")[1]
 
 
-def test_the_deployments_are_there_and_the_night_and_the_sweep_are_scheduled() -> None:
+def test_the_deployments_are_there_and_nightly_and_gc_are_scheduled() -> None:
     named = {d["name"]: d for d in DEPLOYMENTS}
     assert set(named) == {
         "nightly",
@@ -46,23 +46,23 @@ def test_all_of_them_are_deployed(deployed: dict[str, str]) -> None:
         assert f"{deployment['entrypoint'].split(':')[1]}/{deployment['name']} " in listed, listed
 
 
-def test_a_worker_finishes_a_deployed_night_with_new_rows_in_the_metric_file(
+def test_a_worker_finishes_a_deployed_run_with_new_rows_in_the_metrics_database(
     tmp_path: Path, deployed: dict[str, str]
 ) -> None:
     environment = deployed | {"CONTENT_ADVISOR_STORE": str(tmp_path)}
     metrics = tmp_path / "artifacts" / "metrics.duckdb"
 
-    def night(profile: str) -> None:
-        run = ["deployment", "run", "nightly/on-demand", "-p", f"profile={profile}", "--watch"]
-        finished([PREFECT, *run], environment)
+    def run(profile: str) -> None:
+        command = ["deployment", "run", "nightly/on-demand", "-p", f"profile={profile}", "--watch"]
+        finished([PREFECT, *command], environment)
 
     with worker(environment):
         assert not metrics.exists()
-        night("smoke")
+        run("smoke")
         rows = count(metrics)
         assert rows > 0
         with pytest.raises(subprocess.CalledProcessError):
-            night("none")
+            run("none")
         assert count(metrics) == rows
 
 

@@ -1,4 +1,4 @@
-"""A night with a bucket: another machine that has nothing runs it again and builds nothing."""
+"""A run with a bucket: another machine with an empty disk repeats it and builds nothing."""
 
 import json
 
@@ -7,23 +7,23 @@ from prefect.testing.utilities import prefect_test_harness
 
 from bench.movielens_like import write_data_set
 from flows.nightly import nightly
-from flows.recommend import of_the_champion
+from flows.recommend import latest_champion_ranking
 from flows.rescore import rescore
-from flows.settings import the_store
+from flows.settings import open_store
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.publish.task import metric_file
 from tasks.store.artifacts import Adapter
 from tasks.store.remote.remote_store import _open
 from tests.servers import object_storage
 
-pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the night that builds
+pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the run that builds
 FEW = {
     "baseline": {
         "rating_models": ["bias"],
         "list_models": ["popularity"],
         "blended": ["llm", "bias"],
     },
-    "probe": {"spoilings": ["empty"]},
+    "ablation": {"perturbations": ["empty"]},
     "retrieve": {"candidates": 20},
 }
 
@@ -32,12 +32,12 @@ FEW = {
 def machine(tmp_path_factory):
     """`machine(name)`: from here on, this process is that machine; its store."""
     root = tmp_path_factory.mktemp("machines")
-    with object_storage("nights"), prefect_test_harness(), pytest.MonkeyPatch.context() as patched:
-        patched.setenv("CONTENT_ADVISOR_REMOTE", "s3://nights/advisor")
+    with object_storage("runs"), prefect_test_harness(), pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CONTENT_ADVISOR_REMOTE", "s3://runs/advisor")
 
         def become(name):
             patched.setenv("CONTENT_ADVISOR_STORE", str(root / name))
-            return the_store()
+            return open_store()
 
         yield become
     _open.cache_clear()
@@ -49,8 +49,8 @@ def manifests(store):
 
 
 @pytest.fixture(scope="module")
-def changes(tmp_path_factory):
-    """Few users, rivals and probes: all stages are there, and soon done."""
+def overrides(tmp_path_factory):
+    """Few users, rivals and ablations: all stages are there, and soon done."""
     write_data_set(data := tmp_path_factory.mktemp("data"), rows=20_000)
     return FEW | {"ingest": {"data": str(data)}}
 
@@ -65,17 +65,17 @@ def stages(caplog):
 
 
 @pytest.fixture(scope="module")
-def first(machine, changes):
+def first(machine, overrides):
     """The run of the machine that has built it all."""
     store = machine("a")
-    return nightly("smoke", changes=changes), manifests(store), rows(store)
+    return nightly("smoke", overrides=overrides), manifests(store), rows(store)
 
 
-def test_a_machine_that_has_nothing_builds_nothing(machine, first, changes, caplog):
+def test_a_machine_that_has_nothing_builds_nothing(machine, first, overrides, caplog):
     run_id, built, metrics = first
     store = machine("b")
     caplog.set_level("INFO", logger="tasks.store.store")
-    assert nightly("smoke", changes=changes) == run_id
+    assert nightly("smoke", overrides=overrides) == run_id
     assert set(stages(caplog)) == {"fetched"}
     assert len(stages(caplog)) >= len(built)
     assert manifests(store) == built
@@ -84,13 +84,13 @@ def test_a_machine_that_has_nothing_builds_nothing(machine, first, changes, capl
 
 def test_a_machine_that_has_nothing_knows_the_champion(machine, first):
     store = machine("c")
-    lists = of_the_champion(store)
+    lists = latest_champion_ranking(store)
     assert store.ancestor(Adapter, lists).fingerprint == find_champion(metric_file(store))
     assert len(manifests(store)) < len(first[1])  # it fetched no more than it needs
 
 
-def test_a_machine_that_has_nothing_rescores_the_champion(machine, first, changes, caplog):
+def test_a_machine_that_has_nothing_rescores_the_champion(machine, first, overrides, caplog):
     machine("d")
     caplog.set_level("INFO", logger="tasks.store.store")
-    assert rescore(profile="smoke", changes=changes) == first[0]
+    assert rescore(profile="smoke", overrides=overrides) == first[0]
     assert set(stages(caplog)) == {"fetched"}

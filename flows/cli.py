@@ -1,0 +1,243 @@
+"""The command line, `advisor` or `python -m flows`; Prefect is imported by the commands that run.
+
+Every error is one line on stderr and exit status 1.
+"""
+
+import atexit
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+from flows.errors import ROOT, CommandError, error_message
+from flows.overrides import Profile, parse, with_data
+
+STARTED_IN = Path.cwd()
+RUN = "Beginning of the fingerprint of ranked lists to build on, instead of the champion's latest."
+
+
+def examples(*commands: str) -> str:
+    """Commands for the end of a help text."""
+    return "\n".join(["Examples:", *(f"  advisor {command}" for command in commands)])
+
+
+app = App(
+    name="advisor",
+    help="Train a language model on film ratings, evaluate it, and ask it for films.",
+    version_flags=[],
+    help_format="plaintext",
+    result_action="return_value",
+)
+app.register_install_completion_command()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Chosen:
+    """Settings and data of a run."""
+
+    profile: Profile = "laptop"
+    """A file of flows/profiles."""
+    data: str | None = None
+    """A data source by name, such as ml-100k-wheel, or a local path."""
+    set: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    """A setting over the profile's, such as split.ties=film; may be repeated."""
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Nested settings over the profile's."""
+        path = STARTED_IN / (self.data or "")
+        elsewhere = self.data and STARTED_IN != ROOT and path.exists()
+        return with_data(parse(self.set), str(path) if elsewhere else self.data)
+
+
+@app.command(
+    help_epilogue=examples(
+        "nightly",
+        "nightly --profile smoke --data ../ml-latest-small",
+        "nightly --set split.ties=film --set train.fit.epochs=2",
+    )
+)
+def nightly(*, chosen: Chosen = Chosen()) -> None:
+    """Run once: data, training, prediction, metrics, report."""
+    from flows.settings import load
+
+    overrides = chosen.overrides
+    load(chosen.profile, overrides)  # before Prefect starts
+    from flows import nightly
+
+    _configure_logging()
+    nightly.nightly(profile=chosen.profile, overrides=overrides)
+
+
+@app.command(help_epilogue=examples("rescore 3f2a --set score.resamples=5000"))
+def rescore(adapter: str = "champion", *, chosen: Chosen = Chosen()) -> None:
+    """Predict, score and publish again for an adapter, by the beginning of its fingerprint."""
+    from flows.settings import load
+
+    overrides = chosen.overrides
+    load(chosen.profile, overrides)
+    from flows import rescore
+
+    _configure_logging()
+    rescore.rescore(adapter, profile=chosen.profile, overrides=overrides)
+
+
+@app.command(help_epilogue=examples("backfill --from 2018-09-17 --to 2018-09-23"))
+def backfill(
+    *,
+    first: Annotated[date, Parameter("--from")],
+    last: Annotated[date, Parameter("--to")],
+    every_days: int = 1,
+    chosen: Chosen = Chosen(),
+) -> None:
+    """Run as on past days, each run on the ratings up to its day, and print all runs."""
+    from flows import backfill
+    from flows.sql import run_report
+
+    days = (first, last, every_days, chosen.profile, chosen.overrides)
+    backfill.settings_per_day(*days)  # before Prefect starts
+    _configure_logging()
+    backfill.backfill(*days)
+    run_report("nights", {})
+
+
+@app.command(
+    help_epilogue=examples(
+        "recommend --user 196",
+        'recommend "Toy Story (1995)=5" "heat=4" --count 5 --json',
+    )
+)
+def recommend(
+    *ratings: str,
+    user: int | None = None,
+    count: int = 10,
+    run: Annotated[str | None, Parameter(help=RUN)] = None,
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Recommend films to a user of the data, or for ratings typed by hand."""
+    from flows.recommend import print_advice, recommend_for, request_of
+    from flows.settings import open_store
+
+    _configure_logging()
+    with _user_error(ValueError):
+        advice = recommend_for(request_of(user, list(ratings), count), run, open_store())
+    if as_json:
+        print(json.dumps(advice.json(), indent=1, ensure_ascii=False))
+    else:
+        print_advice(advice)
+
+
+@app.command(help_epilogue=examples("rollback --to 3f2a"))
+def rollback(*, to: str = "") -> None:
+    """Make the previous champion champion again, or the one whose fingerprint begins so."""
+    from flows.settings import open_store
+    from tasks.publish.task import roll_back
+
+    _configure_logging()
+    with _user_error(LookupError):
+        print(f"champion: {roll_back.fn(to=to, store=open_store())}")
+
+
+@app.command
+def gc(*, runs: int = 7, apply: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Show what neither champions nor the newest runs depend on; with --apply, delete it."""
+    from flows.console import print_garbage
+    from flows.gc import collect_garbage
+    from flows.settings import open_store
+
+    _configure_logging()
+    print_garbage(collect_garbage(runs, apply=apply, store=open_store()), apply=apply)
+
+
+@app.command(help_epilogue=examples('sql "select * from latest"'))
+def sql(query: str = "") -> None:
+    """Query the metrics database, read-only; without a query, one from each line of the input."""
+    import duckdb
+
+    from flows.sql import run_lines, run_query
+
+    with _user_error(duckdb.Error):
+        run_query(query) if query else run_lines(sys.stdin)
+
+
+@app.command(help_epilogue=examples("reports user user=196"))
+def reports(name: str = "", *parameters: str) -> None:
+    """Run a report of sql/reports; without a name, list them."""
+    from flows.sql import print_reports, run_report
+
+    if not name:
+        print_reports()
+        return
+    if wrong := [parameter for parameter in parameters if "=" not in parameter]:
+        raise CommandError(f"a parameter is typed as name=value, and {wrong[0]} is not")
+    pairs = [parameter.split("=", 1) for parameter in parameters]
+    with _user_error(KeyError):
+        run_report(name, dict(pairs))
+
+
+@app.command
+def serve(*, port: int = 4200) -> None:
+    """Start a Prefect server with the deployments, alerts for late runs, and a worker."""
+    from flows.serve import serve
+
+    serve(port)
+
+
+@app.command
+def alerts(*, start_within: float = 15, end_within: float = 6) -> None:
+    """Have the server alert the webhook of a run that starts late (min) or does not end (hours)."""
+    from flows.serve import print_triggers
+
+    print_triggers(start_within, end_within)
+
+
+@app.command(help_epilogue=examples("config --profile nightly --set train.fit.epochs=2"))
+def config(*, chosen: Chosen = Chosen()) -> None:
+    """Print every setting of a run with its source: default, profile, or --set."""
+    from flows.settings import sources
+
+    for name, value, source in sources(chosen.profile, chosen.overrides):
+        print(f"{name:<40} {json.dumps(value, default=str):<32} {source}".rstrip())
+
+
+@contextmanager
+def _user_error(*kinds: type[Exception]) -> Iterator[None]:
+    """Errors that what was typed explains."""
+    try:
+        yield
+    except kinds as error:
+        raise CommandError(error.args[0] if isinstance(error, KeyError) else error) from None
+
+
+def _configure_logging() -> None:
+    from flows.console import configure_logging
+
+    configure_logging()
+
+
+def run_command() -> None:
+    """Raises CommandError where what was typed is no command."""
+    with _user_error(CycloptsError):
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
+
+
+def main() -> NoReturn:
+    """Run the command that was typed, and end the process with an error in one line."""
+    os.chdir(ROOT)  # where Prefect finds its settings
+    if error := error_message(run_command):
+        print(f"error: {error}", file=sys.stderr)
+    # Prefect keeps frames that hold DuckDB's types: taken down with them, the interpreter would
+    # list two screens of leaks.
+    atexit._run_exitfuncs()
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if error else 0)

@@ -1,0 +1,51 @@
+"""What went wrong, in one line; the traceback is kept in a file unless the error is expected."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class CommandError(Exception):
+    """What the person who typed a command should read, in one line."""
+
+
+def error_message(run: Callable[[], object]) -> str | None:
+    """Run it; return what went wrong in one line, with the file that has the rest, or None."""
+    try:
+        run()
+    except CommandError as error:
+        return " ".join(str(error).split())
+    except KeyboardInterrupt:
+        return "interrupted"
+    except BrokenPipeError:  # the reader has closed: `advisor config | head`
+        return None
+    except Exception as error:
+        return _expected(error) or f"{error}\n(where: {save_traceback(traceback.format_exc())})"
+    return None
+
+
+def _expected(error: Exception) -> str | None:
+    """The message of an error that says itself what to do."""
+    import httpx
+
+    from flows.overrides import SettingsError
+    from tasks.store.remote.errors import RemoteError
+    from tasks.store.store import StoreBusyError, StoreError
+
+    if isinstance(error, httpx.ConnectError):
+        return f"the Prefect server is gone ({error}): start it, then the run again, which resumes"
+    expected = (SettingsError, RemoteError, StoreBusyError, StoreError, FileNotFoundError)
+    return str(error) if isinstance(error, expected) else None
+
+
+def save_traceback(text: str) -> str:
+    """Return the file that has it, or why there is none: the disk may be what failed."""
+    file = ROOT / ".prefect" / "last-error.txt"
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    except OSError as error:
+        return f"not kept, {error.strerror}"
+    return str(file.relative_to(ROOT))

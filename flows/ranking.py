@@ -1,0 +1,68 @@
+"""The model's lists: candidates ranked with its help, lists decoded, and lists as free text."""
+
+from flows.prepare import PreparedData
+from flows.settings import Settings
+from flows.stages import Stages
+from tasks.decode.task import decode_lists, generate_lists
+from tasks.predict.task import predict_ratings
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_candidate_prompts
+from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.store.artifacts import Adapter, Base, RankedLists, RatingPredictions
+from tasks.store.store import Store
+
+
+def rank_and_decode(
+    settings: Settings,
+    store: Store,
+    stages: Stages,
+    data: PreparedData,
+    base: Base,
+    adapter: Adapter,
+    llm: RatingPredictions,
+) -> list[RankedLists]:
+    """Return the ranked candidates, the decoded lists, and free text where the settings want it.
+
+    `llm` are the model's predictions for the targets: candidates are calibrated alike.
+    """
+    ranked = _rank(settings, store, stages, data, base, adapter, llm)
+    inputs = (adapter, base, data.prompts, data.split)
+    decoded = stages(f"decode lists ({settings.decode.predictor})", decode_lists)(
+        *inputs, config=settings.decode, inference=settings.inference, store=store
+    )
+    if settings.free_text is None:
+        return [decoded, ranked]
+    free_text = stages("generate free text", generate_lists)(
+        *inputs, config=settings.free_text, store=store
+    )
+    return [decoded, ranked, free_text]
+
+
+def _rank(
+    settings: Settings,
+    store: Store,
+    stages: Stages,
+    data: PreparedData,
+    base: Base,
+    adapter: Adapter,
+    llm: RatingPredictions,
+) -> RankedLists:
+    candidates = stages("retrieve candidates", retrieve_candidates)(
+        data.split, config=settings.retrieve, store=store
+    )
+    # Worded as in training, whatever the settings say today: a rescored adapter may be older.
+    wording = Prompt.model_validate(data.prompts.manifest["recipe"])
+    prompts = stages("write prompts (candidates)", write_candidate_prompts)(
+        data.split, data.ratings, data.tokenizer, candidates, config=wording, store=store
+    )
+    name, inference = settings.predict.predictor, settings.inference
+    rated = stages(f"rate candidates ({name})", predict_ratings)(
+        adapter, base, prompts, data.split,
+        config=settings.predict, inference=inference, store=store, calibrated_by=llm,
+    )  # fmt: skip
+    scored = stages(f"score candidates ({name})", score_candidates)(
+        adapter, base, prompts, inference=inference, store=store
+    )
+    return stages("rank candidates", rank_candidates)(
+        data.split, data.ratings, candidates, rated, scored, config=settings.rank, store=store
+    )

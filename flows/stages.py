@@ -1,0 +1,114 @@
+"""Numbers a run's stages in its log, names them in Prefect's UI, and estimates the time left."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import ParamSpec, TypeVar
+
+from prefect import Task
+
+from flows.settings import Settings
+from tasks.base_models import find_base_model
+from tasks.store.artifacts import Artifact
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+UNTIL_TRAINED = (
+    "ingest ratings",
+    "validate ratings",
+    "split ratings",
+    "build tokenizer",
+    "write prompts",
+    "build base",
+    "train adapter",
+)
+OPPONENT = (
+    "write prompts (champion)",
+    "predict ratings (champion)",
+    "decode lists (champion)",
+)
+
+
+def evaluation_stages(settings: Settings) -> list[str]:
+    """The stages that follow training, in order, as if there were a champion to compete with."""
+    llm, ablations = settings.predict.predictor, settings.ablation.perturbations
+    from_data = find_base_model(settings.base.name).from_scratch
+    return [
+        f"predict ratings ({llm})",
+        *OPPONENT,
+        "retrieve candidates",
+        "write prompts (candidates)",
+        f"rate candidates ({llm})",
+        f"score candidates ({llm})",
+        "rank candidates",
+        f"decode lists ({settings.decode.predictor})",
+        *(["generate free text"] if settings.free_text else []),
+        "predict baselines",
+        "rank baselines",
+        "blend predictions",
+        "score",
+        *(
+            f"{verb} ({how})"
+            for how in ablations
+            for verb in ("perturb prompts", "predict ratings")
+        ),
+        "score ablations",
+        *([] if from_data else ["measure memorization"]),
+        "publish",
+        "write report",
+    ]
+
+
+class Stages:
+    """The stages of one run: `planned` labels, and the artifacts that were made so far.
+
+    `last_costs` are kind and seconds of the artifacts of an earlier run: what is left of them,
+    once something had to be built, is the estimate of the time that is left.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[str],
+        last_costs: Iterable[tuple[str, float]] = (),
+        artifacts: Sequence[Artifact] = (),
+    ) -> None:
+        self.planned = list(planned)
+        self.started: list[str] = []
+        self.artifacts = list(artifacts)
+        self._expected = list(last_costs)
+
+    def __call__(self, label: str, task: Task[P, R]) -> Callable[P, R]:
+        """The task under its label, to be called once."""
+
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            self.started.append(label)
+            log.info("%s", self._heading())
+            made = task.with_options(task_run_name=label)(*args, **kwargs)
+            if isinstance(made, Artifact):
+                self._finish(made)
+            return made
+
+        return run
+
+    def skip(self, *labels: str) -> None:
+        """Count no longer what turned out not to be needed."""
+        self.planned = [label for label in self.planned if label not in labels]
+
+    def _heading(self) -> str:
+        number, label = len(self.started), self.started[-1]
+        return f"stage {number} of {max(number, len(self.planned))}, {label}{self._time_left()}"
+
+    def _time_left(self) -> str:
+        seconds = sum(seconds for _, seconds in self._expected)
+        if seconds < 10 or all(made.cache_hit for made in self.artifacts):
+            return ""
+        left = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f", about {left} left"
+
+    def _finish(self, artifact: Artifact) -> None:
+        self.artifacts.append(artifact)
+        for cost in self._expected:
+            if cost[0] == artifact.kind():
+                self._expected.remove(cost)
+                break
