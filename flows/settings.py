@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pydantic
-from pydantic_core import ErrorDetails
 
 from flows.errors import ROOT
 from flows.overrides import Profile, SettingsError, leaves, overlay
@@ -135,7 +134,7 @@ def _validated(settings: Settings, changes: Any, source: str) -> Settings:  # no
         raise SettingsError(f"{source}: {'; '.join(map(_message, error.errors()))}") from None
 
 
-def _message(error: ErrorDetails) -> str:
+def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "value_error":  # a check of ours: it says all there is to say
         return str(error["ctx"]["error"])
     setting = ".".join(map(str, error["loc"]))
