@@ -63,4 +63,4 @@ def promotion_alerts(run_id: str, store: Store) -> Iterator[Alert]:
         )
         for (reason,) in db.execute(query, [run_id]).fetchall():
             summary = f"the run's adapter did not become champion: {reason}"
-            yield Alert(summary, f"run {run_id}", f"advisor reports checks run_id={run_id}")
+            yield Alert(summary, f"run {run_id}", f"make reports name=checks run_id={run_id}")

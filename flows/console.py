@@ -55,7 +55,7 @@ def print_summary(
     built = [artifact.cost["seconds"] for artifact in made if not artifact.cache_hit]
     console.print(
         f"stages: {len(built)} built in {sum(built):.0f} s, {len(made) - len(built)} reused\n"
-        f'report: {page}\nquery:  advisor sql "select * from latest"',
+        f'report: {page}\nquery:  make sql q="select * from latest"',
         highlight=False,
     )
     create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
@@ -93,4 +93,6 @@ def print_garbage(rows: list[dict[str, str]], *, apply: bool) -> None:
     for row in rows:
         table.add_row(*row.values())
     console.print(table)
-    console.print("deleted" if apply else "not deleted: add --apply", highlight=False)
+    console.print(
+        "deleted" if apply else "not deleted: add --apply, or apply=yes to make", highlight=False
+    )

@@ -1,4 +1,4 @@
-"""Settings of a night: the defaults are the laptop's, a profile holds what differs from them."""
+"""Settings of a run: the defaults are the laptop's, and a profile holds what differs from them."""
 
 import os
 import shutil

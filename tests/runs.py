@@ -28,7 +28,7 @@ TABLES = (
     "lists",
     "quarantine",
     "training",
-    "probes",
+    "ablations",
 )
 
 

@@ -1,4 +1,4 @@
-"""Real servers, workers and nights for tests: processes that end when their block does."""
+"""Real servers and workers for tests: processes that end when their block does."""
 
 import json
 import logging
@@ -58,19 +58,19 @@ def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The address of a webhook, which holds a secret, and what it is told."""
-    told = []
+    """The address of a webhook, which contains a secret, and the payloads it receives."""
+    payloads = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             assert self.headers["Content-Type"] == "application/json"
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            payloads.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{listening.server_port}/?token=hush", told
+        yield f"http://127.0.0.1:{listening.server_port}/?token=hush", payloads
         listening.shutdown()
 
 
@@ -78,7 +78,7 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
 def running(
     command: list[str], environment: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, with those that it starts in a group of their own, told to end after the block."""
+    """A process, with those that it starts in a group of their own, terminated after the block."""
     with log.open("w") as out:
         process = subprocess.Popen(
             command,
@@ -109,13 +109,13 @@ DASK = str(Path(sys.executable).with_name("dask"))
 @contextmanager
 def scheduler(folder: Path) -> Iterator[str]:
     """The address of a Dask scheduler on loopback."""
-    told = folder / "scheduler.json"
+    file = folder / "scheduler.json"
     command = [DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    command += ["--scheduler-file", str(told)]
+    command += ["--scheduler-file", str(file)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with running(command, environment, folder / "scheduler.log"):
-        wait_until(told.exists, seconds=60)
-        yield str(json.loads(told.read_text())["address"])
+        wait_until(file.exists, seconds=60)
+        yield str(json.loads(file.read_text())["address"])
 
 
 @contextmanager

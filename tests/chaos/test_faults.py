@@ -1,5 +1,5 @@
-"""What may befall a run. Afterwards nothing is half there, and a plain rerun ends with the bytes
-of a run that nobody disturbed. `make chaos` goes through all of it, `make test` through some.
+"""Faults during a run. No artifact is left incomplete, and a rerun ends with the bytes of a run
+without faults. `make chaos` tries all of them, `make test` some.
 """
 
 import json
@@ -141,15 +141,15 @@ def test_the_clock_is_set_back(runs: Runs, root: Path) -> None:
     output, _ = run.communicate()
     assert run.returncode == 0, output
     with open_readonly(metrics) as db:
-        told = db.execute(
+        decisions = db.execute(
             "select adapter, previous_champion from champions order by decided_at"
         ).fetchall()
-    assert told[1][1] == told[0][0]
-    assert find_champion(metrics) == told[1][0]
+    assert decisions[1][1] == decisions[0][0]
+    assert find_champion(metrics) == decisions[1][0]
 
 
 @all_of_it
-def test_two_nights_at_once(runs: Runs, tmp_path: Path) -> None:
+def test_two_runs_at_once(runs: Runs, tmp_path: Path) -> None:
     both = [runs.start(tmp_path) for _ in range(2)]
     output = [run.communicate()[0] for run in both]
     assert [run.returncode for run in both] == [0, 0]

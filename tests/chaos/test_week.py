@@ -1,4 +1,4 @@
-"""A week of nights as they would have been: killed once, poisoned for two, and then sound again."""
+"""A week of daily runs: killed once, with poisoned data for two days, and then sound again."""
 
 import datetime as dt
 import json
@@ -20,7 +20,7 @@ OVERRIDES = {  # fewer rivals, films and probes: all stages are there, and soon 
         "list_models": ["popularity"],
         "blended": ["llm", "bias"],
     },
-    "promotion": {"ndcg": 0.05},  # as short as these nights are, lists are a matter of luck
+    "promotion": {"ndcg": 0.05},  # as short as these runs are, lists are a matter of luck
     "predict": {"greedy": False},
     "decode": {"list_length": 5},
     "ablation": {"perturbations": ["empty"]},
@@ -94,7 +94,7 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
         poisoned.unlink()
         output = ends_well(SUNDAY, SUNDAY)
     with open_readonly(metrics) as db:
-        nights = db.execute(
+        runs = db.execute(
             "select as_of, run_id, promoted, previous_champion, reason "
             "from champions join runs using (run_id) order by decided_at"
         ).fetchall()
@@ -102,19 +102,19 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
             "select as_of, check_name, slice_value "
             "from checks join runs using (run_id) where not passed"
         ).fetchall()
-    assert [(day, promoted) for day, _, promoted, *_ in nights] == [
+    assert [(day, promoted) for day, _, promoted, *_ in runs] == [
         (day, day not in (FRIDAY, SATURDAY)) for day in WEEK
     ]
     assert sorted(broken) == [(FRIDAY, "data", "volume"), (SATURDAY, "data", "volume")]
-    for _, _, _, against, reason in nights[4:6]:
+    for _, _, _, against, reason in runs[4:6]:
         assert against == before
         assert reason.startswith("data (volume): 133.")  # usual days' ratings on one
-    assert nights[6][3] == before
+    assert runs[6][3] == before
     assert all(str(day) in output for day in WEEK)
     assert output.count("rejected") == 2
     pages = [page.read_text() for page in store.glob("artifacts/report/*/report.html")]
     trends = [page.split("<h2>Trend")[1].split("<h2>")[0] for page in pages]
-    (newest,) = [trend for trend in trends if nights[6][1] in trend]
-    assert all(run in newest for _, run, *_ in nights)
+    (newest,) = [trend for trend in trends if runs[6][1] in trend]
+    assert all(run in newest for _, run, *_ in runs)
     assert newest.count("<circle") == 7
     assert newest.count('class="other"') == 2

@@ -1,4 +1,4 @@
-"""The way from files to prompts, killed at any moment and walked again, as if nothing had been."""
+"""The path from files to prompts, killed at any moment and run again, ends with the same bytes."""
 
 import hashlib
 import shutil
@@ -53,10 +53,10 @@ def test_a_path_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_one(t
     for kill, moment in enumerate(np.random.default_rng(0).uniform(0.2, 0.95, KILLS)):
         root = tmp_path / str(kill)
         shutil.copytree(clean, root)
-        night = walking(data, root)
+        process = walking(data, root)
         time.sleep(moment * seconds)
-        night.kill()
-        killed += night.wait() == -signal.SIGKILL
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
         assert finished(root).items() <= expected.items()
         assert walking(data, root).wait() == 0
         assert finished(root) == expected

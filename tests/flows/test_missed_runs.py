@@ -81,7 +81,7 @@ def test_of_many_that_start_at_once_the_newest_works(client, store, missed, by_h
     runs = missed("gc/gc", days=50)
     person = by_hand("gc/gc", due=datetime.now(UTC))
     with ThreadPoolExecutor(len(runs)) as threads:
-        # Each thread is told where the server is.
+        # The server's address is in a context variable.
         started = [
             threads.submit(copy_context().run, run_flow, gc, flow_run=run, return_type="state")
             for run in runs

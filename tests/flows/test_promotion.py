@@ -147,7 +147,7 @@ def test_a_rejected_challenger_is_alerted_once(store, payloads, caplog):
     ((reason,),) = rows(store, query)
     first = next(alert for alert in payloads if "champion" in alert["summary"])
     assert first["summary"] == f"the run's adapter did not become champion: {reason}"
-    assert first["hint"] == f"advisor reports checks run_id={run_id}"
+    assert first["hint"] == f"make reports name=checks run_id={run_id}"
     assert all(alert["text"] in caplog.text for alert in payloads)
     assert "hush" not in caplog.text
     before = len(payloads)
