@@ -61,7 +61,7 @@ def measured(
         {
             "films rated, shared context": lambda: len(rate_fast(night, users)),
             "films rated, each prompt alone": lambda: len(rate_plainly(night, peers)),
-            "lists, trie": lambda: night.writer.table(night.lists)["user_id"].n_unique(),
+            "lists, trie": lambda: night.writer.decode(night.lists)["user_id"].n_unique(),
             "lists, one generate a user": lambda: len(one_list_a_generate(night, peers)),
             **{f"films rated, {n}": partial(_count, rate, peers) for n, rate in others.items()},
         },
@@ -74,7 +74,7 @@ def measured(
         "rate_speedup_plain": rated / alone,
         "rate_speedup_original": rated / (LINES * original),
         "list_speedup_original": ours / original,
-        "list_valid_share": valid_share(night, night.writer.table(night.lists)),
+        "list_valid_share": valid_share(night, night.writer.decode(night.lists)),
         **{f"original_{k}_share": v for k, v in shares_of_texts(night, texts).items()},
         **{f"rate_speedup_{n}": rated / speed[f"films rated, {n}"] for n in others},
         "largest_difference_in_stars": max(

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from flows.recommend import latest_champion_ranking
 from tasks.decode.config import Decode
 from tasks.decode.lists import ListWriter
-from tasks.decode.parsing import Catalogue, parse_list
-from tasks.eligibility import news_for
+from tasks.decode.parsing import TitleIndex, parse_list
+from tasks.eligibility import eligible_films
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples
 from tasks.prompt.config import Prompt
@@ -72,7 +72,7 @@ class Night:
             prompts,
             prompts.scan("films").collect(),
             reader,
-            ListWriter.of(reader, tokenizer, prompts, split, Decode()),
+            ListWriter.from_prompts(reader, tokenizer, prompts, split, Decode()),
             tokenizer,
             [
                 truncate_at_ratings(e)
@@ -142,29 +142,29 @@ def one_list_a_generate(night: Night, users: int) -> list[str]:
 
 def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
     """Of the original's lists: complete ones, and lines that are right in each respect."""
-    catalogue = Catalogue.of(night.films, night.prompts.metadata["rating_prefix"])
+    catalogue = TitleIndex.from_lines(night.films, night.prompts.metadata["rating_prefix"])
     users = night.lists["user_id"].to_numpy()[: len(texts)]
-    news = news_for(users, "test", night.split.scan("ratings"), night.films)
+    news = eligible_films(users, "test", night.split.scan("ratings"), night.films)
     film_ids = night.films["film_id"].to_numpy()
     lists = [
         parse_list(text, catalogue, set(film_ids[may].tolist()), 10)
         for text, may in zip(texts, news, strict=True)
     ]
-    failures = [entry.failure or "" for entries in lists for entry in entries]
+    errors = [line.error or "" for lines in lists for line in lines]
     wrong = {
         "existing": ("unknown title", "near title", "no title", "no rating", "cut off", "no text"),
         "unseen": ("seen or too new",),
         "unique": ("repeated",),
     }
-    shares = {name: 1 - np.isin(failures, which).mean() for name, which in wrong.items()}
-    whole = [len(e) == 10 and all(x.failure is None for x in e) for e in lists]
+    shares = {name: 1 - np.isin(errors, which).mean() for name, which in wrong.items()}
+    whole = [len(lines) == 10 and all(line.error is None for line in lines) for lines in lists]
     return {**shares, "complete": float(np.mean(whole))}
 
 
 def valid_share(night: Night, lists: pl.DataFrame) -> float:
     """Of our lists, those that are complete, existing, unseen, unique and known in time."""
     users = lists["user_id"].unique().sort().to_numpy()
-    news = news_for(users, "test", night.split.scan("ratings"), night.films)
+    news = eligible_films(users, "test", night.split.scan("ratings"), night.films)
     valid = []
     for user, may in zip(users, news, strict=True):
         named = lists.filter(user_id=int(user))

@@ -22,7 +22,7 @@ from tasks.rank.config import Rank, Retrieve
 from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
 from tasks.readout.config import Inference
 from tasks.recommend.config import RecommendRequest
-from tasks.recommend.format import Advice, advice_of
+from tasks.recommend.format import Recommendation, format_recommendation
 from tasks.recommend.task import add_request, explain_recommendations
 from tasks.store.artifacts import (
     Adapter,
@@ -38,7 +38,7 @@ from tasks.store.artifacts import (
 from tasks.store.store import Store
 
 
-def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> Advice:
+def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> Recommendation:
     """Run the stages of ranking for one person, in a temporary store.
 
     `run` is the fingerprint of ranked lists, or its beginning, whose settings and adapter are
@@ -74,7 +74,7 @@ def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> A
         recommended = explain_recommendations.fn(
             adapter, base, prompts, predictions, lists, ratings, config=request, store=scratch
         )
-        return advice_of(recommended, person, ratings)
+        return format_recommendation(recommended, person, ratings)
 
 
 def latest_champion_ranking(store: Store) -> RankedLists:
@@ -103,21 +103,25 @@ def recommend(
     run: str | None = None,
 ) -> dict[str, Any]:
     """Films for a user, or for ratings such as ["Toy Story (1995)=5", "Heat=4"]."""
-    advice = recommend_for(request_of(user, ratings, count), run, open_store())
-    create_table_artifact(advice.rows(), key="recommendation", description=advice.heading)
-    print_advice(advice)
-    return advice.json()
+    recommendation = recommend_for(request_of(user, ratings, count), run, open_store())
+    create_table_artifact(
+        recommendation.rows(), key="recommendation", description=recommendation.heading
+    )
+    print_recommendation(recommendation)
+    return recommendation.to_json()
 
 
-def print_advice(advice: Advice) -> None:
+def print_recommendation(recommendation: Recommendation) -> None:
     """Print a table; in 80 columns each film takes two lines, and reasons are cut short."""
     console = Console()
-    table = Table(title=advice.heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=recommendation.heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("film", overflow="fold")
     table.add_column("genres", width=11)  # as the longest genre
     table.add_column("expected", no_wrap=True)
     reasons = max(12, (console.width - 36) // 2)  # the other half is the film's
     table.add_column("because of", no_wrap=True, overflow="ellipsis", max_width=reasons)
-    for row in advice.rows():
+    for row in recommendation.rows():
         table.add_row(*row.values())
     console.print(table, highlight=False)

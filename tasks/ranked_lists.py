@@ -1,4 +1,4 @@
-"""The columns of ranked lists, and a row for each user who has no list."""
+"""The columns of ranked lists, and a row for each user without a list."""
 
 import polars as pl
 
@@ -15,10 +15,11 @@ LIST = pl.Schema(
 )
 
 
-def with_empty(lists: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
-    """The lists, and an empty entry for each of the users (fold, user_id) who has none.
+def add_empty_lists(lists: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """Add an empty entry for each of the users (fold, user_id) who has no list.
 
-    Whoever came before all others can be told of nothing, and is still to be counted.
+    For a user whose first target precedes all other ratings no film is eligible; metrics count that
+    user all the same.
     """
     without = users.unique().join(lists, on=["fold", "user_id"], how="anti")
     empty = without.with_columns(rank=1, title=pl.lit(""))
@@ -27,10 +28,10 @@ def with_empty(lists: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([lists, empty])
 
 
-def list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:
-    """The table `lists` of the artifact; where no failure is told, there was no film or none."""
-    nothing = pl.when(pl.col("film_id").is_null()).then(pl.lit("no film known"))
-    failure = pl.col("error") if "error" in lists.columns else nothing
+def to_list_table(lists: pl.DataFrame, predictor: str) -> pl.DataFrame:
+    """The artifact's table `lists`; without a column `error`, an entry without a film has one."""
+    no_film = pl.when(pl.col("film_id").is_null()).then(pl.lit("no film known"))
+    error = pl.col("error") if "error" in lists.columns else no_film
     return lists.select(
-        pl.lit(predictor).alias("predictor"), *LIST, failure.cast(pl.String).alias("error")
+        pl.lit(predictor).alias("predictor"), *LIST, error.cast(pl.String).alias("error")
     ).sort("predictor", "fold", "user_id", "rank")

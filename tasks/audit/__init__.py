@@ -1,1 +1,1 @@
-"""Whether the model reads its prompts, and whether its base recites the data."""
+"""Whether the model reads its prompts, and whether its base has memorized the data."""

@@ -1,4 +1,4 @@
-"""How much worse the language model is where its contexts are spoilt, on the same ratings."""
+"""Compares the model's error behind perturbed contexts with that behind the true ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,29 +22,29 @@ def write_ablations(
 ) -> None:
     """Write ablations.parquet.
 
-    Raises ValueError where an ablation predicts other ratings than the run.
+    Raises ValueError if an ablation predicts other ratings than the run.
     """
     name = predictions.metadata["predictor"]
-    sums = {ablation: _errors(made, name) for ablation, made in sorted(perturbed.items())}
-    first = next(iter(sums.values()))
-    whole = _errors(predictions, name).join(first.select("user_id"), on="user_id", how="semi")
-    tables = {"none": whole} | {str(ablation): table for ablation, table in sums.items()}
-    asked = whole.select("user_id", "n")
-    if not all(table.select("user_id", "n").equals(asked) for table in tables.values()):
+    errors = {ablation: _sum_errors(made, name) for ablation, made in sorted(perturbed.items())}
+    users = next(iter(errors.values())).select("user_id")
+    unperturbed = _sum_errors(predictions, name).join(users, on="user_id", how="semi")
+    tables = {"none": unperturbed} | {str(ablation): table for ablation, table in errors.items()}
+    targets = unperturbed.select("user_id", "n")
+    if not all(table.select("user_id", "n").equals(targets) for table in tables.values()):
         raise ValueError("ablations predict other ratings than the run: perturb its own prompts")
-    n = whole["n"].to_numpy().astype(np.float64)
+    n = unperturbed["n"].to_numpy().astype(np.float64)
     columns = np.stack([n, *(table["squared"].to_numpy() for table in tables.values())], axis=1)
-    drawn = Resamples(len(n), resamples, seed).sums(columns)
-    rmse = np.sqrt(drawn[:, 1:] / drawn[:, :1])
-    figures, spread = rmse[:1], rmse[1:]
-    low, high = percentile_interval(spread - spread[:, :1])
+    sums = Resamples(len(n), resamples, seed).sums(columns)
+    rmse = np.sqrt(sums[:, 1:] / sums[:, :1])
+    point, resampled = rmse[0], rmse[1:]
+    low, high = percentile_interval(resampled - resampled[:, :1])
     table = pl.DataFrame(
         {
             "ablation": list(tables),
             "predictor": [name] * len(tables),
             "n": pl.Series([int(n.sum())] * len(tables), dtype=pl.Int64),
-            "rmse": figures[0],
-            "difference": figures[0] - figures[0, 0],
+            "rmse": point,
+            "difference": point - point[0],
             "ci95_low": low,
             "ci95_high": high,
         }
@@ -52,8 +52,8 @@ def write_ablations(
     table.sort("ablation").write_parquet(draft / "ablations.parquet")
 
 
-def _errors(made: RatingPredictions, predictor: str) -> pl.DataFrame:
-    """By user: how many test ratings, and the sum of their squared errors."""
+def _sum_errors(made: RatingPredictions, predictor: str) -> pl.DataFrame:
+    """By user: the number of test ratings, and the sum of their squared errors."""
     error = pl.col("mean") - pl.col("rating").cast(pl.Float64)
     rows = made.scan("ratings").filter(fold="test", predictor=predictor).sort(KEY)
     by_user = rows.group_by("user_id", maintain_order=True)

@@ -1,4 +1,4 @@
-"""What can be set about audits of the language model."""
+"""Settings of the audits of the language model."""
 
 from typing import Literal
 

@@ -1,8 +1,9 @@
-"""Spoils the contexts of some test examples, to see whether the model reads them.
+"""Perturbs the contexts of some test examples, to see whether the model reads them.
 
-What is asked stays as it is, with the facts in its line; only what stands before it changes.
+Questions and target lines stay as they are, with their features; only the context changes.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import copyfile
@@ -18,8 +19,8 @@ from tasks.audit.config import Ablation, Perturbation
 from tasks.store.artifacts import Prompts, Tokenizer
 from tasks.templates import Compact, Original, Template
 
-Line = tuple[str, ...]  # the film with its genres, each fact, the rating with its line's end
-Words = Callable[[Sequence[str]], list[list[int]]]
+Line = tuple[str, ...]  # the film with its genres, each feature, the rating with its line's end
+Tokenize = Callable[[Sequence[str]], list[list[int]]]
 
 
 def write_perturbed(
@@ -29,30 +30,30 @@ def write_perturbed(
     perturbation: Perturbation,
     config: Ablation,
 ) -> dict[str, Any]:
-    """Write the examples of a seeded sample of the test users, spoilt; return the notes."""
+    """Write perturbed examples of a seeded sample of the test users; return the metadata."""
     template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
         prompts.manifest["recipe"]["template"]
     )
     loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
-    asked = prompts.scan("examples").filter(fold="test", kind="rate").sort("example").collect()
+    examples = prompts.scan("examples").filter(fold="test", kind="rate").sort("example").collect()
     random = np.random.default_rng(config.seed)
-    drawn = np.sort(random.permutation(len(asked))[: config.users])
-    table = asked[drawn]
+    drawn = np.sort(random.permutation(len(examples))[: config.users])
+    table = examples[drawn]
     contexts = perturb(
-        [lines_of(text, template) for text in table["context"]], perturbation, random
+        [split_lines(text, template) for text in table["context"]], perturbation, random
     )
-    words = Wordings(template, lambda texts: loaded(texts, add_special_tokens=False)["input_ids"])
+    wording = Wording(template, lambda texts: loaded(texts, add_special_tokens=False)["input_ids"])
     questions = table["question"].to_list()
     columns = {
-        "context": pl.Series([words.text(lines) for lines in contexts]),
+        "context": pl.Series([wording.join(lines) for lines in contexts]),
         "prefix_tokens": pl.Series(
-            [words.tokens(lines, q) for lines, q in zip(contexts, questions, strict=True)],
+            [wording.tokenize(lines, q) for lines, q in zip(contexts, questions, strict=True)],
             dtype=table.schema["prefix_tokens"],
         ),
     }
     schema = pq.read_schema(prompts.files("examples")[0])
-    spoilt_table = table.with_columns(**columns).to_arrow().cast(schema)
-    pq.write_table(spoilt_table, draft / "shard-00000.parquet", compression="zstd")
+    perturbed = table.with_columns(**columns).to_arrow().cast(schema)
+    pq.write_table(perturbed, draft / "shard-00000.parquet", compression="zstd")
     copyfile(prompts.files("films")[0], draft / "films.parquet")
     return prompts.metadata | {"examples": {"test rate": len(table)}, "perturbation": perturbation}
 
@@ -60,13 +61,13 @@ def write_perturbed(
 def perturb(
     contexts: list[list[Line]], perturbation: Perturbation, random: np.random.Generator
 ) -> list[list[Line]]:
-    """The contexts with what is spoilt in them."""
+    """The contexts after the perturbation, in the same order of users."""
     match perturbation:
-        case "shuffled":  # everybody gets another's
+        case "shuffled":  # each user gets another user's
             order = random.permutation(len(contexts))
             after = dict(zip(order, np.roll(order, 1), strict=True))
             return [contexts[after[i]] for i in range(len(contexts))]
-        case "retitled":  # ratings and facts stay, the films change places among all contexts
+        case "retitled":  # ratings and features stay, films are shuffled over all contexts
             films = random.permutation([line[0] for lines in contexts for line in lines])
             others = iter(films.tolist())
             return [[(next(others), *line[1:]) for line in lines] for lines in contexts]
@@ -76,31 +77,32 @@ def perturb(
             return [[] for _ in contexts]
 
 
-def lines_of(context: str, template: Template) -> list[Line]:
-    """The lines of a context, each cut into what was tokenised by itself."""
-    lines = context.removeprefix(template.opening).splitlines(keepends=True)
+def split_lines(context: str, template: Template) -> list[Line]:
+    """The lines of a context, each cut into the pieces that are tokenized separately."""
+    text = context.removeprefix(template.opening)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     return [_cut(line, len(template.features)) for line in lines]
 
 
-def _cut(line: str, facts: int) -> Line:
-    title, genres, *rest = line.rsplit(", ", 2 + facts)
+def _cut(line: str, features: int) -> Line:
+    title, genres, *rest = line.rsplit(", ", 2 + features)
     return (f"{title}, {genres}", *(f", {piece}" for piece in rest))
 
 
-class Wordings:
-    """Texts and tokens of contexts, in the manner of a template."""
+class Wording:
+    """Texts and tokens of contexts, as a template spells them."""
 
-    def __init__(self, template: Template, words: Words) -> None:
+    def __init__(self, template: Template, tokenize_texts: Tokenize) -> None:
         self.template = template
-        self.words = words
+        self.tokenize_texts = tokenize_texts
 
-    def text(self, lines: list[Line]) -> str:
-        """The context as a text."""
+    def join(self, lines: list[Line]) -> str:
+        """The context as text."""
         return self.template.opening + "".join(piece for line in lines for piece in line)
 
-    def tokens(self, lines: list[Line], question: str) -> list[int]:
-        """Context and question as tokens: whole, or piece by piece."""
-        pieces = [self.text(lines) + question]
+    def tokenize(self, lines: list[Line], question: str) -> list[int]:
+        """Context and question as tokens: tokenized whole, or piece by piece."""
+        pieces = [self.join(lines) + question]
         if self.template.tokenize_per_line:
             pieces = [self.template.opening, *(p for line in lines for p in line), question]
-        return [token for tokens in self.words(pieces) for token in tokens]
+        return [token for tokens in self.tokenize_texts(pieces) for token in tokens]

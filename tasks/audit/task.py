@@ -1,4 +1,4 @@
-"""Tasks: perturbed prompts, what they cost the model, and what its base recites."""
+"""Tasks: perturb prompts, score their predictions, and measure memorization."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +65,7 @@ def score_ablations(
 def measure_memorization(
     base: Base, ratings: ValidatedRatings, *, config: Memorization, store: Store
 ) -> MemorizationScores:
-    """Count the rows of the data's files that a base completes as they are."""
+    """Count the rows of the data's files that a base completes exactly."""
 
     def write(draft: Path) -> None:
         from tasks.audit.memorization import write_memorization

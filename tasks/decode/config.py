@@ -1,4 +1,4 @@
-"""What can be set about lists that the language model writes."""
+"""Settings of lists that the language model writes."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Writes the lists of many users together, one token at each open place of each of them."""
+"""Decodes the lists of many users in one batch, one token at each choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,97 +9,101 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from torch import nn
 
-from tasks.decode.list_grammar import Draft, Grammar
-from tasks.decode.model_rows import Rows
+from tasks.decode.cached_rows import CachedRows
+from tasks.decode.list_grammar import Grammar, Hypothesis
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
-# Tokens shown at once: a long title takes several steps, lest all others are padded to its length.
+# Tokens read at once: a longer title takes several steps, so that no row is padded to its length.
 CHUNK = 8
 
 
 @dataclass(frozen=True)
-class Request:
-    """A list to be written: behind which tokens, of which films (by row of the trie)."""
+class ListRequest:
+    """The tokens to continue, and the films (by row of the trie) that the list may name."""
 
     prefix: Ints
-    alive: NDArray[np.bool_]
-    noise: np.random.Generator | None = None  # the user's own, where tokens are sampled
+    allowed: NDArray[np.bool_]
+    noise: np.random.Generator | None = None  # the user's own, for sampling
 
 
-class Step(NamedTuple):
-    """A draft, the row that the model was shown it in, and what it is preferred by."""
+class Beam(NamedTuple):
+    """A hypothesis, the row of the model that has read it, and the score it is sorted by."""
 
     row: int
-    draft: Draft
+    hypothesis: Hypothesis
     score: float
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """`beams` drafts of a list compete until the best of them has named its film; 1 is greedy."""
+    """Beam search with `beams` hypotheses until the best has named its film; 1 is greedy."""
 
     model: nn.Module
     grammar: Grammar
-    length: int  # of a list; shorter where the user may be told of fewer films
+    length: int  # of a list; shorter if fewer films are allowed
     beams: int = 1
     temperature: float = 1.0
 
-    def write(self, requests: Sequence[Request]) -> list[Draft]:
+    def decode(self, requests: Sequence[ListRequest]) -> list[Hypothesis]:
         """The finished list of each request."""
-        lists = [[Step(row, self._begin(request), 0.0)] for row, request in enumerate(requests)]
-        forced = [np.array(steps[0].draft.unfed(), np.int64) for steps in lists]
-        prefixes = [np.r_[r.prefix, some] for r, some in zip(requests, forced, strict=True)]
-        rows = Rows(self.model, self.grammar.vocabulary, prefixes)
-        while not all(steps[0].draft.done for steps in lists):
+        lists = [[Beam(row, self._start(request), 0.0)] for row, request in enumerate(requests)]
+        forced = [np.array(beams[0].hypothesis.take_pending(), np.int64) for beams in lists]
+        prefixes = [np.r_[r.prefix, tokens] for r, tokens in zip(requests, forced, strict=True)]
+        rows = CachedRows(self.model, self.grammar.vocabulary, prefixes)
+        while not all(beams[0].hypothesis.is_done for beams in lists):
             lists = [
-                self._go_on(steps, rows, request.noise)
-                for request, steps in zip(requests, lists, strict=True)
+                self._step(beams, rows, request.noise)
+                for request, beams in zip(requests, lists, strict=True)
             ]
-            rows.take([step.row for steps in lists for step in steps])
-            rows.show([step.draft.unfed(CHUNK) for steps in lists for step in steps])
-            lists = _renumbered(lists)
-        return [steps[0].draft for steps in lists]
+            flat = [beam for beams in lists for beam in beams]
+            rows.select([beam.row for beam in flat])
+            rows.feed([beam.hypothesis.take_pending(CHUNK) for beam in flat])
+            lists = _renumber(lists)
+        return [beams[0].hypothesis for beams in lists]
 
-    def _begin(self, request: Request) -> Draft:
-        return Draft.begin(self.grammar, request.alive, min(self.length, int(request.alive.sum())))
+    def _start(self, request: ListRequest) -> Hypothesis:
+        length = min(self.length, int(request.allowed.sum()))
+        return Hypothesis.start(self.grammar, request.allowed, length)
 
-    def _go_on(
-        self, steps: Sequence[Step], rows: Rows, noise: np.random.Generator | None
-    ) -> list[Step]:
-        """A user's drafts with one token more, the best first."""
-        best = steps[0].draft
-        if best.done or any(step.draft.behind for step in steps):
-            return list(steps)
-        if not best.names_film:  # it has won its line, and the others are given up
-            return self._options(steps[0], rows, noise)[:1]
-        waiting = [step for step in steps if not step.draft.names_film]
-        open_ones = [step for step in steps if step.draft.names_film]
-        options = waiting + [o for step in open_ones for o in self._options(step, rows, noise)]
-        return sorted(options, key=lambda step: -step.score)[: self.beams]
+    def _step(
+        self, beams: Sequence[Beam], rows: CachedRows, noise: np.random.Generator | None
+    ) -> list[Beam]:
+        """A user's beams with one more token, the best first."""
+        best = beams[0].hypothesis
+        if best.is_done or any(beam.hypothesis.has_pending for beam in beams):
+            return list(beams)
+        if not best.in_film:  # its film is decided: drop the other beams
+            return self._expand(beams[0], rows, noise)[:1]
+        waiting = [beam for beam in beams if not beam.hypothesis.in_film]
+        open_beams = [beam for beam in beams if beam.hypothesis.in_film]
+        expanded = [new for beam in open_beams for new in self._expand(beam, rows, noise)]
+        return sorted(waiting + expanded, key=lambda beam: -beam.score)[: self.beams]
 
-    def _options(self, step: Step, rows: Rows, noise: np.random.Generator | None) -> list[Step]:
-        """The best ways to go on from a draft. Only the naming of films counts for its score."""
-        draft = step.draft
-        tokens, low, high = draft.choices()
-        log_p = log_softmax(rows.logits_of(step.row, tokens).astype(np.float64))
-        reached = draft.log_p + (log_p if draft.names_film else np.zeros(len(log_p)))
-        score = draft.log_p + log_p
+    def _expand(
+        self, beam: Beam, rows: CachedRows, noise: np.random.Generator | None
+    ) -> list[Beam]:
+        """The best continuations of a beam. Only tokens of films count in a list's log_p."""
+        hypothesis = beam.hypothesis
+        tokens, low, high = hypothesis.choices()
+        log_p = log_softmax(rows.get_logits(beam.row, tokens).astype(np.float64))
+        total = hypothesis.log_p + (log_p if hypothesis.in_film else np.zeros(len(log_p)))
+        score = hypothesis.log_p + log_p
         if noise is not None:  # the largest of these is a sample: the Gumbel-max trick
             score = log_p / self.temperature + noise.gumbel(size=len(log_p))
-        if not draft.names_film and len(tokens) == len(self.grammar.endings):
-            draft.entries[-1].log_p = log_p[np.argsort(self.grammar.ratings.order[low])]
+        if not hypothesis.in_film and len(tokens) == len(self.grammar.endings):
+            hypothesis.entries[-1].log_p = log_p[np.argsort(self.grammar.ratings.order[low])]
         return [
-            Step(
-                step.row,
-                draft.chosen(int(tokens[i]), int(low[i]), int(high[i]), float(reached[i])),
+            Beam(
+                beam.row,
+                hypothesis.choose(int(tokens[i]), int(low[i]), int(high[i]), float(total[i])),
                 float(score[i]),
             )
             for i in np.argsort(-score, kind="stable")[: self.beams]
         ]
 
 
-def _renumbered(lists: Sequence[Sequence[Step]]) -> list[list[Step]]:
-    """The same drafts with the rows that they lie in now."""
+def _renumber(lists: Sequence[Sequence[Beam]]) -> list[list[Beam]]:
+    """The beams with their rows after `CachedRows.select`."""
     rows = iter(range(sum(map(len, lists))))
-    return [[step._replace(row=next(rows)) for step in steps] for steps in lists]
+    return [[beam._replace(row=next(rows)) for beam in beams] for beams in lists]

@@ -1,4 +1,4 @@
-"""Lists of films for the users of some examples, each film one that the user may be told of."""
+"""Decodes lists for the test users, of films that are eligible for each."""
 
 import shutil
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from tasks.decode.config import Decode
-from tasks.decode.decoder import Decoder, Request
-from tasks.decode.list_grammar import Alive, Draft, Grammar
-from tasks.eligibility import news_for
+from tasks.decode.decoder import Decoder, ListRequest
+from tasks.decode.list_grammar import Grammar, Hypothesis, Mask
+from tasks.eligibility import eligible_films
 from tasks.executor import Executor
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples, SupervisedSpans
 from tasks.nn.out_of_memory import run_with_oom_split
-from tasks.ranked_lists import LIST, list_table, with_empty
+from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_merged
 from tasks.readout.rating_trie import RatingTrie
@@ -52,7 +52,7 @@ def write_lists(
     work = BatchJob("decode", prompts, inference.users_per_batch, load_writer, inputs, LISTS)
     finish_batches(batches, work, inference.workers, executor)
     lists = read_batches(batches, "recommend", LIST)
-    list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
+    to_list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
     shutil.rmtree(batches)
 
 
@@ -64,21 +64,21 @@ def load_writer(
     config: Decode,
     inference: Inference,
 ) -> MakeTable:
-    """A function that decodes the lists of a batch."""
+    """Load the model; return a function that decodes the lists of a batch."""
     metadata, tokenizer = prompts.metadata, load_tokenizer(base)
     trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
     reader = Reader(load_merged(base, adapter), trie, inference)
-    writer = ListWriter.of(reader, tokenizer, prompts, split, config)
+    writer = ListWriter.from_prompts(reader, tokenizer, prompts, split, config)
 
     def decode(batch: Batch) -> pl.DataFrame:
-        return writer.table(batch.examples)
+        return writer.decode(batch.examples)
 
     return decode
 
 
 @dataclass(frozen=True)
 class ListWriter:
-    """Bound once: the decoder over the catalogue, who has seen what, and the settings."""
+    """The decoder over the catalogue, with what it reads and the settings."""
 
     reader: Reader
     decoder: Decoder
@@ -87,7 +87,7 @@ class ListWriter:
     config: Decode
 
     @classmethod
-    def of(
+    def from_prompts(
         cls,
         reader: Reader,
         tokenizer: PreTrainedTokenizerBase,
@@ -98,24 +98,24 @@ class ListWriter:
         """For the films of the prompts, in their wording."""
         prefix = prompts.metadata["rating_prefix"]
         films = prompts.scan("films").collect()
-        grammar = Grammar.of(films["tokens"].to_list(), reader.trie, tokenizer, prefix)
+        grammar = Grammar.from_lines(films["tokens"].to_list(), reader.trie, tokenizer, prefix)
         beams = config.beams if config.decoding == "beam" else 1
         decoder = Decoder(reader.model, grammar, config.list_length, beams, config.temperature)
         # "Heat (1995), Action|Crime, Rating: ": the title ends where the genres begin.
         title = pl.col("line").str.strip_suffix(prefix).str.replace(r", [^,]*$", "")
         return cls(reader, decoder, films.with_columns(title=title), split, config)
 
-    def table(self, examples: pa.Table) -> pl.DataFrame:
-        """One row a user and rank, or an empty one; the users are of one fold."""
+    def decode(self, examples: pa.Table) -> pl.DataFrame:
+        """One row a user and rank, or an empty one. The users are of one fold."""
         users, fold = examples["user_id"].to_numpy(), examples["fold"][0].as_py()
         prefixes = [
             example.prefix for example in Examples.from_table(examples).take(range(len(users)))
         ]
-        news = news_for(users, fold, self.split.scan("ratings"), self.films)
-        may = news[:, self.decoder.grammar.films.order]
-        drafts = self._write(prefixes, may, users)
-        entries = [entry for draft in drafts for entry in draft.entries]
-        lengths = [len(draft.entries) for draft in drafts]
+        eligible = eligible_films(users, fold, self.split.scan("ratings"), self.films)
+        allowed = eligible[:, self.decoder.grammar.films.order]
+        hypotheses = self._decode(prefixes, allowed, users)
+        entries = [entry for hypothesis in hypotheses for entry in hypothesis.entries]
+        lengths = [len(hypothesis.entries) for hypothesis in hypotheses]
         named = self.films[[entry.film for entry in entries]]
         lists = pl.DataFrame(
             {
@@ -124,57 +124,59 @@ class ListWriter:
                 "rank": [rank + 1 for length in lengths for rank in range(length)],
                 "film_id": named["film_id"],
                 "title": named["title"],
-                "rating": self._expected(prefixes, drafts),
+                "rating": self._expect_ratings(prefixes, hypotheses),
                 "score": [entry.film_log_p for entry in entries],
             },
             LIST,
         )
-        return with_empty(lists, pl.DataFrame({"fold": [fold] * len(users), "user_id": users}))
+        return add_empty_lists(lists, pl.DataFrame({"fold": [fold] * len(users), "user_id": users}))
 
-    def _write(self, prefixes: Sequence[Ints], may: Alive, users: Ints) -> list[Draft]:
-        """Users with prefixes of like length together; the order given is kept."""
+    def _decode(self, prefixes: Sequence[Ints], allowed: Mask, users: Ints) -> list[Hypothesis]:
+        """The users' lists in their order; prefixes of similar length share a batch."""
 
-        def run(some: Sequence[int]) -> dict[int, Draft]:
-            # Noise begins anew, should memory have run out in the middle of it.
-            requests = [Request(prefixes[i], may[i], self._noise(int(users[i]))) for i in some]
-            return dict(zip(some, self.decoder.write(requests), strict=True))
+        def run(rows: Sequence[int]) -> dict[int, Hypothesis]:
+            # The generators are made here, so that a batch that ran out of memory draws again.
+            requests = [
+                ListRequest(prefixes[i], allowed[i], self._make_noise(int(users[i]))) for i in rows
+            ]
+            return dict(zip(rows, self.decoder.decode(requests), strict=True))
 
         order = sorted(range(len(users)), key=lambda i: len(prefixes[i]))
-        drafts: dict[int, Draft] = {}
-        at_once = self.reader.config.micro_batch_rows
-        for first in range(0, len(order), at_once):
-            for written in run_with_oom_split(order[first : first + at_once], run):
-                drafts |= written
-        return [drafts[i] for i in range(len(users))]
+        hypotheses: dict[int, Hypothesis] = {}
+        size = self.reader.config.micro_batch_rows
+        for first in range(0, len(order), size):
+            for finished in run_with_oom_split(order[first : first + size], run):
+                hypotheses |= finished
+        return [hypotheses[i] for i in range(len(users))]
 
-    def _noise(self, user: int) -> np.random.Generator | None:
+    def _make_noise(self, user: int) -> np.random.Generator | None:
         if self.config.decoding != "sample":
             return None
         return np.random.default_rng([self.config.seed, user])
 
-    def _expected(self, prefixes: Sequence[Ints], drafts: Sequence[Draft]) -> Floats:
-        """What the model expects each rating of the lists to be, list after list.
+    def _expect_ratings(self, prefixes: Sequence[Ints], hypotheses: Sequence[Hypothesis]) -> Floats:
+        """The expected rating in stars of each entry, list after list.
 
-        Where several tokens spell a rating, no one step of the decoding tells it, and the finished
-        lists are read once more.
+        Where several tokens spell a rating, decoding has no distribution over the scale, and the
+        finished lists are read once more.
         """
         scale = np.asarray(self.reader.trie.scale)
-        told = [entry.log_p for draft in drafts for entry in draft.entries]
-        if all(log_p is not None for log_p in told):
-            return np.exp(np.array(told).reshape(-1, len(scale))) @ scale
+        log_p = [entry.log_p for hypothesis in hypotheses for entry in hypothesis.entries]
+        if all(row is not None for row in log_p):
+            return np.exp(np.array(log_p).reshape(-1, len(scale))) @ scale
         lists = [
-            Example(prefix, [np.array(draft.tokens)], _ratings_of(draft))
-            for prefix, draft in zip(prefixes, drafts, strict=True)
+            Example(prefix, [np.array(hypothesis.tokens)], _rating_spans(hypothesis))
+            for prefix, hypothesis in zip(prefixes, hypotheses, strict=True)
         ]
         return np.exp(self.reader.read(lists)) @ scale
 
 
-def _ratings_of(draft: Draft) -> SupervisedSpans:
-    """Where the ratings of a list stand, as if nobody knew them."""
-    size = len(draft.entries)
+def _rating_spans(hypothesis: Hypothesis) -> SupervisedSpans:
+    """The ratings of a list, as spans without a true rating."""
+    size = len(hypothesis.entries)
     return SupervisedSpans(
         np.zeros(size, np.int16),
-        np.array([entry.start for entry in draft.entries]),
-        np.array([entry.end for entry in draft.entries]),
+        np.array([entry.start for entry in hypothesis.entries]),
+        np.array([entry.end for entry in hypothesis.entries]),
         np.full(size, np.nan, np.float32),
     )

@@ -1,4 +1,4 @@
-"""Tasks: an adapter over its base and prompts in, lists that the model writes out."""
+"""Tasks: adapter, base and prompts in, lists that the model writes out."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def decode_lists(
     inference: Inference,
     store: Store,
 ) -> RankedLists:
-    """Write a list for every user of the test fold; each line is a film the user has not seen."""
+    """Decode a list for every user of the test fold, of films that the user has not rated."""
 
     def write(draft: Path) -> None:
         from tasks.decode.lists import write_lists
@@ -46,7 +46,7 @@ def generate_lists(
     config: FreeText,
     store: Store,
 ) -> RankedLists:
-    """Generate lists as free text; every entry that is no valid film has an error by name."""
+    """Generate lists as free text; each entry that is no eligible film names its error."""
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.decode.free_text import write_free_lists

@@ -1,1 +1,1 @@
-"""Reads ratings and lists out of the model."""
+"""Predicted ratings: distributions read from the model, calibrated, with 80 % intervals."""

@@ -1,12 +1,12 @@
-"""What can be set about predicted ratings."""
+"""Settings of predicted ratings."""
 
 import pydantic
 
 
 class Predict(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Which predictors the tables name."""
+    """The predictors to write."""
 
     predictor: str = "llm"
     """Name in every table."""
     greedy: bool = True
-    """Also keep the rating that greedy text would spell, as `{predictor}_greedy`."""
+    """Also write the rating that greedy decoding would spell, as `{predictor}_greedy`."""

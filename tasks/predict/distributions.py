@@ -1,4 +1,4 @@
-"""What a distribution over the scale says: for each error measure the value that suits it best."""
+"""Summarises distributions over the rating scale: the best value for each error measure."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-LIKED = 4.0
+LIKED = 4.0  # stars from which a film counts as liked
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One entry a rating; stars, but for p_like."""
+    """One entry a rating, in stars; p_like is a probability."""
 
     mean: Floats
     median: Floats
@@ -22,42 +22,42 @@ class Summary:
     p_like: Floats
 
 
-def summarise(probabilities: Floats, scale: Floats, width: Floats) -> Summary:
-    """Of probabilities [ratings, values]; each interval holds the central mass `width`."""
+def summarise(probabilities: Floats, scale: Floats, mass: Floats) -> Summary:
+    """Summarise probabilities [ratings, values]; interval i holds the central `mass[i]`."""
     running = probabilities.cumsum(1)
     return Summary(
         mean=probabilities @ scale,
         median=scale[(running < 0.5 * running[:, -1:]).sum(1)],
         mode=scale[probabilities.argmax(1)],
         within_half=_within_half(probabilities, scale),
-        pi80_low=_quantile(probabilities, scale, (1 - width) / 2),
-        pi80_high=_quantile(probabilities, scale, (1 + width) / 2),
+        pi80_low=_quantile(probabilities, scale, (1 - mass) / 2),
+        pi80_high=_quantile(probabilities, scale, (1 + mass) / 2),
         p_like=probabilities[:, scale >= LIKED].sum(1),
     )
 
 
-def middle_distribution(probabilities: Floats) -> Floats:
+def mid_distribution(probabilities: Floats) -> Floats:
     """P(less) + P(equal) / 2 for each value (Parzen's mid-distribution function)."""
     return probabilities.cumsum(1) - probabilities / 2
 
 
 def _within_half(probabilities: Floats, scale: Floats) -> Floats:
-    """The value with most probability at most half a star away; of equals the lowest.
+    """The value with most probability within half a star; the lowest among equals.
 
-    With whole stars that is a half star, which two ratings are within reach of.
+    On a scale of whole stars it is often a half star, which is within reach of two ratings.
     """
     values = np.unique(np.r_[scale, (scale[1:] + scale[:-1]) / 2])
-    near = np.abs(scale[:, None] - values) <= 0.5
-    return values[np.round(probabilities @ near, 9).argmax(1)]
+    within = np.abs(scale[:, None] - values) <= 0.5
+    return values[np.round(probabilities @ within, 9).argmax(1)]
 
 
 def _quantile(probabilities: Floats, scale: Floats, level: Floats) -> Floats:
     """Where the mid-distribution function reaches `level`, linear between the values.
 
-    So a value lies within the interval exactly where its own mid-distribution lies within the
-    two levels. Below the first and above the last value the ends of the scale stand.
+    A value lies within the interval exactly if its own mid-distribution lies within the two levels.
+    Clipped to the ends of the scale.
     """
-    middle = middle_distribution(probabilities)
+    middle = mid_distribution(probabilities)
     above = np.clip((middle < level[:, None]).sum(1), 1, len(scale) - 1)
     rows = np.arange(len(middle))
     left, right = middle[rows, above - 1], middle[rows, above]

@@ -1,4 +1,4 @@
-"""The rating that greedy text would spell, as the original took it: kept for comparison."""
+"""The rating that greedy decoding would spell, as the original took it: kept for comparison."""
 
 import numpy as np
 import polars as pl
@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 from tasks.readout.rating_trie import RatingTrie
 
 Floats = NDArray[np.float64]
-SAID = ["mean", "median", "mode", "within_half"]
+POINTS = ["mean", "median", "mode", "within_half"]
+WITHOUT_DISTRIBUTION = ["pi80_low", "pi80_high", "p_like", "probabilities"]
 
 
-def greedy_values(log_p: Floats, trie: RatingTrie) -> Floats:
-    """Of log-probabilities [ratings, values]: token by token the likeliest, in stars.
+def decode_greedily(log_p: Floats, trie: RatingTrie) -> Floats:
+    """The rating in stars of each row of log-probabilities [ratings, values].
 
-    Where several tokens spell a rating this need not be the likeliest rating.
+    Takes the likeliest token at each step. Where several tokens spell a rating this need not be
+    the likeliest rating.
     """
     left = np.exp(log_p)
     for depth in range(max(map(len, trie.paths))):
@@ -23,12 +25,12 @@ def greedy_values(log_p: Floats, trie: RatingTrie) -> Floats:
     return np.asarray(trie.scale)[left.argmax(1)]
 
 
-def greedy_table(ratings: pl.DataFrame, log_p: Floats, trie: RatingTrie) -> pl.DataFrame:
-    """The rows of another predictor, which knows one value and no distribution.
+def build_greedy_table(ratings: pl.DataFrame, log_p: Floats, trie: RatingTrie) -> pl.DataFrame:
+    """The rows of the predictor `{predictor}_greedy`: one value, no distribution.
 
-    `ratings` is the model's own table, and `log_p` what was read, in its order.
+    `log_p` are the model's log-probabilities in the order of its table `ratings`.
     """
-    value = pl.Series(greedy_values(log_p, trie))
-    nothing = [pl.lit(None).cast(ratings.schema[n]).alias(n) for n in ratings.columns[-4:]]
-    said = ratings.with_columns(*nothing, **dict.fromkeys(SAID, value))
-    return said.with_columns(predictor=pl.col("predictor") + "_greedy")
+    value = pl.Series(decode_greedily(log_p, trie))
+    empty = [pl.lit(None).cast(ratings.schema[n]).alias(n) for n in WITHOUT_DISTRIBUTION]
+    greedy = ratings.with_columns(*empty, **dict.fromkeys(POINTS, value))
+    return greedy.with_columns(predictor=pl.col("predictor") + "_greedy")

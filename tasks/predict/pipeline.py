@@ -1,4 +1,4 @@
-"""Predicts ratings batch by batch, each finished or done again, then calibrates and joins them."""
+"""Predicts ratings in resumable batches, then calibrates and joins them."""
 
 import json
 import shutil
@@ -10,8 +10,15 @@ import polars as pl
 from tasks.executor import Executor
 from tasks.hub import load_tokenizer
 from tasks.predict.config import Predict
-from tasks.predict.greedy import greedy_table
-from tasks.predict.tables import READOUT, calibration_of, matrix_of, rating_table, readout_table
+from tasks.predict.greedy import build_greedy_table
+from tasks.predict.tables import (
+    READOUT,
+    build_rating_table,
+    calibrate,
+    read_calibration,
+    read_out,
+    to_matrix,
+)
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_merged
 from tasks.readout.rating_trie import RatingTrie
@@ -39,23 +46,25 @@ def write_predictions(
         load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
     )
     readouts = read_batches(batches, "rate", READOUT).sort("fold", "user_id", "film_id")
-    calibration = calibration_of(readouts, trie.scale, split, calibrated_by)
-    tables = [rating_table(readouts, calibration, trie.scale, config.predictor)]
+    calibration = (
+        read_calibration(calibrated_by) if calibrated_by else calibrate(readouts, trie.scale, split)
+    )
+    tables = [build_rating_table(readouts, calibration, trie.scale, config.predictor)]
     if config.greedy and calibrated_by is None:
-        log_p = matrix_of(readouts["log_p"], len(trie.scale))
-        tables.append(greedy_table(tables[0], log_p, trie))
+        log_p = to_matrix(readouts["log_p"], len(trie.scale))
+        tables.append(build_greedy_table(tables[0], log_p, trie))
     pl.concat(tables).write_parquet(draft / "ratings.parquet")
-    (draft / "calibration.json").write_text(json.dumps(calibration.json(), indent=1))
+    (draft / "calibration.json").write_text(json.dumps(calibration.to_json(), indent=1))
     shutil.rmtree(batches)
     return {
         "predictor": config.predictor,
-        "calibration": calibration.json(),
+        "calibration": calibration.to_json(),
         **{key: metadata.get(key) for key in ("dataset", "scale", "protocol")},
     }
 
 
 def load_reader(adapter: Adapter, base: Base, prompts: Prompts, inference: Inference) -> MakeTable:
-    """A function that reads a batch's log-probabilities."""
+    """Load the model; return a function that reads a batch's log-probabilities."""
     metadata = prompts.metadata
     trie = RatingTrie.from_tokenizer(
         load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
@@ -63,6 +72,6 @@ def load_reader(adapter: Adapter, base: Base, prompts: Prompts, inference: Infer
     reader = Reader(load_merged(base, adapter), trie, inference)
 
     def read(batch: Batch) -> pl.DataFrame:
-        return readout_table(reader, batch.examples)
+        return read_out(reader, batch.examples)
 
     return read

@@ -1,4 +1,4 @@
-"""The tables of predicted ratings: as read from the model, and calibrated."""
+"""Builds the tables of predicted ratings: as read from the model, and calibrated."""
 
 import json
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tasks.nn.examples import Examples
 from tasks.predict.calibration import Calibration, fit_calibration
 from tasks.predict.distributions import summarise
-from tasks.predict.fold_difficulty import level_for
-from tasks.predict.intervals import COVERED
+from tasks.predict.fold_difficulty import validation_level
+from tasks.predict.intervals import COVERAGE
 from tasks.readout.inference import Reader
 from tasks.store.artifacts import RatingPredictions, SplitRatings
 
@@ -28,43 +28,36 @@ READOUT = pl.Schema(
 )
 
 
-def readout_table(reader: Reader, table: pa.Table) -> pl.DataFrame:
-    """One row an asked rating of these examples, as the model itself has it."""
-    log_p = reader.read(Examples.from_table(table).take(range(len(table))))
-    asked = pl.from_arrow(table.select(["fold", "user_id", "film_ids", "ratings"]))
-    assert isinstance(asked, pl.DataFrame)
-    rows = asked.rename({"film_ids": "film_id", "ratings": "rating"}).explode("film_id", "rating")
+def read_out(reader: Reader, examples: pa.Table) -> pl.DataFrame:
+    """One row a target rating of the examples, with the model's uncalibrated log-probabilities."""
+    log_p = reader.read(Examples.from_table(examples).take(range(len(examples))))
+    targets = pl.DataFrame(examples.select(["fold", "user_id", "film_ids", "ratings"]))
+    targets = targets.rename({"film_ids": "film_id", "ratings": "rating"})
+    rows = targets.explode("film_id", "rating")
     return rows.with_columns(log_p=pl.Series(log_p, dtype=pl.List(pl.Float64))).cast(READOUT)
 
 
-def calibration_of(
-    readouts: pl.DataFrame,
-    scale: Sequence[float],
-    split: SplitRatings,
-    like: RatingPredictions | None,
-) -> Calibration:
-    """Fitted on the validation fold's known ratings, or as other predictions had it."""
-    if like is not None:
-        return read_calibration(like)
+def calibrate(readouts: pl.DataFrame, scale: Sequence[float], split: SplitRatings) -> Calibration:
+    """Fit a calibration on the validation fold's known ratings."""
     known = readouts.filter(pl.col("fold") == "validation", pl.col("rating").is_not_null())
     truth = np.searchsorted(np.asarray(scale), known["rating"].to_numpy())
     users = known["user_id"].to_numpy().astype(np.int64)
-    level = level_for(split.scan("ratings").collect(), COVERED)
-    return fit_calibration(matrix_of(known["log_p"], len(scale)), truth, users, level)
+    level = validation_level(split.scan("ratings").collect(), COVERAGE)
+    return fit_calibration(to_matrix(known["log_p"], len(scale)), truth, users, level)
 
 
 def read_calibration(predictions: RatingPredictions) -> Calibration:
-    """The one that these predictions were made with."""
-    return Calibration.of(json.loads((predictions.path / "calibration.json").read_text()))
+    """The calibration that these predictions were made with."""
+    return Calibration.from_json(json.loads((predictions.path / "calibration.json").read_text()))
 
 
-def rating_table(
+def build_rating_table(
     readouts: pl.DataFrame, calibration: Calibration, scale: Sequence[float], predictor: str
 ) -> pl.DataFrame:
-    """The table `ratings` of the artifact."""
+    """The artifact's table `ratings`."""
     values = np.asarray(scale, np.float64)
-    p = np.exp(calibration.apply(matrix_of(readouts["log_p"], len(scale))))
-    summary = summarise(p, values, calibration.widths.of(p))
+    p = np.exp(calibration.apply(to_matrix(readouts["log_p"], len(scale))))
+    summary = summarise(p, values, calibration.widths.select(p))
     rows = readouts.select(
         pl.lit(predictor).alias("predictor"), "fold", "user_id", "film_id", "rating"
     )
@@ -74,6 +67,6 @@ def rating_table(
     ).sort("predictor", "fold", "user_id", "film_id")
 
 
-def matrix_of(column: pl.Series, width: int) -> Floats:
-    """A column of lists of that many numbers."""
+def to_matrix(column: pl.Series, width: int) -> Floats:
+    """A column of lists, each of `width` numbers, as [rows, width]."""
     return column.explode().to_numpy().astype(np.float64).reshape(-1, width)

@@ -1,4 +1,4 @@
-"""Task: an adapter over its base and prompts in, predicted ratings out."""
+"""Task: adapter, base and prompts in, predicted ratings out."""
 
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ def predict_ratings(
     store: Store,
     calibrated_by: RatingPredictions | None = None,
 ) -> RatingPredictions:
-    """Predict a distribution for every rating that the prompts ask for.
+    """Predict a distribution for every target of the prompts.
 
-    Distributions are calibrated on the validation fold, or as `calibrated_by` was: candidates have
-    no true ratings to calibrate on.
+    Distributions are calibrated on the validation fold, or with the calibration of `calibrated_by`,
+    since candidates have no true ratings.
     """
 
     def write(draft: Path) -> dict[str, Any]:

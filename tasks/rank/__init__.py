@@ -1,1 +1,1 @@
-"""Candidates from all users' ratings, ranked by a mix with the language model's scores."""
+"""Candidates retrieved from all users' ratings, ranked with the language model's scores."""

@@ -1,23 +1,23 @@
-"""What can be set about candidates and their ranking."""
+"""Settings of candidates and their ranking."""
 
 import pydantic
 
 
 class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """The collaborative retriever, and how many candidates it names for each user."""
+    """The collaborative retriever."""
 
     predictor: str = "ease"
     """Name in every table."""
     regularisation: float = pydantic.Field(200.0, gt=0)
     """L2 regularisation of EASE."""
     films: int = pydantic.Field(10_000, ge=1)
-    """Most rated films that are considered; memory grows with their square."""
+    """Most rated films to retrieve from; memory grows with their square."""
     candidates: int = pydantic.Field(100, ge=1)
     """Films retrieved for each user."""
 
 
 class Rank(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """The lists that are made of the candidates."""
+    """The ranking of candidates."""
 
     predictor: str = "ranked"
     """Name in every table."""
@@ -26,4 +26,4 @@ class Rank(pydantic.BaseModel, frozen=True, extra="forbid"):
     latest: int = pydantic.Field(5, ge=1)
     """Newest films of a user that candidates are compared with."""
     films: int = pydantic.Field(10_000, ge=1)
-    """Most rated films that are considered, as in `retrieve`."""
+    """Most rated films with a recency similarity, as in `retrieve`."""

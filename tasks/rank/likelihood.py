@@ -1,13 +1,11 @@
-"""Scores each candidate by how likely the model finds it as the first film of a list."""
+"""Scores each candidate by its log-likelihood as the first film of a list."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pydantic
-from numpy.typing import NDArray
 
 from tasks.executor import Executor
 from tasks.hub import load_tokenizer
@@ -19,11 +17,8 @@ from tasks.readout.resumable_batches import Batch, BatchJob, MakeTable, finish_b
 from tasks.store.artifacts import Adapter, Base, CandidatePrompts
 from tasks.templates import Compact, Original, Template
 
-Floats = NDArray[np.float64]
-NOWHERE = np.empty(0, np.int64)
-NO_SPANS = SupervisedSpans(NOWHERE, NOWHERE, NOWHERE, np.empty(0, np.float32))
-
-
+EMPTY = np.empty(0, np.int64)
+NO_SPANS = SupervisedSpans(EMPTY, EMPTY, EMPTY, np.empty(0, np.float32))
 SCORE = pl.Schema(
     [
         ("fold", pl.String),
@@ -42,7 +37,7 @@ def write_scores(
     inference: Inference,
     executor: Executor,
 ) -> None:
-    """Write scores.parquet: the log-likelihood of each candidate's line."""
+    """Write scores.parquet: the log-likelihood of each candidate's line, in nats."""
     batches, inputs = draft / "batches", (adapter, base, prompts, inference)
     users = inference.users_per_batch
     work = BatchJob(
@@ -57,7 +52,7 @@ def write_scores(
 def load_scorer(
     adapter: Adapter, base: Base, prompts: CandidatePrompts, inference: Inference
 ) -> MakeTable:
-    """A function that scores the candidates of a batch."""
+    """Load the model; return a function that scores the candidates of a batch."""
     metadata = prompts.metadata
     template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
         prompts.manifest["recipe"]["template"]
@@ -69,20 +64,14 @@ def load_scorer(
     lines = dict(zip(films["film_id"], films["tokens"].to_list(), strict=True))
 
     def score(batch: Batch) -> pl.DataFrame:
-        contexts = batch.examples["context"].to_pylist()
-        texts = [context + template.recommend for context in contexts]
+        rows = pl.DataFrame(batch.examples.select(["fold", "user_id", "film_ids", "context"]))
+        texts = [context + template.recommend for context in rows["context"]]
         prefixes = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        wanted = batch.examples["film_ids"].to_pylist()
         examples = [
-            Example(np.array(prefix), [np.array(lines[film]) for film in some], NO_SPANS)
-            for prefix, some in zip(prefixes, wanted, strict=True)
+            Example(np.array(prefix), [np.array(lines[film]) for film in film_ids], NO_SPANS)
+            for prefix, film_ids in zip(prefixes, rows["film_ids"], strict=True)
         ]
-        return _score_table(batch.examples, reader.score_texts(examples))
+        rows = rows.select("fold", "user_id", film_id="film_ids").explode("film_id")
+        return rows.with_columns(log_likelihood=reader.score_texts(examples)).cast(SCORE)
 
     return score
-
-
-def _score_table(examples: pa.Table, log_p: Floats) -> pl.DataFrame:
-    """One row a candidate."""
-    rows = pl.DataFrame(examples.select(["fold", "user_id", "film_ids"])).explode("film_ids")
-    return rows.rename({"film_ids": "film_id"}).with_columns(log_likelihood=log_p).cast(SCORE)

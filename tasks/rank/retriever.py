@@ -1,4 +1,4 @@
-"""Proposes films by what others have rated beside: EASE, a linear model with one closed form."""
+"""Retrieves candidates with EASE, a linear item-item model with a closed-form solution."""
 
 from pathlib import Path
 
@@ -6,9 +6,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.eligibility import news_for
+from tasks.eligibility import eligible_films
 from tasks.rank.config import Retrieve
-from tasks.rank.interactions import EARLIER, USERS, known_of, matrix, most_rated, together
+from tasks.rank.interactions import (
+    EARLIER,
+    USERS,
+    build_interactions,
+    count_cooccurrences,
+    select_known,
+    select_most_rated,
+)
 from tasks.store.artifacts import SplitRatings
 
 Floats = NDArray[np.float64]
@@ -26,16 +33,16 @@ CANDIDATE = pl.Schema(
 def write_candidates(draft: Path, split: SplitRatings, config: Retrieve) -> None:
     """Write candidates.parquet: the best films for every user of both later folds."""
     table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
-    lists = pl.concat([_of_fold(table, fold, config) for fold in EARLIER])
-    asked = table.filter(pl.col("role") == "target", pl.col("fold").is_in(list(EARLIER)))
-    users = asked.select("fold", "user_id").unique()
-    lists = users.join(lists, on=["fold", "user_id"], how="left")
-    lists = lists.with_columns(pl.col("rank").fill_null(1)).select(*CANDIDATE)
-    lists.sort("fold", "user_id", "rank").write_parquet(draft / "candidates.parquet")
+    candidates = pl.concat([_retrieve(table, fold, config) for fold in EARLIER])
+    targets = table.filter(pl.col("role") == "target", pl.col("fold").is_in(list(EARLIER)))
+    users = targets.select("fold", "user_id").unique()
+    candidates = users.join(candidates, on=["fold", "user_id"], how="left")
+    candidates = candidates.with_columns(pl.col("rank").fill_null(1)).select(*CANDIDATE)
+    candidates.sort("fold", "user_id", "rank").write_parquet(draft / "candidates.parquet")
 
 
-def ease(counts: Floats, regularisation: float) -> Floats:
-    """Weights [films, films] from how many have rated both; the diagonal is nought.
+def fit_ease(counts: Floats, regularisation: float) -> Floats:
+    """Item-item weights [films, films] from co-occurrence counts; the diagonal is 0.
 
     Steck, 2019, Embarrassingly Shallow Autoencoders for Sparse Data, arXiv 1905.03375, eq. 8.
     """
@@ -45,23 +52,23 @@ def ease(counts: Floats, regularisation: float) -> Floats:
     return weights
 
 
-def _of_fold(table: pl.DataFrame, fold: str, config: Retrieve) -> pl.DataFrame:
-    """One row a candidate, learnt from the folds before and what the fold itself shows."""
+def _retrieve(table: pl.DataFrame, fold: str, config: Retrieve) -> pl.DataFrame:
+    """The candidates of a fold, learnt from earlier folds and from its own context."""
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
     users = table.filter(is_target)["user_id"].unique().sort()
     if users.is_empty():
         return CANDIDATE.to_frame()
-    known = known_of(table, fold)
-    films = most_rated(known, config.films)
-    weights = ease(together(known, films), config.regularisation)
-    parts = [
-        _best(table, users[i : i + USERS], known, films, weights, fold, config.candidates)
-        for i in range(0, len(users), USERS)
-    ]
-    return pl.concat(parts)
+    known = select_known(table, fold)
+    films = select_most_rated(known, config.films)
+    weights = fit_ease(count_cooccurrences(known, films), config.regularisation)
+    batches = [users[first : first + USERS] for first in range(0, len(users), USERS)]
+    return pl.concat(
+        _select_best(table, batch, known, films, weights, fold, config.candidates)
+        for batch in batches
+    )
 
 
-def _best(
+def _select_best(
     table: pl.DataFrame,
     users: pl.Series,
     known: pl.DataFrame,
@@ -70,13 +77,12 @@ def _best(
     fold: str,
     most: int,
 ) -> pl.DataFrame:
-    """For these users the films of highest score among those that they may be told of."""
-    news = news_for(users.to_numpy(), fold, table.lazy(), films)
-    raw = matrix(known, users, films) @ weights
-    scores: Floats = np.where(news, np.round(raw, 9), -np.inf)
+    """The eligible films of highest score for each of the users."""
+    eligible = eligible_films(users.to_numpy(), fold, table.lazy(), films)
+    raw = build_interactions(known, users, films) @ weights
+    scores: Floats = np.where(eligible, np.round(raw, 9), -np.inf)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :most]
-    kept = np.take_along_axis(news, order, axis=1)
-    row, rank = np.nonzero(kept)
+    row, rank = np.nonzero(np.take_along_axis(eligible, order, axis=1))
     film = order[row, rank]
     return pl.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Tasks: candidates for every user, what the model makes of them, and ranked lists."""
+"""Tasks: retrieve candidates, score them with the language model, rank them."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tasks.store.store import Store
 
 @task
 def retrieve_candidates(split: SplitRatings, *, config: Retrieve, store: Store) -> Candidates:
-    """Propose films for every user of the validation and the test fold."""
+    """Retrieve candidates for every user of the validation and the test fold."""
 
     def write(draft: Path) -> None:
         from tasks.rank.retriever import write_candidates
@@ -38,7 +38,7 @@ def retrieve_candidates(split: SplitRatings, *, config: Retrieve, store: Store) 
 def score_candidates(
     adapter: Adapter, base: Base, prompts: CandidatePrompts, *, inference: Inference, store: Store
 ) -> CandidateScores:
-    """Score each candidate by how likely the model finds its line."""
+    """Score each candidate by the log-likelihood of its line."""
 
     def write(draft: Path) -> None:
         from tasks.rank.likelihood import write_scores
@@ -64,15 +64,14 @@ def rank_candidates(
     store: Store,
     mix_of: RankedLists | None = None,
 ) -> RankedLists:
-    """Rank each user's candidates by a mix of the retriever's and the model's scores.
+    """Rank each user's candidates by a weighted sum of the retriever's and the model's scores.
 
-    The language model's features are used only if they raise cross-validated NDCG on the
-    validation fold. The mix is that of `mix_of` where one is given: a single person has no
-    validation fold.
+    LM features are used only if they raise cross-validated NDCG on the validation fold. With
+    `mix_of` its weights are used: a request has no validation fold.
     """
 
     def write(draft: Path) -> dict[str, Any]:
-        from tasks.rank.mix import write_ranking
+        from tasks.rank.ranking import write_ranking
 
         return write_ranking(draft, split, ratings, candidates, predictions, scores, config, mix_of)
 

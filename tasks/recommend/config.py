@@ -1,4 +1,4 @@
-"""Who asks for recommendations."""
+"""A request for recommendations."""
 
 import datetime as dt
 from typing import Self
@@ -7,12 +7,12 @@ import pydantic
 
 
 class RecommendRequest(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """A user of the data, or ratings typed by hand such as "Toy Story (1995)=5"."""
+    """A user of the data, ratings typed by hand such as "Toy Story (1995)=5", or both."""
 
     user: int | None = None
     """A user of the data."""
     ratings: tuple[str, ...] = ()
-    """Ratings typed by hand, such as `Toy Story (1995)=5`."""
+    """Ratings typed by hand, such as `Toy Story (1995)=5`; they go over the user's own."""
     at: dt.datetime
     """The moment of the request, with its time zone."""
     list_length: int = pydantic.Field(10, ge=1)

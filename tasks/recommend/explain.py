@@ -1,4 +1,4 @@
-"""Answers one person: the first films of a list, their ratings, and what speaks for each."""
+"""Selects the films to recommend to one person, with expected ratings and reasons."""
 
 import json
 import re
@@ -28,13 +28,12 @@ from tasks.store.artifacts import (
 )
 from tasks.templates import Compact, Original, Template
 
-Floats = NDArray[np.float64]
 RATED_LINE = re.compile(r", Rating:? (\d\.\d)$")
 
 
 @dataclass(frozen=True)
 class Person:
-    """The asker's own text, and one branch a film that may be told."""
+    """One user's context as text, and an example with one branch a candidate."""
 
     context: str
     template: Compact | Original
@@ -42,8 +41,8 @@ class Person:
     film_ids: list[int]
 
     @classmethod
-    def of(cls, prompts: CandidatePrompts) -> "Person":
-        """From prompts that ask for one user's candidates."""
+    def from_prompts(cls, prompts: CandidatePrompts) -> "Person":
+        """From the candidate prompts of one user."""
         table = pq.read_table(prompts.files("examples"))
         template = pydantic.TypeAdapter(Template).validate_python(
             prompts.manifest["recipe"]["template"]
@@ -51,18 +50,18 @@ class Person:
         context, film_ids = table["context"][0].as_py(), table["film_ids"][0].as_py()
         return cls(context, template, truncate_at_ratings(Examples.from_table(table)[0]), film_ids)
 
-    def asked_about(self, film_ids: list[int], prefix: NDArray[np.integer]) -> Example:
-        """The same person's example with these films only, behind another prefix."""
+    def select(self, film_ids: list[int], prefix: NDArray[np.integer]) -> Example:
+        """The example with these films only, behind another prefix."""
         at = [self.film_ids.index(film) for film in film_ids]
         spans = self.example.spans
-        kept = replace(
+        selected = replace(
             spans,
             branch=np.arange(len(at), dtype=np.int16),
             start=spans.start[at],
             end=spans.end[at],
             rating=spans.rating[at],
         )
-        return Example(prefix, [self.example.branches[i] for i in at], kept)
+        return Example(prefix, [self.example.branches[i] for i in at], selected)
 
 
 def write_recommendations(
@@ -75,46 +74,45 @@ def write_recommendations(
     ratings: ValidatedRatings,
     request: RecommendRequest,
 ) -> None:
-    """Leave the list, its ratings and the reasons in the draft.
+    """Write the list, its predicted ratings and reasons.json.
 
-    Of films that have a title in common only the first is named: people go by titles.
+    Among films of the same title only the first is taken: people know films by title.
     """
     titles = ratings.scan("films").select("film_id", "title")
     ordered = lists.scan("lists").drop("title").join(titles, on="film_id").sort("rank").collect()
-    listed = ordered.unique("title", keep="first", maintain_order=True).head(request.list_length)
-    listed = listed.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
+    best = ordered.unique("title", keep="first", maintain_order=True).head(request.list_length)
+    best = best.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
     columns = list(RankedLists.tables["lists"].columns)
-    listed.select(columns).write_parquet(draft / "lists.parquet")
-    expected = predictions.scan("ratings").join(listed.lazy(), on="film_id", how="semi").collect()
+    best.select(columns).write_parquet(draft / "lists.parquet")
+    expected = predictions.scan("ratings").join(best.lazy(), on="film_id", how="semi").collect()
     expected.write_parquet(draft / "ratings.parquet")
     metadata, tokenizer = prompts.metadata, load_tokenizer(base)
     trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
     reader = Reader(load_merged(base, adapter), trie, Inference())
-    films = listed["film_id"].to_list()
-    reasons = _reasons(Person.of(prompts), films, reader, tokenizer, request.reasons)
+    films = best["film_id"].to_list()
+    reasons = _find_reasons(Person.from_prompts(prompts), films, reader, tokenizer, request.reasons)
     (draft / "reasons.json").write_text(json.dumps(reasons, indent=1))
 
 
-def _reasons(
+def _find_reasons(
     person: Person,
     film_ids: list[int],
     reader: Reader,
     tokenizer: PreTrainedTokenizerBase,
     most: int,
 ) -> dict[int, list[dict[str, object]]]:
-    """For each film, the lines of the own history without which less would be expected of it.
+    """For each film, at most `most` lines of the history that raise its expected rating.
 
-    Each line is left out in turn, all in one batch; `stars` is by how much the expected rating
-    falls. Lines without which more would be expected are no reasons.
+    Each line is left out in turn, all in one batch; `stars` is how far the expected rating falls.
     """
-    lines = person.context.splitlines(keepends=True)
+    lines = re.split(r"(?<=\n)", person.context)
     rated = [i for i, line in enumerate(lines) if RATED_LINE.search(line.rstrip("\n"))]
     if not most or not rated:
         return {film: [] for film in film_ids}
     texts = ["".join(lines)] + ["".join(lines[:i] + lines[i + 1 :]) for i in rated]
-    prefixes = [_tokens(tokenizer, text + person.template.rate) for text in texts]
-    read = reader.read([person.asked_about(film_ids, prefix) for prefix in prefixes])
-    expected = (np.exp(read) @ np.asarray(reader.trie.scale)).reshape(len(texts), -1)
+    prefixes = [_tokenize(tokenizer, text + person.template.rate) for text in texts]
+    log_p = reader.read([person.select(film_ids, prefix) for prefix in prefixes])
+    expected = (np.exp(log_p) @ np.asarray(reader.trie.scale)).reshape(len(texts), -1)
     stars = expected[0] - expected[1:]
     reasons = {}
     for film, column in zip(film_ids, stars.T, strict=True):
@@ -126,5 +124,5 @@ def _reasons(
     return reasons
 
 
-def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> NDArray[np.integer]:
+def _tokenize(tokenizer: PreTrainedTokenizerBase, text: str) -> NDArray[np.integer]:
     return np.array(tokenizer(text, add_special_tokens=False)["input_ids"], np.int64)

@@ -1,88 +1,97 @@
-"""Words an answer for people and for programs."""
+"""Formats recommendations for people and for programs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.store.artifacts import Recommendations, SplitRatings, ValidatedRatings
+from tasks.templates import film_texts
 
 
 @dataclass(frozen=True)
-class Film:
-    """One line of the answer."""
+class RecommendedFilm:
+    """One film of the list; `reasons` are films that the person rated, with the stars each adds."""
 
     film_id: int
     title: str
     genres: str
-    rating: float  # expected
-    low: float  # of the interval that holds 80 % of the ratings
-    high: float
-    because: list[dict[str, Any]]  # own films, by title, and the stars that each adds
+    expected: float  # stars
+    pi80_low: float  # of the 80 % prediction interval
+    pi80_high: float
+    reasons: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What was understood, and the films."""
+class Recommendation:
+    """For whom, with the typed ratings as they were understood, and the films."""
 
-    asker: int
-    understood: list[dict[str, Any]]
-    films: list[Film]
+    user: int | None
+    typed: list[dict[str, Any]]
+    films: list[RecommendedFilm]
 
     @property
     def heading(self) -> str:
-        """Who is told, and what was taken for what."""
-        if not self.understood:
-            return f"for user {self.asker}"
-        told = "; ".join(f"{one['title']}: {one['rating']:g}" for one in self.understood)
-        return f"for one who rated {told}"
+        """`for user 1, with Toy Story (1995): 1 instead of 4`."""
+        rated = "; ".join(
+            f"{one['title']}: {one['rating']:g}"
+            + (f" instead of {one['replaces']:g}" if one["replaces"] is not None else "")
+            for one in self.typed
+        )
+        if self.user is None:
+            return f"for a person who rated {rated}"
+        return f"for user {self.user}" + (f", with {rated}" if rated else "")
 
     def rows(self) -> list[dict[str, str]]:
-        """As a table of words, in which two genres and a line a reason are enough."""
+        """As a table of texts, with at most two genres and one line a reason."""
         return [
             {
                 "film": film.title,
                 "genres": ", ".join(film.genres.split("|")[:2]),
-                "expected": f"{film.rating:.1f} ({film.low:.1f} to {film.high:.1f})",
-                "because of": "\n".join(f"+{b['stars']:.2f} {b['title']}" for b in film.because),
+                "expected": f"{film.expected:.1f} ({film.pi80_low:.1f} to {film.pi80_high:.1f})",
+                "because of": "\n".join(f"+{r['stars']:.2f} {r['title']}" for r in film.reasons),
             }
             for film in self.films
         ]
 
-    def json(self) -> dict[str, Any]:
-        """For programs."""
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
         return asdict(self)
 
 
-def advice_of(found: Recommendations, asked: SplitRatings, ratings: ValidatedRatings) -> Advice:
-    """Join the tables of an answer with the films' titles and genres."""
-    films = {row["film_id"]: row for row in ratings.scan("films").collect().iter_rows(named=True)}
-    predicted = {
-        row["film_id"]: row for row in found.scan("ratings").collect().iter_rows(named=True)
-    }
-    reasons = json.loads((found.path / "reasons.json").read_text())
-    listed = found.scan("lists").sort("rank").collect()["film_id"]
-    notes, titles = asked.metadata, [film["title"] for film in films.values()]
-    return Advice(
-        asker=notes["asker"],
-        understood=notes["understood"],
+def format_recommendation(
+    recommendations: Recommendations, request: SplitRatings, ratings: ValidatedRatings
+) -> Recommendation:
+    """Join the tables with the films' titles and genres."""
+    table = ratings.scan("films").collect()
+    films = {row["film_id"]: row for row in table.iter_rows(named=True)}
+    predictions = recommendations.scan("ratings").collect()
+    predicted = {row["film_id"]: row for row in predictions.iter_rows(named=True)}
+    reasons = json.loads((recommendations.path / "reasons.json").read_text())
+    titles = dict(zip(film_texts(table), table["title"], strict=True))
+    ranked = recommendations.scan("lists").sort("rank").collect()["film_id"]
+    return Recommendation(
+        user=request.metadata["user"],
+        typed=request.metadata["typed"],
         films=[
-            Film(
+            RecommendedFilm(
                 film_id=film,
                 title=films[film]["title"],
                 genres=films[film]["genres"],
-                rating=predicted[film]["mean"],
-                low=predicted[film]["pi80_low"],
-                high=predicted[film]["pi80_high"],
-                because=[
-                    {"title": _title(reason["line"], titles), "stars": reason["stars"]}
+                expected=predicted[film]["mean"],
+                pi80_low=predicted[film]["pi80_low"],
+                pi80_high=predicted[film]["pi80_high"],
+                reasons=[
+                    {"title": _find_title(reason["line"], titles), "stars": reason["stars"]}
                     for reason in reasons[str(film)]
                 ],
             )
-            for film in listed
+            for film in ranked
         ],
     )
 
 
-def _title(line: str, titles: list[str]) -> str:
-    """Of the film that a line of a prompt is about."""
-    return max((title for title in titles if line.startswith(f"{title}, ")), key=len, default=line)
+def _find_title(line: str, titles: Mapping[str, str]) -> str:
+    """The title of the film that a prompt's line is about, by the longest text it starts with."""
+    ends = [i for i in range(len(line)) if line.startswith(", ", i)]
+    return next((titles[line[:end]] for end in reversed(ends) if line[:end] in titles), line)

@@ -1,7 +1,8 @@
-"""Puts a person who asks today into the histories: everything known is shown, nothing is hidden."""
+"""Adds a person's request to the split ratings, with every known rating as context."""
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,52 +10,65 @@ import polars as pl
 
 from tasks.recommend.config import RecommendRequest
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
-from tasks.titles import Understood, understand
+from tasks.titles import TitleMatch, match_titles
 
-ROW = ["user_id", "film_id", "rating", "rated_at", "position", "fold", "role", "cold"]
+ROW = ["user_id", "film_id", "rating", "rated_at", "fold", "role", "cold"]
+MOST = 2**31 - 1  # of an int32
 
 
 def write_request(
     draft: Path, split: SplitRatings, ratings: ValidatedRatings, request: RecommendRequest
 ) -> dict[str, Any]:
-    """Leave the histories with the asker's in the draft; return who that is."""
+    """Write ratings.parquet with the request's rows; return the metadata.
+
+    `user` is that of the request, `typed` has each typed text with the film and rating it was taken
+    for, and the rating of the user's own that it `replaces`, or None.
+    """
     table = split.scan("ratings").collect()
     counts = table.group_by("film_id").agg(count=pl.len())
     films = ratings.scan("films").collect().join(counts, on="film_id", how="left")
     scale = ratings.metadata["scale"]
-    told = understand(request.ratings, films.fill_null(0), scale[0], scale[-1])
-    together, asker = with_asker(table, request.user, told, request.at)
-    together.write_parquet(draft / "ratings.parquet")
-    understood = [one._asdict() for one in told]
-    return split.metadata | {"asker": asker, "understood": understood}
+    matches = match_titles(request.ratings, films.fill_null(0), scale[0], scale[-1])
+    add_to_split(table, request.user, matches, request.at).write_parquet(draft / "ratings.parquet")
+    own = table.filter(pl.col("user_id").eq_missing(request.user)).select("film_id", "rating")
+    stars = dict(own.iter_rows())
+    typed = [match._asdict() | {"replaces": stars.get(match.film_id)} for match in matches]
+    return split.metadata | {"user": request.user, "typed": typed}
 
 
-def with_asker(
-    histories: pl.DataFrame, user: int | None, told: Sequence[Understood], at: dt.datetime
-) -> tuple[pl.DataFrame, int]:
-    """The histories with every rating known, and with the asker's last; and the asker's id.
+def add_to_split(
+    split: pl.DataFrame, user: int | None, matches: Sequence[TitleMatch], at: dt.datetime
+) -> pl.DataFrame:
+    """Every rating as the train fold's context, the typed ones last, and one test target.
 
-    Ratings told by hand are a new user's. A place is kept at the end for what is asked: a target
-    at the time `at`, of whose film and rating nothing is read.
-    Raises ValueError where there is no such user.
+    Without a user the typed ratings are those of an unused id. They replace the user's own of the
+    same films. The target's film and rating are placeholders; it stands for the moment `at`.
+    Raises ValueError for a user who is not in the split.
     """
-    known = histories.with_columns(fold=pl.lit("train"), role=pl.lit("context"))
-    users = histories["user_id"].unique().sort().to_list()
-    if user is not None and known.filter(user_id=user).is_empty():
+    users = split["user_id"].unique().sort()
+    if user is not None and user not in users:
         raise ValueError(f"no user {user}: there are users from {users[0]} to {users[-1]}")
-    asker = users[-1] + 1 if user is None else user
-    start = 0 if user is None else known.filter(user_id=user).height
+    user_id = _unused_id(users) if user is None else user
+    typed = [match.film_id for match in matches]
+    replaced = (pl.col("user_id") == user_id) & pl.col("film_id").is_in(typed)
+    known = split.filter(~replaced).with_columns(fold=pl.lit("train"), role=pl.lit("context"))
+    times = [at - dt.timedelta(seconds=len(matches) - i) for i in range(len(matches))]
     rows = [
-        (asker, one.film_id, one.rating, at - dt.timedelta(seconds=len(told) - i), start + i)
-        for i, one in enumerate(told)
+        (user_id, match.film_id, match.rating, time, "train", "context", False)
+        for match, time in zip(matches, times, strict=True)
     ]
-    rows.append((asker, int(histories["film_id"][0]), 0.0, at, start + len(told)))
-    added = pl.DataFrame(rows, ROW[:5], orient="row").with_columns(
-        fold=pl.Series(["train"] * len(told) + ["test"]),
-        role=pl.Series(["context"] * len(told) + ["target"]),
-        cold=pl.lit(False),
-    )
-    types = dict(histories.schema)
-    columns = [pl.col(name).cast(types[name]) for name in ROW]
+    rows.append((user_id, int(split["film_id"][0]), 0.0, at, "test", "target", False))
+    added = pl.DataFrame(rows, ROW, orient="row").with_columns(position=pl.lit(MOST))
+    columns = [pl.col(name).cast(kind) for name, kind in split.schema.items()]
     together = pl.concat([known.select(columns), added.select(columns)])
-    return together.sort("user_id", "position", maintain_order=True), asker
+    together = together.sort("user_id", "position", maintain_order=True)
+    place = pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")
+    return together.with_columns(position=place)
+
+
+def _unused_id(users: pl.Series) -> int:
+    """One more than the largest id, or where that is no int32, the least unused one from 1."""
+    if users[-1] < MOST:
+        return int(users[-1]) + 1
+    taken = set(users)
+    return next(number for number in count(1) if number not in taken)

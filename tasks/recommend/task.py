@@ -1,4 +1,4 @@
-"""Tasks: a request into the split ratings, and the answer with its reasons."""
+"""Tasks: a request added to the split ratings, and recommendations with reasons."""
 
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from tasks.store.store import Store
 def add_request(
     split: SplitRatings, ratings: ValidatedRatings, *, config: RecommendRequest, store: Store
 ) -> SplitRatings:
-    """Add the person's ratings to a split in which every rating is known.
+    """Add the typed ratings to a split whose every rating is context.
 
-    The metadata says for whom, and which film each typed title was taken for.
+    The metadata has the user, and the film that each typed title was taken for.
     """
 
     def write(draft: Path) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def explain_recommendations(
     config: RecommendRequest,
     store: Store,
 ) -> Recommendations:
-    """Take the first films of the person's list, with expected ratings and reasons."""
+    """Take the first films of the list, with expected ratings and reasons."""
 
     def write(draft: Path) -> None:
         from tasks.recommend.explain import write_recommendations

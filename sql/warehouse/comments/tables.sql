@@ -135,8 +135,8 @@ comment on table memorization is 'one row per run and kind of source row';
 comment on column memorization.run_id is 'the run';
 comment on column memorization.kind is 'film: the title after its id; rating: stars and time after user and film';
 comment on column memorization.n is 'rows to complete';
-comment on column memorization.recalled is 'rows that greedy text completes exactly';
-comment on column memorization.share is 'recalled divided by n';
+comment on column memorization.memorized is 'rows that greedy decoding completes exactly';
+comment on column memorization.share is 'memorized divided by n';
 comment on column memorization.ci95_low is '2.5 % point by Wilson';
 comment on column memorization.ci95_high is '97.5 % point by Wilson';
 

@@ -5,6 +5,7 @@ alter table ablations rename probe to ablation;
 alter table ablations rename low to ci95_low;
 alter table ablations rename high to ci95_high;
 alter table recalled rename to memorization;
+alter table memorization rename recalled to memorized;
 alter table memorization rename low to ci95_low;
 alter table memorization rename high to ci95_high;
 alter table rating_predictions rename low to pi80_low; -- 80 % prediction interval

@@ -1,4 +1,4 @@
-"""Free text: generated as the stock library does, read from the right, each failure named."""
+"""Free text is generated as the stock library does, and parsed from the right."""
 
 import json
 
@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM
 
+from tasks.decode.config import FreeText
 from tasks.decode.free_text import generate
-from tasks.decode.parsing import Catalogue, parse_list
-from tasks.predict.config import FreeText
-from tasks.predict.task import write_freely
+from tasks.decode.parsing import TitleIndex, parse_list
+from tasks.decode.task import generate_lists
 
 FILMS = pl.DataFrame(
     {
@@ -27,7 +27,7 @@ FILMS = pl.DataFrame(
 
 
 @pytest.mark.parametrize(
-    ("line", "film", "failure"),
+    ("line", "film", "error"),
     [
         ("Heat (1995), Action|Crime, Rating: 4.0", 1, None),
         ("Postino, Il (Postman, The) (1994), Drama, Rating: 5.0", 2, None),
@@ -40,24 +40,24 @@ FILMS = pl.DataFrame(
         ("Heat (1995)", None, "no rating"),
     ],
 )
-def test_each_failure_has_its_name(line, film, failure):
-    catalogue = Catalogue.of(FILMS, ", Rating: ")
-    (entry,) = parse_list(f"{line}\n", catalogue, {1, 2, 3}, 10)
-    assert (entry.film_id, entry.failure) == (film, failure)
+def test_each_error_has_its_name(line, film, error):
+    index = TitleIndex.from_lines(FILMS, ", Rating: ")
+    (entry,) = parse_list(f"{line}\n", index, {1, 2, 3}, 10)
+    assert (entry.film_id, entry.error) == (film, error)
 
 
-def test_lines_of_one_list():
-    catalogue = Catalogue.of(FILMS, ", Rating: ")
+def test_a_list_repeats_a_film_only_when_its_title_is_used_up():
+    index = TitleIndex.from_lines(FILMS, ", Rating: ")
     line = "Heat (1995), Drama, Rating: 4.0\n"
-    found = parse_list(line * 3 + "\nPostino, Il", catalogue, {1, 2, 3}, 10)
-    # Films 1 and 3 share their title, so that the third line is the first that repeats.
-    assert [(e.film_id, e.failure) for e in found] == [
+    found = parse_list(line * 3 + "\nPostino, Il", index, {1, 2, 3}, 10)
+    # Films 1 and 3 share their title, so the third line is the first to repeat.
+    assert [(e.film_id, e.error) for e in found] == [
         (1, None),
         (3, None),
         (1, "repeated"),
         (None, "cut off"),
     ]
-    assert len(parse_list(line * 3, catalogue, {1, 2, 3}, 2)) == 2
+    assert len(parse_list(line * 3, index, {1, 2, 3}, 2)) == 2
 
 
 def test_generation_equals_the_stock_library():
@@ -82,11 +82,12 @@ def test_generation_equals_the_stock_library():
         assert tokens == expected.tolist()
 
 
-def test_the_door_counts_what_went_wrong(adapter, base, prompts, histories, house):
+def test_errors_are_counted_by_name(adapter, base, prompts, split, store):
     config = FreeText(new_tokens=30, users=15, list_length=3)
-    found = write_freely.fn(adapter, base, prompts, histories, config=config, store=house)
-    lists = found.scan("lists").collect()
-    counts = json.loads((found.path / "failures.json").read_text())
-    assert sum(counts.values()) == len(lists) > 0
-    assert lists["user_id"].n_unique() <= 15
+    made = generate_lists.fn(adapter, base, prompts, split, config=config, store=store)
+    lists = made.scan("lists").collect()
+    counts = json.loads((made.path / "errors.json").read_text())
+    names = lists["error"].fill_null("none").value_counts()
+    assert counts == dict(names.iter_rows())
+    assert lists["user_id"].n_unique() == 15
     assert lists.filter(pl.col("error").is_null())["film_id"].null_count() == 0

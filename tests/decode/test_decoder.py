@@ -1,12 +1,12 @@
-"""Lists: decoded together as each by itself on the plain path, and never outside the grammar."""
+"""Batched decoding equals the plain path list by list, and never leaves the grammar."""
 
 import numpy as np
 import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from tasks.decode.decoder import Decoder, Request
-from tasks.decode.list_grammar import Draft, Grammar
+from tasks.decode.decoder import Decoder, ListRequest
+from tasks.decode.list_grammar import Grammar, Hypothesis
 from tasks.readout.token_trie import TokenTrie
 
 VOCABULARY = 64
@@ -43,7 +43,7 @@ def model(request):
 def requests(n=21, noise=False):
     draw = np.random.default_rng(1)
     return [
-        Request(
+        ListRequest(
             draw.integers(0, 50, draw.integers(3, 90)),
             draw.random(len(FILMS)) < 0.8,
             np.random.default_rng([7, i]) if noise else None,
@@ -54,75 +54,77 @@ def requests(n=21, noise=False):
 
 @torch.no_grad()
 def plain_list(model, request, length, beams=1):
-    """The same search with nothing shared: each draft's whole text alone, by the stock library."""
-    drafts = [Draft.begin(GRAMMAR, request.alive, length)]
-    while not drafts[0].done:
-        competing = drafts if drafts[0].names_film else drafts[:1]
+    """The same search with the stock library: each hypothesis' whole text, alone."""
+    hypotheses = [Hypothesis.start(GRAMMAR, request.allowed, length)]
+    while not hypotheses[0].is_done:
+        competing = hypotheses if hypotheses[0].in_film else hypotheses[:1]
         options = []
-        for draft in competing:
-            if not draft.names_film and competing is drafts:
-                options.append((draft.log_p, draft))
+        for hypothesis in competing:
+            if not hypothesis.in_film and competing is hypotheses:
+                options.append((hypothesis.log_p, hypothesis))
                 continue
-            ids = torch.tensor([[*request.prefix, *draft.tokens]])
-            tokens, low, high = draft.choices()
+            ids = torch.tensor([[*request.prefix, *hypothesis.tokens]])
+            tokens, low, high = hypothesis.choices()
             log_p = torch.log_softmax(model(ids).logits[0, -1][tokens].double(), 0).tolist()
             for i, value in enumerate(log_p):
-                reached = draft.log_p + (value if draft.names_film else 0)
-                then = draft.chosen(int(tokens[i]), int(low[i]), int(high[i]), reached)
-                options.append((draft.log_p + value, then))
+                reached = hypothesis.log_p + (value if hypothesis.in_film else 0)
+                then = hypothesis.choose(int(tokens[i]), int(low[i]), int(high[i]), reached)
+                options.append((hypothesis.log_p + value, then))
         options.sort(key=lambda option: -option[0])
-        drafts = [draft for _, draft in options[: beams if competing is drafts else 1]]
-    return drafts[0]
+        hypotheses = [
+            hypothesis for _, hypothesis in options[: beams if competing is hypotheses else 1]
+        ]
+    return hypotheses[0]
 
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_lists_equal_the_plain_path(model, beams):
-    for request, found in zip(
-        requests(), Decoder(model, GRAMMAR, 4, beams).write(requests()), strict=True
+    for request, decoded in zip(
+        requests(), Decoder(model, GRAMMAR, 4, beams).decode(requests()), strict=True
     ):
         expected = plain_list(model, request, 4, beams)
-        assert found.tokens == expected.tokens
-        assert found.log_p == pytest.approx(expected.log_p, abs=1e-4)
+        assert decoded.tokens == expected.tokens
+        assert decoded.log_p == pytest.approx(expected.log_p, abs=1e-4)
 
 
 @pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("beams", [1, 3])
-def test_the_users_beside_change_no_bit(model, beams, noise):
+def test_other_users_in_the_batch_change_no_bit(model, beams, noise):
     decoder = Decoder(model, GRAMMAR, 4, 1 if noise else beams)
-    together = decoder.write(requests(noise=noise))
-    alone = [decoder.write([request])[0] for request in requests(noise=noise)]
+    together = decoder.decode(requests(noise=noise))
+    alone = [decoder.decode([request])[0] for request in requests(noise=noise)]
     assert [d.tokens for d in together] == [d.tokens for d in alone]
     assert [d.log_p for d in together] == [d.log_p for d in alone]
 
 
-def test_a_list_names_only_what_may_be_named_and_nothing_twice(model):
-    for request, draft in zip(
-        requests(), Decoder(model, GRAMMAR, 6).write(requests()), strict=True
+def test_a_list_names_only_allowed_films_and_none_twice(model):
+    for request, hypothesis in zip(
+        requests(), Decoder(model, GRAMMAR, 6).decode(requests()), strict=True
     ):
-        films = [entry.film for entry in draft.entries]
-        may = set(GRAMMAR.films.order[np.flatnonzero(request.alive)].tolist())
+        films = [entry.film for entry in hypothesis.entries]
+        allowed = set(GRAMMAR.films.order[np.flatnonzero(request.allowed)].tolist())
         assert len(films) == len(set(films)) == 6
-        assert set(films) <= may
-        spelt = []
-        for entry in draft.entries:
-            spelt += [*FILMS[entry.film], *RATINGS[entry.value], *GRAMMAR.endings[entry.value]]
-            assert tuple(draft.tokens[entry.start : entry.end]) == RATINGS[entry.value]
-        assert draft.tokens == spelt
+        assert set(films) <= allowed
+        tokens = []
+        for entry in hypothesis.entries:
+            tokens += [*FILMS[entry.film], *RATINGS[entry.value], *GRAMMAR.endings[entry.value]]
+            assert tuple(hypothesis.tokens[entry.start : entry.end]) == RATINGS[entry.value]
+        assert hypothesis.tokens == tokens
 
 
-def test_a_list_ends_where_there_are_no_more_films(model):
-    alive = np.zeros((2, len(FILMS)), bool)
-    alive[0, :3] = True
+def test_a_list_ends_when_no_allowed_film_is_left(model):
+    allowed = np.zeros((2, len(FILMS)), bool)
+    allowed[0, :3] = True
     prefix = np.arange(5)
-    some, none = Decoder(model, GRAMMAR, 4).write([Request(prefix, row) for row in alive])
+    some, none = Decoder(model, GRAMMAR, 4).decode([ListRequest(prefix, row) for row in allowed])
     assert {e.film for e in some.entries} == set(GRAMMAR.films.order[:3].tolist())
     assert none.entries == []
 
 
-def test_sampling_follows_its_seed(model):
-    first = Decoder(model, GRAMMAR, 4).write(requests(noise=True))
-    again = Decoder(model, GRAMMAR, 4).write(requests(noise=True))
-    greedy = Decoder(model, GRAMMAR, 4).write(requests())
+def test_sampling_is_seeded(model):
+    first = Decoder(model, GRAMMAR, 4).decode(requests(noise=True))
+    again = Decoder(model, GRAMMAR, 4).decode(requests(noise=True))
+    greedy = Decoder(model, GRAMMAR, 4).decode(requests())
     assert [d.tokens for d in first] == [d.tokens for d in again]
     assert [d.tokens for d in first] != [d.tokens for d in greedy]
 

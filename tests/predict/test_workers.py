@@ -1,0 +1,94 @@
+"""Several processes or machines predict the same bytes as one process."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.predict.config import Predict
+from tasks.predict.task import predict_ratings
+from tasks.readout.config import Inference
+from tasks.store.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCHES = Inference(users_per_batch=3)
+
+
+@pytest.fixture
+def one_thread():
+    """In each worker as well: four threads of two workers wait for each other on two cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_workers_of_a_cluster_predict_the_bytes_of_one_process(
+    tmp_path, cluster, adapter, base, prompts, split
+):
+    tables = []
+    for address in (None, cluster):
+        inference = BATCHES.model_copy(update={"dask_address": address})
+        made = predict_ratings.fn(
+            adapter, base, prompts, split,
+            config=Predict(), inference=inference, store=Store(tmp_path / f"{address is None}"),
+        )  # fmt: skip
+        tables.append((made.path / "ratings.parquet").read_bytes())
+    assert tables[0] == tables[1]
+
+
+PROGRAM = """
+import pickle, sys
+from pathlib import Path
+from tasks.predict.task import predict_ratings
+if __name__ == "__main__":
+    handles, settings = pickle.loads(Path(sys.argv[1]).read_bytes())
+    predict_ratings.fn(*handles, **settings)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_of_two_processes_resumes_to_the_same_bytes(
+    tmp_path, adapter, base, prompts, split
+):
+    handles, store = (adapter, base, prompts, split), Store(tmp_path / "killed")
+    alone = predict_ratings.fn(
+        *handles, config=Predict(), inference=BATCHES, store=Store(tmp_path / "alone")
+    )
+    inference = BATCHES.model_copy(update={"workers": 2})
+    settings = {"config": Predict(), "inference": inference, "store": store}
+    (program := tmp_path / "program.py").write_text(PROGRAM)
+    (arguments := tmp_path / "arguments").write_bytes(pickle.dumps((handles, settings)))
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
+    command = [sys.executable, str(program), str(arguments)]
+    with subprocess.Popen(command, env=environment) as run:
+        while len(batches := list(store.root.glob("**/batches/*.parquet"))) < 3:
+            assert run.poll() is None
+            time.sleep(0.005)
+        run.send_signal(signal.SIGKILL)
+    before = {batch: batch.stat().st_mtime_ns for batch in batches}
+    assert not list(store.root.glob("artifacts/rating-predictions/[!.]*"))
+    wait_until_idle(next(store.root.glob("**/batches")))
+    assert all(batch.stat().st_mtime_ns == at for batch, at in before.items())
+    subprocess.run(command, env=environment, check=True)
+    (again,) = store.root.glob("artifacts/rating-predictions/[!.]*")
+    table = "ratings.parquet"
+    assert (again / table).read_bytes() == (alone.path / table).read_bytes()
+
+
+def wait_until_idle(folder: Path) -> None:
+    """The killed run's workers notice that it is gone, and end after their batch."""
+    seen: set[str] = set()
+    while seen != (now := {file.name for file in folder.iterdir()}):
+        seen = now
+        time.sleep(1)
