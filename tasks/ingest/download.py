@@ -58,7 +58,7 @@ def download(
                 raise
             log.warning("%s; resuming", error)
             time.sleep(retry.backoff * 2**attempt)
-    if md5 and (found := _md5(part)) != md5:
+    if md5 and (found := hash_md5(part)) != md5:
         _discard_part(part)
         raise SourceError(
             f"{url} has MD5 {found}, not {md5}: removed; check whether the file has changed"
@@ -145,6 +145,7 @@ def _discard_part(part: Path) -> None:
     _version_file(part).unlink(missing_ok=True)
 
 
-def _md5(file: Path) -> str:
+def hash_md5(file: Path) -> str:
+    """MD5 of a file's bytes, in hex: what GroupLens publishes."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "md5").hexdigest()

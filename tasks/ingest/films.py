@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)\s*$")  # (1995), and (2006-2007) for a series
 POLARS = {"int32": pl.Int32, "int16": pl.Int16, "uint16": pl.UInt16, "uint32": pl.UInt32}
 LARGEST_ID = 2**31 - 1
-SURPLUS = "surplus fields"
+ERROR = "error"  # key of a row that has another number of fields than the header
 NO_GENRE = ("", "(no genres listed)", "nan", "none", "null")
 
 
@@ -43,7 +43,10 @@ def read_films(source: Source, number: int) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 def _read_text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """(line, fields by name) of each row behind the header; SURPLUS has what follows the last."""
+    """(line, fields by our names) of each row behind the header.
+
+    A row of CSV that ends before the last needed column may be a title cut by a line end.
+    """
     known = source.format
     lines = io.StringIO(_decode(source.file), newline="")
     rows: Iterator[tuple[int, list[str]]]
@@ -53,12 +56,15 @@ def _read_text(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
         rows = _parse_csv(source, lines)
     names = list(known.fields) or next(rows)[1]
     theirs = {theirs: ours for ours, theirs in known.columns.items()}
+    needed = max(map(names.index, theirs), default=0) + 1 if known.separator == "," else 0
     for line, fields in rows:
         if not any(fields):
             continue
         row: dict[str, Any] = {theirs.get(n, n): f for n, f in zip(names, fields, strict=False)}
         if any(fields[len(names) :]):
-            row[SURPLUS] = ""
+            row[ERROR] = "too many fields"
+        elif len(fields) < needed:
+            row[ERROR] = "too few fields"
         yield line, row
 
 
@@ -108,8 +114,8 @@ def _read_parquet(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _find_error(row: dict[str, Any]) -> str | None:
     """Why a row cannot be typed as a film; None where it can."""
-    if SURPLUS in row:
-        return "too many fields"
+    if ERROR in row:
+        return f"{row.pop(ERROR)}: {' '.join(map(str, row.values()))[:120]}"
     missing = [name for name in ("film_id", "title") if row.get(name) in (None, "")]
     if "film_id" not in missing and not _is_id(row["film_id"]):
         missing = ["film_id", *missing]

