@@ -46,7 +46,7 @@ def plan_examples(rows: RatingArrays, config: Prompt) -> Iterator[Plan]:
 
 
 def plan_histories(rows: RatingArrays, config: Prompt) -> Plan:
-    """Windows over train histories; each rating has a loss in exactly one of them.
+    """Windows over train histories; each rating has a loss in at most one of them.
 
     A window has `context_films` ratings and moves by `stride`, at most its own length. Windows
     are cut from the end, so the latest ratings are in a full one. `max_windows` keeps the latest
@@ -86,7 +86,7 @@ def plan_targets(rows: RatingArrays, fold: str, kind: Kind, config: Prompt) -> P
     known = rows.known_to(code)
     starts, ends = _bounds(rows.user, rows.target & (rows.fold == code))
     user = rows.user[starts]
-    pool = _where(_rows_between(np.searchsorted(rows.user, user), starts), known)
+    pool = _keep(_rows_between(np.searchsorted(rows.user, user), starts), known)
     context = _select_context(rows, pool, config)
     targets = _select_targets(rows, _rows_between(starts, ends), kind, config)
     return Plan(kind, fold, user, context, targets, context.lengths)
@@ -101,11 +101,11 @@ def _select_targets(rows: RatingArrays, pool: Ragged, kind: Kind, config: Prompt
 def limit_tokens(plan: Plan, line_tokens: Ints, most: int) -> Plan:
     """Drop the oldest context lines of examples whose context has more than `most` tokens."""
     tokens = line_tokens[plan.context.values]
-    before_end = np.repeat(_sums(tokens, plan.context), plan.context.lengths) - _running(
+    before_end = np.repeat(_row_sums(tokens, plan.context), plan.context.lengths) - _running_sums(
         tokens, plan.context
     )
     kept = before_end <= most
-    counts = _sums(kept.astype(np.int64), plan.context)
+    counts = _row_sums(kept.astype(np.int64), plan.context)
     dropped = plan.context.lengths - counts
     context = Ragged.split(plan.context.values[kept], counts)
     return replace(plan, context=context, loss_from=np.maximum(plan.loss_from - dropped, 0))
@@ -129,28 +129,28 @@ def _group(rows: Ragged) -> Ints:
     return np.repeat(np.arange(len(rows)), rows.lengths)
 
 
-def _sums(values: Ints, like: Ragged) -> Ints:
+def _row_sums(values: Ints, like: Ragged) -> Ints:
     running = np.concatenate([[0], np.cumsum(values)])
     return running[like.offsets[1:]] - running[like.offsets[:-1]]
 
 
-def _running(values: Ints, like: Ragged) -> Ints:
+def _running_sums(values: Ints, like: Ragged) -> Ints:
     """Sum over earlier entries of the same example."""
     running = np.concatenate([[0], np.cumsum(values)])
     return running[:-1] - np.repeat(running[like.offsets[:-1]], like.lengths)
 
 
-def _where(rows: Ragged, mask: NDArray[np.bool_]) -> Ragged:
+def _keep(rows: Ragged, mask: NDArray[np.bool_]) -> Ragged:
     kept = mask[rows.values]
-    return Ragged.split(rows.values[kept], _sums(kept.astype(np.int64), rows))
+    return Ragged.split(rows.values[kept], _row_sums(kept.astype(np.int64), rows))
 
 
 def _best(rows: RatingArrays, pool: Ragged, k: int) -> Ragged:
-    """The k best rated of each example, best first, the later of equals first."""
+    """The k best rated of each example, best first, the later of ties first."""
     group = _group(pool)
     order = np.lexsort((-pool.values, -rows.rating[pool.values], group))
     ranked = Ragged(pool.values[order], pool.offsets)
-    kept = _running(np.ones(len(order), np.int64), ranked) < k
+    kept = _running_sums(np.ones(len(order), np.int64), ranked) < k
     return Ragged.split(ranked.values[kept], np.minimum(pool.lengths, k))
 
 
@@ -158,13 +158,13 @@ def _select_context(rows: RatingArrays, pool: Ragged, config: Prompt) -> Ragged:
     """At most `context_films` of each example's rows, oldest first."""
     films = config.context_films
     ones = np.ones(len(pool.values), np.int64)
-    from_end = np.repeat(pool.lengths, pool.lengths) - _running(ones, pool)
+    from_end = np.repeat(pool.lengths, pool.lengths) - _running_sums(ones, pool)
     latest = {"recent": films, "mixed": films // 2, "top": 0}[config.context_selection]
     recent = from_end <= latest
     if latest == films:
         return Ragged.split(pool.values[recent], np.minimum(pool.lengths, latest))
     order = np.lexsort((-pool.values, -rows.rating[pool.values], recent, _group(pool)))
     rank = np.empty_like(pool.values)
-    rank[order] = _running(ones, pool)  # among those that are not recent, best first
+    rank[order] = _running_sums(ones, pool)  # among those that are not recent, best first
     kept = recent | (rank < films - latest)
-    return Ragged.split(pool.values[kept], _sums(kept.astype(np.int64), pool))
+    return Ragged.split(pool.values[kept], _row_sums(kept.astype(np.int64), pool))

@@ -1,4 +1,4 @@
-"""The blend weighs its members by what validation shows."""
+"""The blend weighs its members on the validation fold."""
 
 import numpy as np
 import polars as pl
@@ -29,15 +29,15 @@ def rmse(predictions, predictor):
 
 
 def test_weights_are_those_of_the_members_that_made_the_truth():
-    said = np.random.default_rng(0).normal(size=(5000, 3))
-    assert fit_weights(said, said @ [0.7, 0.3, 0.0], 1e-6) == pytest.approx(
+    predicted = np.random.default_rng(0).normal(size=(5000, 3))
+    assert fit_weights(predicted, predicted @ [0.7, 0.3, 0.0], 1e-6) == pytest.approx(
         [0.7, 0.3, 0.0], abs=1e-6
     )
 
 
 def test_no_weight_is_negative():
-    said = np.random.default_rng(0).normal(size=(500, 2))
-    assert fit_weights(said, said @ [1.0, -0.5], 0)[1] == 0
+    predicted = np.random.default_rng(0).normal(size=(500, 2))
+    assert fit_weights(predicted, predicted @ [1.0, -0.5], 0)[1] == 0
 
 
 def test_without_validation_equal_shares_remain():
@@ -45,17 +45,17 @@ def test_without_validation_equal_shares_remain():
 
 
 def test_the_blend_beats_each_of_its_members(shared_store, hundred_k):
-    trusted, histories = hundred_k
-    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=shared_store)
-    blend = blend_predictions.fn(histories, [made], config=MEMBERS, store=shared_store)
+    ratings, split = hundred_k
+    made = predict_baselines.fn(split, ratings, config=MEMBERS, store=shared_store)
+    blend = blend_predictions.fn(split, [made], config=MEMBERS, store=shared_store)
     singles = {name: rmse(made, name) for name in MEMBERS.rating_models}
     assert rmse(blend, "blend") < min(singles.values())
     assert set(blend.metadata["weights"]) == set(MEMBERS.blended)
 
 
 def test_a_member_that_leaves_out_a_rating_is_an_error(shared_store, hundred_k):
-    trusted, histories = hundred_k
-    made = predict_baselines.fn(histories, trusted, config=MEMBERS, store=shared_store)
+    ratings, split = hundred_k
+    made = predict_baselines.fn(split, ratings, config=MEMBERS, store=shared_store)
 
     def write(draft):
         rows = made.scan("ratings").filter(predictor="bias").slice(1)
@@ -66,4 +66,4 @@ def test_a_member_that_leaves_out_a_rating_is_an_error(shared_store, hundred_k):
     short = shared_store.build(RatingPredictions, recipe={"short": 1}, write=write)
     config = MEMBERS.model_copy(update={"blended": ("bias", "short")})
     with pytest.raises(ValueError, match="short has"):
-        blend_predictions.fn(histories, [made, short], config=config, store=shared_store)
+        blend_predictions.fn(split, [made, short], config=config, store=shared_store)

@@ -15,16 +15,16 @@ NEIGHBOURS = Baseline(tune=True, rating_models=("item_knn",), list_models=("popu
 def test_ndcg_worked_by_hand():
     user, rank = np.array([0, 0, 0, 2, 2, 2]), np.array([1, 2, 3, 1, 2, 3])
     film = np.array([3, 1, 2, 1, 2, 3])
-    asked = np.array([0, 0, 2]), np.array([1, 2, 9])  # user 1 is asked nothing, user 2 missed all
+    targets = np.array([0, 0, 2]), np.array([1, 2, 9])  # user 1 has none, all of user 2 are missed
     first = (1 / np.log2(3) + 1 / 2) / (1 + 1 / np.log2(3))
-    assert mean_ndcg((user, rank, film, rank * 0.0), asked, 3) == pytest.approx((first + 0) / 2)
+    assert mean_ndcg((user, rank, film, rank * 0.0), targets, 3) == pytest.approx((first + 0) / 2)
 
 
 def test_the_setting_with_the_least_validation_error_is_taken(shared_store, hundred_k):
-    trusted, histories = hundred_k
+    ratings, split = hundred_k
 
     def validation_error(config: Baseline) -> float:
-        made = predict_baselines.fn(histories, trusted, config=config, store=shared_store)
+        made = predict_baselines.fn(split, ratings, config=config, store=shared_store)
         table = made.scan("ratings").filter(fold="validation").collect()
         return (table["mean"] - table["rating"].cast(pl.Float64)).pow(2).mean()
 
@@ -33,20 +33,20 @@ def test_the_setting_with_the_least_validation_error_is_taken(shared_store, hund
         value: validation_error(NEIGHBOURS.model_copy(update={field: value, "tune": False}))
         for value in values
     }
-    made = predict_baselines.fn(histories, trusted, config=NEIGHBOURS, store=shared_store)
+    made = predict_baselines.fn(split, ratings, config=NEIGHBOURS, store=shared_store)
     assert made.metadata["tuned"] == {field: min(errors, key=errors.get)}
     assert validation_error(NEIGHBOURS) == min(errors.values()) < max(errors.values())
 
 
-def test_the_test_fold_has_no_say(hundred_k):
-    trusted, histories = hundred_k
-    table = histories.scan("ratings").filter(pl.col("fold") != "unused").collect()
-    codes = Codes(table, trusted.scan("films").collect())
+def test_the_test_fold_does_not_change_the_selection(hundred_k):
+    valid, split = hundred_k
+    table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
+    codes = Codes(table, valid.scan("films").collect())
     without = table.filter(pl.col("fold") != "test")
     assert without.height < table.height
     choices = [
-        tune(NEIGHBOURS, NEIGHBOURS.rating_models, codes, told, (1.0, 5.0))
-        for told in (table, without)
+        tune(NEIGHBOURS, NEIGHBOURS.rating_models, codes, ratings, (1.0, 5.0))
+        for ratings in (table, without)
     ]
     assert choices[0] == choices[1]
     earlier = table.filter(pl.col("fold") == "train")
