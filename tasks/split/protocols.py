@@ -182,12 +182,12 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
 
         def assign(users: pl.DataFrame) -> pl.DataFrame:
             best = users.sort("user_id", "film_id", descending=[False, True])
-            drawn = best.with_columns(selected=selected).sort(
+            ordered = best.with_columns(selected=selected).sort(
                 "user_id", pl.col("selected").not_(), shuffled, "film_id"
             )
             # Context first: positions of targets follow those of their context.
             return (
-                drawn.with_columns(fold=fold, role=role)
+                ordered.with_columns(fold=fold, role=role)
                 .sort("user_id", pl.col("selected").not_(), "role", maintain_order=True)
                 .with_columns(position=of_user)
             )

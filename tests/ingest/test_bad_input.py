@@ -71,7 +71,7 @@ ROWS = {
     "line of 10 MB": (amid("9" * 10_000_000 + f",2,3.5,{T}"), TYPED, TWO),
     "quoted newline": (amid(f'U,"2\n",3.5,{T}\nU,2,x,{T}'), [(3, "typed"), (5, "typed")], TWO),
     "quoted newline in a column of no interest": (
-        f'{HEAD.strip()},said\nU,1,3.5,{T},"so\n\nmuch"\nU,2,4.0,{T},no\nU,2,9,{T},no\n',
+        f'{HEAD.strip()},comment\nU,1,3.5,{T},"so\n\nmuch"\nU,2,4.0,{T},no\nU,2,9,{T},no\n',
         [(6, "range")],
         TWO,
     ),
@@ -125,7 +125,7 @@ def bytes_of(text, user):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def validated(tmp_path_factory):
     """What ingest and validation make of all files at once."""
     root = tmp_path_factory.mktemp("bad")
     folder = root / "all"
@@ -151,10 +151,12 @@ def in_this_process(relations, docs):
 
 
 @pytest.mark.parametrize("name", [*ROWS, *FILMS])
-def test_a_bad_row_is_quarantined_with_its_line_and_rule_and_its_neighbours_are_kept(found, name):
+def test_a_bad_row_is_quarantined_with_its_line_and_rule_and_its_neighbours_are_kept(
+    validated, name
+):
     _, quarantined, kept = (ROWS | FILMS)[name]
-    counts = next((f for f in found.metadata["files"] if f["name"] == f"{name}.csv"), None)
-    quarantine = found.scan("quarantine").filter(pl.col("source") == f"{name}.csv").collect()
+    counts = next((f for f in validated.metadata["files"] if f["name"] == f"{name}.csv"), None)
+    quarantine = validated.scan("quarantine").filter(pl.col("source") == f"{name}.csv").collect()
     assert quarantine.select("line", "rule").rows() == quarantined
     assert quarantine["detail"].null_count() == 0
     assert (counts["kept"] if counts else 0) == kept
@@ -163,13 +165,13 @@ def test_a_bad_row_is_quarantined_with_its_line_and_rule_and_its_neighbours_are_
         assert counts["quarantined"] == len({line for line, _ in quarantined})
 
 
-def test_odd_years_and_genres_are_counted_as_warnings(found):
-    violations = {rule["rule"]: rule["violations"] for rule in found.metadata["rules"]}
+def test_odd_years_and_genres_are_counted_as_warnings(validated):
+    violations = {rule["rule"]: rule["violations"] for rule in validated.metadata["rules"]}
     assert {name: violations[name] for name in ("year_range", "known_genres", "genres")} == {
         "year_range": 1,
         "known_genres": 1,
         "genres": 1,
     }
-    films = found.scan("films").collect()
+    films = validated.scan("films").collect()
     assert films.filter(film_id=104)["year"].item() == 2006
     assert films.filter(film_id=114)["title"].item() == "Amélie (2001)"

@@ -22,8 +22,8 @@ def _ratings(films_by_user: dict[int, int]) -> pl.DataFrame:
 
 def test_the_first_users_with_many_ratings_are_taken_with_their_best_films():
     ratings = _ratings({1: 5, 2: 6, 3: 9, 4: 20, 5: 30})
-    marked = SETTINGS.make_assigner(ratings.lazy())(ratings)
-    used = marked.filter(pl.col("fold") != "unused")
+    assigned = SETTINGS.make_assigner(ratings.lazy())(ratings)
+    used = assigned.filter(pl.col("fold") != "unused")
     assert used["user_id"].unique().sort().to_list() == [2, 3, 4]
     for (user,), chosen in used.group_by("user_id"):
         best = ratings.filter(user_id=user).sort("rating", "film_id", descending=True).head(4)
@@ -31,7 +31,7 @@ def test_the_first_users_with_many_ratings_are_taken_with_their_best_films():
         assert chosen.sort("position")["role"].to_list() == ["context"] * 3 + ["target"]
         assert chosen["position"].max() == 3
     assert (
-        marked.select(ratings.columns).sort(ratings.columns).equals(ratings.sort(ratings.columns))
+        assigned.select(ratings.columns).sort(ratings.columns).equals(ratings.sort(ratings.columns))
     )
 
 

@@ -1,4 +1,4 @@
-"""A split loses nothing, doubles nothing, and never lets the past see the future."""
+"""Every rating is assigned once, and no context is younger than its targets."""
 
 import datetime as dt
 import itertools
@@ -67,26 +67,26 @@ protocols = st.one_of(timed, legacy)
 timeless = settings(max_examples=50, deadline=None)  # results are asserted, never seconds
 
 
-def marked(rows, protocol):
+def assign(rows, protocol):
     return protocol.make_assigner(rows.lazy())(rows)
 
 
-def test_every_protocol_is_drawn():
-    drawn = {LeaveLast, GlobalTime, UserHoldout, Legacy}
-    assert set(typing.get_args(typing.get_args(Split)[0])) == drawn
+def test_every_protocol_is_generated():
+    tested = {LeaveLast, GlobalTime, UserHoldout, Legacy}
+    assert set(typing.get_args(typing.get_args(Split)[0])) == tested
 
 
 @timeless
 @given(ratings, protocols)
-def test_nothing_is_lost_and_nothing_comes_twice(rows, protocol):
-    found = marked(rows, protocol).select(rows.columns).sort("user_id", "film_id")
+def test_every_rating_is_assigned_once(rows, protocol):
+    found = assign(rows, protocol).select(rows.columns).sort("user_id", "film_id")
     assert found.equals(rows.sort("user_id", "film_id"))
 
 
 @timeless
 @given(ratings, protocols)
-def test_what_may_be_shown_stands_before_what_is_asked(rows, protocol):
-    for _, history in marked(rows, protocol).group_by("user_id"):
+def test_context_precedes_targets(rows, protocol):
+    for _, history in assign(rows, protocol).group_by("user_id"):
         in_order = history.sort("position")
         assert in_order["position"].to_list() == list(range(len(history)))
         used = in_order.filter(pl.col("fold") != "unused")
@@ -99,14 +99,14 @@ def test_what_may_be_shown_stands_before_what_is_asked(rows, protocol):
 @given(ratings, timed)
 def test_no_target_is_older_than_its_context(rows, protocol):
     assert isinstance(protocol, TimeOrdered)
-    for _, history in marked(rows, protocol).group_by("user_id"):
+    for _, history in assign(rows, protocol).group_by("user_id"):
         assert history.sort("position")["rated_at"].is_sorted()
 
 
 @timeless
 @given(ratings, st.one_of(of_time, of_dates))
-def test_nothing_is_learnt_that_is_younger_than_the_cut(rows, protocol):
-    found = marked(rows, protocol)
+def test_folds_of_global_time_do_not_overlap_in_time(rows, protocol):
+    found = assign(rows, protocol)
     spans = [found.filter(fold=fold)["rated_at"] for fold in AGE]
     known = [span for span in spans if len(span)]
     assert all(a.max() < b.min() for a, b in itertools.pairwise(known))
@@ -115,28 +115,28 @@ def test_nothing_is_learnt_that_is_younger_than_the_cut(rows, protocol):
 @timeless
 @given(ratings, held_out)
 def test_a_user_is_in_one_fold_only(rows, protocol):
-    folds = marked(rows, protocol).group_by("user_id").agg(pl.col("fold").n_unique())
+    folds = assign(rows, protocol).group_by("user_id").agg(pl.col("fold").n_unique())
     assert folds["fold"].max() == 1
 
 
 @timeless
 @given(ratings, last)
-def test_every_user_is_asked_the_last_n_or_a_share_or_all_there_are(rows, protocol):
+def test_leave_last_tests_the_last_n_or_a_share_or_all(rows, protocol):
     counts = (
-        marked(rows, protocol)
+        assign(rows, protocol)
         .group_by("user_id")
-        .agg(pl.len(), asked=(pl.col("fold") == "test").sum())
+        .agg(pl.len(), targets=(pl.col("fold") == "test").sum())
     )
-    for _, size, asked in counts.iter_rows():
+    for _, size, targets in counts.iter_rows():
         share = protocol.share
-        assert asked == (min(size, protocol.n) if share is None else max(1, int(size * share)))
+        assert targets == (min(size, protocol.n) if share is None else max(1, int(size * share)))
 
 
 @timeless
 @given(ratings, protocols, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(rows, protocol, random):
     order = random.sample(range(len(rows)), len(rows))
-    assert marked(rows[order], protocol).equals(marked(rows, protocol))
+    assert assign(rows[order], protocol).equals(assign(rows, protocol))
 
 
 @settings(max_examples=20, deadline=None)
@@ -144,29 +144,29 @@ def test_the_order_of_the_rows_does_not_matter(rows, protocol, random):
 def test_validation_users_are_a_seeded_share(seed, share):
     rows = table([(user, film, 6, film) for user in range(1, 1501) for film in (1, 2)])
     protocol = LeaveLast(n=1, validation_users=share, seed=seed)
-    drawn = marked(rows, protocol).filter(fold="validation")["user_id"].unique()
-    assert len(drawn) / 1500 == pytest.approx(share, abs=0.065)  # five standard deviations
+    tested = assign(rows, protocol).filter(fold="validation")["user_id"].unique()
+    assert len(tested) / 1500 == pytest.approx(share, abs=0.065)  # five standard deviations
 
 
-def test_another_seed_draws_other_users():
+def test_another_seed_selects_other_users():
     rows = table([(user, film, 6, film) for user in range(1, 200) for film in (1, 2)])
     draws = [
-        marked(rows, LeaveLast(n=1, seed=seed)).filter(fold="validation")["user_id"].to_list()
+        assign(rows, LeaveLast(n=1, seed=seed)).filter(fold="validation")["user_id"].to_list()
         for seed in (0, 1)
     ]
     assert draws[0] != draws[1]
 
 
-def test_equal_timestamps_go_by_film_or_by_a_seeded_hash():
+def test_ties_are_ordered_by_film_or_by_a_seeded_hash():
     rows = table([(1, film, 6, 0) for film in range(1, 30)])
-    by_film = marked(rows, LeaveLast(ties="film"))["film_id"].to_list()
-    hashed = [marked(rows, LeaveLast(seed=seed))["film_id"].to_list() for seed in (0, 0, 1)]
+    by_film = assign(rows, LeaveLast(ties="film"))["film_id"].to_list()
+    hashed = [assign(rows, LeaveLast(seed=seed))["film_id"].to_list() for seed in (0, 0, 1)]
     assert by_film == sorted(by_film)
     assert hashed[0] == hashed[1]
     assert by_film != hashed[0] != hashed[2]
 
 
-def trusted(store, rows):
+def validated(store, rows):
     def write(draft):
         rows.write_parquet(draft / "ratings.parquet")
         films = {"film_id": [1, 2, 3], "title": list("abc"), "year": [2000] * 3, "genres": [""] * 3}
@@ -184,9 +184,9 @@ HAND = table([(1, 1, 6, 0), (1, 2, 7, 1), (1, 3, 7, 2), (2, 1, 4, 0), (2, 3, 5, 
 EVERYONE = LeaveLast(n=1, validation_users=1)
 
 
-def test_the_door_gives_the_same_bytes_again(store, tmp_path):
+def test_the_task_writes_the_same_bytes_again(store, tmp_path):
     made = [
-        split_ratings.fn(trusted(at, HAND), config=EVERYONE, store=at)
+        split_ratings.fn(validated(at, HAND), config=EVERYONE, store=at)
         for at in (store, Store(tmp_path / "second"))
     ]
     first, second = (histories.files("ratings")[0].read_bytes() for histories in made)
@@ -194,9 +194,9 @@ def test_the_door_gives_the_same_bytes_again(store, tmp_path):
     assert made[0].metadata["protocol"] == "leave-last-1"
 
 
-def test_a_film_is_cold_that_no_fold_before_has_rated(store):
+def test_a_film_is_cold_without_ratings_in_earlier_folds(store):
     last = HAND.filter(~((pl.col("user_id") == 2) & (pl.col("film_id") == 3)))
-    found = split_ratings.fn(trusted(store, last), config=EVERYONE, store=store)
+    found = split_ratings.fn(validated(store, last), config=EVERYONE, store=store)
     rows = found.scan("ratings").select("user_id", "film_id", "fold", "cold").collect().rows()
     assert rows == [
         (1, 1, "train", False),
@@ -211,13 +211,13 @@ def test_a_cut_is_a_date_or_a_share_of_the_ratings():
     rows = table([(1, film, 6, film) for film in range(10)])
     at = START + dt.timedelta(minutes=8)
     for test_from in (0.8, at, at.replace(tzinfo=None)):
-        found = marked(rows, GlobalTime(validation_from=0.5, test_from=test_from))
+        found = assign(rows, GlobalTime(validation_from=0.5, test_from=test_from))
         assert found["fold"].to_list() == ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
     with pytest.raises(ValueError, match="set validation_from to an earlier moment"):
-        marked(rows, GlobalTime(validation_from=0.9, test_from=0.1))
+        assign(rows, GlobalTime(validation_from=0.9, test_from=0.1))
 
 
-def test_a_range_of_users_is_marked_as_among_all(tmp_path):
+def test_a_batch_of_users_is_assigned_as_among_all(tmp_path):
     rows = table([(u, f, 6, (u * f) % 7) for u in range(1, 40) for f in range(1, 2 + u % 9)])
     rows.write_parquet(tmp_path / "ratings.parquet", row_group_size=11)
     for protocol in (LeaveLast(n=2), GlobalTime(), UserHoldout(n=2), Legacy(over=3, top=3)):
@@ -226,4 +226,4 @@ def test_a_range_of_users_is_marked_as_among_all(tmp_path):
             mark(users) for users in iter_user_batches([tmp_path / "ratings.parquet"], rows=20)
         ]
         assert len(parts) > 5
-        assert pl.concat(parts).equals(marked(rows, protocol))
+        assert pl.concat(parts).equals(assign(rows, protocol))
