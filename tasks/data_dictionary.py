@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tasks.metrics_db import atomic_update
-from tasks.store.artifacts import Artifact
+from tasks.store.artifacts import KINDS, Artifact
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADS = {
@@ -41,8 +41,7 @@ Column = tuple[str, str, str]  # name, type, meaning
 
 def dictionary(top_level: str) -> str:
     """The README of `data` or of `artifacts`."""
-    ours = (kind for kind in Artifact.kinds() if kind.__module__ == Artifact.__module__)
-    kinds = [kind for kind in ours if kind.top_level == top_level]
+    kinds = [kind for kind in KINDS if kind.top_level == top_level]
     lines = [HEADS[top_level], *(line for kind in kinds for line in _kind(kind))]
     return "\n".join([*lines, *(_metrics_database() if top_level == "artifacts" else [])])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.store.artifacts import Artifact, Report
+from tasks.store.artifacts import KINDS, Report
 from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store
 
@@ -63,7 +63,7 @@ def _find_reachable(store: Store, roots: Iterable[ArtifactId]) -> set[ArtifactId
         (manifest["kind"], manifest["fingerprint"]): [
             (parent["kind"], parent["fingerprint"]) for parent in manifest["parents"]
         ]
-        for kind in Artifact.kinds()
+        for kind in KINDS
         for manifest in store.manifests(kind)
     }
     reachable: set[ArtifactId] = set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tasks.store.artifacts import Artifact
+from tasks.store.artifacts import KINDS, Artifact
 from tasks.store.file_lock import file_lock
 from tasks.store.manifest import StoreError
 from tasks.store.remote.remote_store import RemoteStore
@@ -66,7 +66,7 @@ class StoreReader:
         Raises StoreError where the lineage has none, as far as its kinds are known: a kind of an
         earlier version of the project ends it.
         """
-        kinds = {one.kind(): one for one in Artifact.kinds()}
+        kinds = {one.kind(): one for one in KINDS}
         queue = [artifact.manifest]
         while queue:
             for parent in queue.pop(0)["parents"]:

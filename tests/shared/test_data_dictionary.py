@@ -8,10 +8,7 @@ import pytest
 
 from tasks.data_dictionary import HEADS, ROOT, dictionary
 from tasks.metrics_db import atomic_update
-from tasks.store import artifacts
-from tasks.store.artifacts import Artifact
-
-KINDS = [k for k in vars(artifacts).values() if isinstance(k, type) and issubclass(k, Artifact)]
+from tasks.store.artifacts import KINDS
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.store.artifacts import Adapter, Scores, SplitRatings, Tokenizer
+from tasks.store.artifacts import KINDS, Adapter, Artifact, Scores, SplitRatings, Tokenizer
 from tasks.store.store import Store, StoreError
 
 LOSSES = pl.DataFrame(
@@ -152,6 +152,15 @@ def test_an_unknown_fingerprint_is_answered_with_the_known_ones(store):
         store.find(Adapter, "zzz")
     with pytest.raises(StoreError, match="not made from any scores"):
         store.ancestor(Scores, artifact)
+
+
+def test_every_kind_of_artifact_is_listed_once():
+    def subclasses(kind: type[Artifact]) -> set[type[Artifact]]:
+        return {each for sub in kind.__subclasses__() for each in (sub, *subclasses(sub))}
+
+    defined = {kind for kind in subclasses(Artifact) if kind.__module__.startswith("tasks.")}
+    assert set(KINDS) == defined
+    assert len({kind.kind() for kind in KINDS}) == len(KINDS)
 
 
 def test_kinds_are_named_like_their_folders():

@@ -1,0 +1,72 @@
+"""The artifacts that stages exchange, with the columns of their tables: the data dictionary.
+
+An artifact is a handle on a finished folder. Only `store.build` makes one, after it has verified
+that the tables exist and have the columns stated here.
+"""
+
+from tasks.store.artifacts.artifact import Artifact, Table
+from tasks.store.artifacts.data import (
+    FILM,
+    ORIGIN,
+    RATING,
+    RawRatings,
+    SplitRatings,
+    ValidatedRatings,
+)
+from tasks.store.artifacts.models import Adapter, Base
+from tasks.store.artifacts.predictions import (
+    Candidates,
+    CandidateScores,
+    RankedLists,
+    RatingPredictions,
+    Recommendations,
+)
+from tasks.store.artifacts.prompts import CandidatePrompts, PerturbedPrompts, Prompts, Tokenizer
+from tasks.store.artifacts.scores import AblationScores, MemorizationScores, Report, Scores
+
+KINDS: tuple[type[Artifact], ...] = (
+    RawRatings,
+    ValidatedRatings,
+    SplitRatings,
+    Tokenizer,
+    Prompts,
+    CandidatePrompts,
+    PerturbedPrompts,
+    Base,
+    Adapter,
+    RatingPredictions,
+    Candidates,
+    CandidateScores,
+    RankedLists,
+    Recommendations,
+    Scores,
+    AblationScores,
+    MemorizationScores,
+    Report,
+)
+__all__ = [
+    "FILM",
+    "KINDS",
+    "ORIGIN",
+    "RATING",
+    "AblationScores",
+    "Adapter",
+    "Artifact",
+    "Base",
+    "CandidatePrompts",
+    "CandidateScores",
+    "Candidates",
+    "MemorizationScores",
+    "PerturbedPrompts",
+    "Prompts",
+    "RankedLists",
+    "RatingPredictions",
+    "RawRatings",
+    "Recommendations",
+    "Report",
+    "Scores",
+    "SplitRatings",
+    "Table",
+    "Tokenizer",
+    "ValidatedRatings",
+]

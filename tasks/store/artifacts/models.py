@@ -1,0 +1,33 @@
+"""Language models and what was trained on top of them."""
+
+from tasks.store.artifacts.artifact import Artifact, Table
+
+
+class Base(Artifact):
+    """A frozen causal language model and its tokenizer in Hugging Face layout."""
+
+    top_level = "artifacts"
+
+
+class Adapter(Artifact):
+    """LoRA weights (safetensors) over a frozen base, with their training history."""
+
+    top_level = "artifacts"
+    tables = {
+        "history": Table(
+            "history.parquet",
+            "one row a logged step",
+            {
+                "step": ("int32", "optimiser steps done"),
+                "examples": ("int64", "examples seen"),
+                "tokens": ("int64", "tokens seen"),
+                "loss": (
+                    "double",
+                    "mean training loss since the last row; null at step 0, before training",
+                ),
+                "learning_rate": ("double", "at that step"),
+                "validation_loss": ("double", "null where none was taken"),
+                "validation_rmse": ("double", "of the expected rating; null where none was taken"),
+            },
+        )
+    }

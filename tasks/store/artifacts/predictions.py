@@ -1,0 +1,106 @@
+"""What predictors say of films: ratings, candidates, lists."""
+
+from tasks.store.artifacts.artifact import Artifact, Table
+
+
+class RatingPredictions(Artifact):
+    """Predicted ratings of held-out films: the same columns for a model and a mean."""
+
+    top_level = "artifacts"
+    tables = {
+        "ratings": Table(
+            "ratings*.parquet",
+            "one row a (predictor, fold, user, film), sorted by them",
+            {
+                "predictor": ("string", "llm, bias, global_mean, ..."),
+                "fold": ("string", "validation or test"),
+                "user_id": ("int32", "whose rating"),
+                "film_id": ("int32", "of which film"),
+                "rating": ("float", "the true rating"),
+                "mean": ("double", "expected rating, for RMSE; clipped to the scale"),
+                "median": ("double", "for MAE"),
+                "mode": ("double", "most likely value of the scale"),
+                "within_half": ("double", "the value with most probability within half a star"),
+                "pi80_low": (
+                    "double",
+                    "lower end of the 80 % prediction interval; null without probabilities",
+                ),
+                "pi80_high": ("double", "its upper end; null without probabilities"),
+                "p_like": ("double", "probability of 4 stars or more; null without probabilities"),
+                "probabilities": (
+                    "list<float>",
+                    "over the scale, ascending; null where the predictor gives no distribution",
+                ),
+            },
+        ),
+    }
+
+
+class Candidates(Artifact):
+    """The films that a retriever proposes for each user of the validation and the test fold."""
+
+    top_level = "artifacts"
+    tables = {
+        "candidates": Table(
+            "candidates.parquet",
+            "one row a (fold, user, rank), sorted by them",
+            {
+                "fold": ("string", "validation or test"),
+                "user_id": ("int32", "the user"),
+                "rank": ("int32", "from 1"),
+                "film_id": ("int32", "null where no film was known before the user"),
+                "score": ("double", "the retriever's, larger first"),
+            },
+        ),
+    }
+
+
+class CandidateScores(Artifact):
+    """How likely the language model finds each candidate as the first film of a list."""
+
+    top_level = "artifacts"
+    tables = {
+        "scores": Table(
+            "scores.parquet",
+            "one row a (fold, user, film), sorted by them",
+            {
+                "fold": ("string", "validation or test"),
+                "user_id": ("int32", "the user"),
+                "film_id": ("int32", "which candidate"),
+                "log_likelihood": ("double", "of its line, in nats"),
+            },
+        ),
+    }
+
+
+class RankedLists(Artifact):
+    """Lists of films, best first."""
+
+    top_level = "artifacts"
+    tables = {
+        "lists": Table(
+            "lists*.parquet",
+            "one row a (predictor, user, rank), sorted by them",
+            {
+                "predictor": ("string", "llm, popularity, ..."),
+                "fold": ("string", "validation or test"),
+                "user_id": ("int32", "the user"),
+                "rank": ("int32", "from 1"),
+                "film_id": ("int32", "null where the list names no film of the catalogue"),
+                "title": ("string", "as named"),
+                "rating": ("double", "expected rating; null where none was given"),
+                "score": ("double", "what the list is ordered by, larger first"),
+                "error": ("string", "null, or the name of what is wrong with the entry"),
+            },
+        ),
+    }
+
+
+class Recommendations(Artifact):
+    """The first films of one person's list, with expected ratings and reasons (reasons.json)."""
+
+    top_level = "artifacts"
+    tables = {
+        "lists": RankedLists.tables["lists"],
+        "ratings": RatingPredictions.tables["ratings"],
+    }
