@@ -1,10 +1,11 @@
 """A Prefect server, what prefect.yaml deploys, the alerts for late runs, and a worker."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flows.errors import ROOT
 from flows.overrides import SettingsError
@@ -16,12 +17,13 @@ POOL = ("local", "--type", "process")
 
 def serve(port: int) -> None:
     """Serve until interrupted. Raises SettingsError where the server does not start."""
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    with _server(port):
-        for command in (("work-pool", "create", *POOL, "--overwrite"), ("deploy", "--all")):
-            _prefect(*command)
-        print_triggers()
-        _prefect("worker", "start", "--pool", *POOL, "--limit", "1")
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"  # read by these processes
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), _server(port):
+        _run(*PREFECT, "work-pool", "create", *POOL, "--overwrite")
+        _run(*PREFECT, "deploy", "--all")
+        _run(sys.executable, "-m", "flows", "alerts")
+        _run(*PREFECT, "worker", "start", "--pool", *POOL, "--limit", "1")
 
 
 def print_triggers(start_within: float = 15, end_within: float = 6) -> None:
@@ -46,7 +48,7 @@ def _server(port: int) -> Iterator[None]:
     start = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
     with subprocess.Popen(start, cwd=ROOT) as server:
         try:
-            _prefect("server", "status", "--wait", "--timeout", "60")
+            _run(*PREFECT, "server", "status", "--wait", "--timeout", "60")
             if server.poll() is not None:
                 raise SettingsError(f"the server has ended: is port {port} free?")
             yield
@@ -54,8 +56,8 @@ def _server(port: int) -> Iterator[None]:
             server.terminate()
 
 
-def _prefect(*command: str) -> None:
+def _run(*command: str) -> None:
     """Raises SettingsError where the command fails."""
-    ran = subprocess.run((*PREFECT, *command), cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    ran = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
     if ran.returncode:
-        raise SettingsError(f"prefect {' '.join(command[:2])} failed: see above")
+        raise SettingsError(f"{' '.join(command[1:])} failed: see above")
