@@ -1,4 +1,4 @@
-"""A night's model on the fast path, on the plain path, and in the original's way."""
+"""The champion's model on the fast path, on the plain path, and in the original's way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ PADDED = 16  # prompts at once on the plain path
 
 
 @dataclass(frozen=True)
-class Night:
-    """What the lists of the champion below a root were made with, loaded."""
+class ChampionRun:
+    """What the champion's latest ranking was made with, loaded."""
 
     predictions: RatingPredictions
     split: SplitRatings
@@ -43,41 +43,40 @@ class Night:
     reader: Reader
     writer: ListWriter
     tokenizer: Any
-    candidates: list[Example]  # each asks for 100 films
+    candidates: list[Example]  # 100 films each
     lists: pa.Table  # the prompts of as many lists
 
     @classmethod
-    def of(cls, store: Store, users: int, own: Store) -> "Night":
-        """For the first users of the test fold; candidates are kept in the store `own`."""
+    def load(cls, store: Store, users: int, scratch: Store) -> "ChampionRun":
+        """For the first users of the test fold; their candidates are built in `scratch`."""
         rated = store.ancestor(RatingPredictions, latest_champion_ranking(store))
-        (found,) = store.parents(RatingPredictions, rated)  # the run's own, which calibrated them
-        split, prompts = store.ancestor(SplitRatings, found), store.ancestor(Prompts, found)
-        base, adapter = store.ancestor(Base, found), store.ancestor(Adapter, found)
-        best = retrieve_candidates.fn(split, config=Retrieve(candidates=100), store=own)
-        asked = write_candidate_prompts.fn(
+        (predictions,) = store.parents(RatingPredictions, rated)  # of the targets
+        split = store.ancestor(SplitRatings, predictions)
+        prompts = store.ancestor(Prompts, predictions)
+        base, adapter = store.ancestor(Base, predictions), store.ancestor(Adapter, predictions)
+        best = retrieve_candidates.fn(split, config=Retrieve(candidates=100), store=scratch)
+        candidate_prompts = write_candidate_prompts.fn(
             split,
-            store.ancestor(Ratings, found),
-            store.ancestor(Tokenizer, found),
+            store.ancestor(Ratings, predictions),
+            store.ancestor(Tokenizer, predictions),
             best,
             config=Prompt.model_validate(prompts.manifest["recipe"]),
-            store=own,
+            store=scratch,
         )
-        tokenizer, notes = load_tokenizer(base), prompts.metadata
+        tokenizer, metadata = load_tokenizer(base), prompts.metadata
         inference = Inference(pack_length=2048, micro_batch_rows=8)
-        trie = RatingTrie.from_tokenizer(tokenizer, notes["scale"], notes["rating_prefix"])
+        trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
         reader = Reader(load_merged(base, adapter), trie, inference)
+        examples = Examples.from_table(_first(candidate_prompts, "rate", users))
         return cls(
-            found,
+            predictions,
             split,
             prompts,
             prompts.scan("films").collect(),
             reader,
             ListWriter.from_prompts(reader, tokenizer, prompts, split, Decode()),
             tokenizer,
-            [
-                truncate_at_ratings(e)
-                for e in Examples.from_table(_first(asked, "rate", users)).take(range(users))
-            ],
+            [truncate_at_ratings(example) for example in examples.take(range(users))],
             _first(prompts, "recommend", users),
         )
 
@@ -87,25 +86,25 @@ def _first(prompts: Prompts, kind: str, users: int) -> pa.Table:
     return next(iter_batches(prompts, users, [(kind, "test")])).examples
 
 
-def rate_fast(night: Night, users: int) -> NDArray[np.float64]:
+def rate_fast(run: ChampionRun, users: int) -> NDArray[np.float64]:
     """Expected ratings of all candidates, one shared pass a user."""
-    read = night.reader.read(night.candidates[:users])
-    return np.exp(read) @ np.asarray(night.reader.trie.scale)
+    read = run.reader.read(run.candidates[:users])
+    return np.exp(read) @ np.asarray(run.reader.trie.scale)
 
 
 @torch.inference_mode()
-def rate_plainly(night: Night, users: int) -> NDArray[np.float64]:
-    """The same by the stock forward pass: each prompt alone, padded, in batches."""
-    model, trie = night.reader.model, night.reader.trie
+def rate_each_prompt_alone(run: ChampionRun, users: int) -> NDArray[np.float64]:
+    """The same with the stock forward pass: no shared prefix, padded batches."""
+    model, trie = run.reader.model, run.reader.trie
     if trie.probe_suffixes != ((),):
         raise ValueError("the plain path is measured where one token spells a rating")
     order = torch.tensor([path[0] for path in trie.paths])
     prompts = [
         np.r_[example.prefix, branch]
-        for example in night.candidates[:users]
+        for example in run.candidates[:users]
         for branch in example.branches
     ]
-    found = []
+    chunks = []
     for first in range(0, len(prompts), PADDED):
         some = prompts[first : first + PADDED]
         width = max(map(len, some))
@@ -118,37 +117,37 @@ def rate_plainly(night: Night, users: int) -> NDArray[np.float64]:
             attention_mask=torch.from_numpy(mask),
             logits_to_keep=1,
         ).logits[:, -1, order]
-        found.append(torch.softmax(logits.double(), -1).numpy())
-    return np.concatenate(found) @ np.asarray(trie.scale)
+        chunks.append(torch.softmax(logits.double(), -1).numpy())
+    return np.concatenate(chunks) @ np.asarray(trie.scale)
 
 
 @torch.inference_mode()
-def one_list_a_generate(night: Night, users: int) -> list[str]:
+def generate_lists(run: ChampionRun, users: int) -> list[str]:
     """The original's way: one user at a time, greedy, 200 tokens, repetition penalty 1.2."""
     texts = []
-    for example in Examples.from_table(night.lists).take(range(users)):
+    for example in Examples.from_table(run.lists).take(range(users)):
         prompt = torch.from_numpy(np.asarray(example.prefix, np.int64))[None]
-        written = cast(Any, night.reader.model).generate(
+        written = cast(Any, run.reader.model).generate(
             prompt,
             attention_mask=torch.ones_like(prompt),
             max_new_tokens=200,
             do_sample=False,
             repetition_penalty=1.2,
-            pad_token_id=night.tokenizer.pad_token_id or 0,
+            pad_token_id=run.tokenizer.pad_token_id or 0,
         )
-        texts.append(night.tokenizer.decode(written[0, prompt.shape[1] :], True))
+        texts.append(run.tokenizer.decode(written[0, prompt.shape[1] :], True))
     return texts
 
 
-def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
-    """Of the original's lists: complete ones, and lines that are right in each respect."""
-    catalogue = TitleIndex.from_lines(night.films, night.prompts.metadata["rating_prefix"])
-    users = night.lists["user_id"].to_numpy()[: len(texts)]
-    news = eligible_films(users, "test", night.split.scan("ratings"), night.films)
-    film_ids = night.films["film_id"].to_numpy()
+def score_texts(run: ChampionRun, texts: Sequence[str]) -> dict[str, float]:
+    """Shares of the original's lists that are complete, and of lines without each kind of error."""
+    index = TitleIndex.from_lines(run.films, run.prompts.metadata["rating_prefix"])
+    users = run.lists["user_id"].to_numpy()[: len(texts)]
+    eligible = eligible_films(users, "test", run.split.scan("ratings"), run.films)
+    film_ids = run.films["film_id"].to_numpy()
     lists = [
-        parse_list(text, catalogue, set(film_ids[may].tolist()), 10)
-        for text, may in zip(texts, news, strict=True)
+        parse_list(text, index, set(film_ids[mask].tolist()), 10)
+        for text, mask in zip(texts, eligible, strict=True)
     ]
     errors = [line.error or "" for lines in lists for line in lines]
     wrong = {
@@ -161,21 +160,21 @@ def shares_of_texts(night: Night, texts: Sequence[str]) -> dict[str, float]:
     return {**shares, "complete": float(np.mean(whole))}
 
 
-def valid_share(night: Night, lists: pl.DataFrame) -> float:
-    """Of our lists, those that are complete, existing, unseen, unique and known in time."""
+def score_lists(run: ChampionRun, lists: pl.DataFrame) -> float:
+    """Share of our lists with ten different films, each eligible."""
     users = lists["user_id"].unique().sort().to_numpy()
-    news = eligible_films(users, "test", night.split.scan("ratings"), night.films)
+    eligible = eligible_films(users, "test", run.split.scan("ratings"), run.films)
     valid = []
-    for user, may in zip(users, news, strict=True):
+    for user, mask in zip(users, eligible, strict=True):
         named = lists.filter(user_id=int(user))
-        allowed = set(night.films["film_id"].to_numpy()[may].tolist())
+        allowed = set(run.films["film_id"].to_numpy()[mask].tolist())
         whole = len(named) == 10 and named["film_id"].n_unique() == 10
         valid.append(whole and set(named["film_id"]) <= allowed)
     return float(np.mean(valid))
 
 
-def rmse_of_expectation_and_text(predictions: RatingPredictions) -> tuple[float, float]:
-    """On the test fold: of the mean, and of the rating that greedy text would spell."""
+def rmse_of_mean_and_greedy(predictions: RatingPredictions) -> tuple[float, float]:
+    """On the test fold: of the mean, and of greedy decoding."""
     test = predictions.scan("ratings").filter(pl.col("fold") == "test")
     error = (pl.col("mean") - pl.col("rating")).pow(2).mean().sqrt()
     by_name = test.group_by("predictor").agg(error).sort("predictor").collect()

@@ -123,12 +123,12 @@ def recommend(
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
     """Recommend films to a user of the data, or for ratings typed by hand."""
-    from flows.recommend import print_recommendation, recommend_for, request_of
+    from flows.recommend import make_request, print_recommendation, recommend_for
     from flows.settings import open_store
 
     _configure_logging()
     with _user_error(ValueError):
-        recommendation = recommend_for(request_of(user, list(ratings), count), run, open_store())
+        recommendation = recommend_for(make_request(user, list(ratings), count), run, open_store())
     if as_json:
         print(json.dumps(recommendation.to_json(), indent=1, ensure_ascii=False))
     else:

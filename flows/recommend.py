@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from flows.settings import open_store
+from flows.settings import describe_error, open_store
 from tasks.metrics_db import find_champion
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
@@ -88,11 +89,16 @@ def latest_champion_ranking(store: Store) -> RankedLists:
     raise FileNotFoundError(f"the champion {adapter} has ranked no lists: run `make nightly`")
 
 
-def request_of(user: int | None, ratings: list[str] | None, count: int) -> RecommendRequest:
-    """What somebody asks for now. Raises ValueError where it names neither user nor ratings."""
-    return RecommendRequest(
-        user=user, ratings=tuple(ratings or ()), at=datetime.now(UTC), list_length=count
-    )
+def make_request(user: int | None, ratings: list[str] | None, count: int) -> RecommendRequest:
+    """A request of this moment. Raises ValueError without user and ratings, or without films."""
+    if count < 1:
+        raise ValueError(f"no list of {count} films: count must be 1 or more")
+    try:
+        return RecommendRequest(
+            user=user, ratings=tuple(ratings or ()), at=datetime.now(UTC), list_length=count
+        )
+    except pydantic.ValidationError as error:
+        raise ValueError("; ".join(map(describe_error, error.errors()))) from None
 
 
 @flow(name="recommend", flow_run_name="recommend-{user}")
@@ -103,7 +109,7 @@ def recommend(
     run: str | None = None,
 ) -> dict[str, Any]:
     """Films for a user, or for ratings such as ["Toy Story (1995)=5", "Heat=4"]."""
-    recommendation = recommend_for(request_of(user, ratings, count), run, open_store())
+    recommendation = recommend_for(make_request(user, ratings, count), run, open_store())
     create_table_artifact(
         recommendation.rows(), key="recommendation", description=recommendation.heading
     )

@@ -131,10 +131,11 @@ def _validated(settings: Settings, changes: Any, source: str) -> Settings:  # no
     try:
         return Settings.model_validate(overlay(settings, _with_dask_address(changes)))
     except pydantic.ValidationError as error:
-        raise SettingsError(f"{source}: {'; '.join(map(_message, error.errors()))}") from None
+        raise SettingsError(f"{source}: {'; '.join(map(describe_error, error.errors()))}") from None
 
 
-def _message(error: Mapping[str, Any]) -> str:
+def describe_error(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in one line."""
     if error["type"] == "value_error":  # a check of ours: it says all there is to say
         return str(error["ctx"]["error"])
     setting = ".".join(map(str, error["loc"]))

@@ -19,7 +19,7 @@ class Ablation(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 class Memorization(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """Rows of the data that a pretrained base is asked to complete."""
+    """Rows of the data that a pretrained base must complete."""
 
     rows: int = pydantic.Field(200, ge=1)
     """Films, and ratings, to complete."""

@@ -2,7 +2,7 @@
 
 retrieval_score: the retriever's. recency_similarity: to the user's latest films. expected_rating
 and log_likelihood: the language model's. likelihood_lift: log-likelihood above the film's mean over
-all users whom it was retrieved for.
+the users it was retrieved for.
 """
 
 import polars as pl
@@ -59,7 +59,7 @@ def build_features(
     table = table.with_columns(pl.col("hit").fill_null(0.0))
     table = table.join(likelihoods.lazy(), on=["fold", "film_id"], how="left")
     lift = pl.col("log_likelihood") - pl.col("mean_log_likelihood")
-    # A film that was retrieved for nobody else has no mean: its lift is 0.
+    # A film without a mean in `likelihoods` has a lift of 0.
     table = table.sort(*LIST_KEY, "rank").with_columns(likelihood_lift=lift.fill_null(0.0))
     return _standardise(_add_recency_similarity(split, table.collect(), config))
 

@@ -53,7 +53,7 @@ def fit_ease(counts: Floats, regularisation: float) -> Floats:
 
 
 def _retrieve(table: pl.DataFrame, fold: str, config: Retrieve) -> pl.DataFrame:
-    """The candidates of a fold, learnt from earlier folds and from its own context."""
+    """The candidates of a fold, fitted on earlier folds and on its own context."""
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
     users = table.filter(is_target)["user_id"].unique().sort()
     if users.is_empty():

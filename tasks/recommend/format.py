@@ -24,7 +24,7 @@ class RecommendedFilm:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """For whom, with the typed ratings as they were understood, and the films."""
+    """The user, or None; the typed ratings with the films they were taken for; and the list."""
 
     user: int | None
     typed: list[dict[str, Any]]

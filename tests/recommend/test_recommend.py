@@ -1,11 +1,12 @@
 """Recommendations for a user of the data, and for ratings typed by hand."""
 
 import datetime as dt
+import re
 
 import polars as pl
 import pytest
 
-from flows.recommend import recommend_for
+from flows.recommend import make_request, recommend_for
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
@@ -34,13 +35,13 @@ def rank(store, ratings, tokenizer, adapter, base, prompts):
 
     def run(split, llm, mix_of=None):
         candidates = retrieve_candidates.fn(split, config=Retrieve(candidates=12), store=store)
-        asked = write_candidate_prompts.fn(
+        candidate_prompts = write_candidate_prompts.fn(
             split, ratings, tokenizer, candidates, config=wording, store=store
         )
         predictions = predict_ratings.fn(
-            adapter, base, asked, split, config=Predict(), **model, calibrated_by=llm
+            adapter, base, candidate_prompts, split, config=Predict(), **model, calibrated_by=llm
         )
-        scores = score_candidates.fn(adapter, base, asked, **model)
+        scores = score_candidates.fn(adapter, base, candidate_prompts, **model)
         inputs = (candidates, predictions, scores)
         lists = rank_candidates.fn(
             split, ratings, *inputs, config=config, store=store, mix_of=mix_of
@@ -128,9 +129,16 @@ def test_an_unknown_user_is_an_error(recommend):
         recommend(user=99)
 
 
-def test_a_request_without_user_and_ratings_is_an_error():
-    with pytest.raises(ValueError, match="nobody to recommend to"):
-        RecommendRequest(at=NOW)
+@pytest.mark.parametrize(
+    ("user", "count", "message"),
+    [
+        (None, 10, 'nobody to recommend to: name a user, or ratings ("Heat (1995)=4")'),
+        (1, 0, "no list of 0 films: count must be 1 or more"),
+    ],
+)
+def test_a_request_for_nobody_or_nothing_is_an_error_of_one_line(user, count, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make_request(user, None, count)
 
 
 def test_the_mix_is_that_of_the_run(store, rank, ranked, split, ratings):
