@@ -35,6 +35,14 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert f"advisor {command}" in capsys.readouterr().out
 
 
+def test_config_prints_each_setting_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    app(["config", "--profile", "smoke", "--set", "split.ties=film"])
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["split.ties", '"film"', "--set"] in printed
+    assert ["train.fit.max_steps", "4", "profile", "smoke"] in printed
+    assert ["score.seed", "0", "default"] in printed
+
+
 def test_help_imports_no_prefect() -> None:
     code = "import sys, flows.cli; flows.cli.app(['--help']); assert 'prefect' not in sys.modules"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -56,7 +64,8 @@ def test_help_imports_no_prefect() -> None:
         (["sql", "select 1"], "no metrics at "),
         (["reports", "user", "2"], "a parameter is typed as name=value, and 2 is not"),
         (["rollback"], "no metrics at "),
-        (["recommend"], "1 validation error"),
+        (["recommend"], "nobody to recommend to: name a user, or ratings"),
+        (["recommend", "--user", "x"], "Invalid value for --user: unable to convert"),
     ],
 )
 def test_what_cannot_be_done_ends_with_one_line_and_exit_status_1(

@@ -171,3 +171,14 @@ def test_a_webhook_that_is_not_there_stops_nothing(monkeypatch, caplog):
     assert "it happened" in caplog.text
     assert f"the webhook of {WEBHOOK} failed: ConnectError" in caplog.text
     assert "hush" not in caplog.text
+
+
+def test_a_run_counts_its_stages_to_the_end(store, caplog):
+    caplog.set_level("INFO", logger="flows.stages")
+    run(1)
+    lines = [record.getMessage() for record in caplog.records if record.name == "flows.stages"]
+    labels = [line.partition(", ")[2] for line in lines]
+    total = len(lines)
+    assert lines == [f"stage {n} of {total}, {label}" for n, label in enumerate(labels, start=1)]
+    assert len(set(labels)) == total
+    assert {"rate candidates (llm)", "predict ratings (champion)", "write report"} <= set(labels)
