@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun, State
 
 from flows.settings import WEBHOOK, webhook
 from tasks.metrics_db import open_readonly
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa:
 
 def promotion_alerts(run_id: str, store: Store) -> Iterator[Alert]:
     """One alert if the run's adapter was rejected, for its figures or for drifted data."""
-    with open_readonly(metric_file(store)) as db:
+    with open_readonly(metrics_path(store)) as db:
         query = (
             "select reason from champions "
             "where run_id = ? and previous_champion is not null and not promoted"

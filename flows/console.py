@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.metrics_db import read_leaderboard
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.artifacts import Artifact, Report, ValidatedRatings
 from tasks.store.store import Store
 
@@ -72,7 +72,7 @@ def leaderboard_rows(store: Store, run_id: str) -> list[dict[str, str]]:
     """One row a predictor, by RMSE; each figure with its interval as text."""
     rows: dict[str, dict[str, str]] = {}
     order: dict[str, float] = {}
-    for predictor, metric, k, value, low, high in read_leaderboard(metric_file(store), run_id):
+    for predictor, metric, k, value, low, high in read_leaderboard(metrics_path(store), run_id):
         row = rows.setdefault(predictor, {"predictor": predictor} | dict.fromkeys(SHOWN, ""))
         if metric in SHOWN and k == SHOWN[metric]:
             row[metric] = f"{value:.4f} {low:.3f}-{high:.3f}"

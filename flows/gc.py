@@ -9,7 +9,7 @@ from prefect.states import Cancelled
 from flows.missed_runs import newer_run_reason
 from flows.settings import open_store
 from tasks.metrics_db import gc_roots
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.garbage import delete, find_unreachable
 from tasks.store.store import Store
 
@@ -34,7 +34,7 @@ def gc(runs: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
 
 def collect_garbage(runs: int, *, apply: bool, store: Store) -> list[dict[str, str]]:
     """The same without Prefect."""
-    path = metric_file(store)
+    path = metrics_path(store)
     with store.exclusive_lock("gc", wait=False):
         found = find_unreachable(store, gc_roots(path, runs), draft_days=DRAFT_DAYS)
         if apply:

@@ -15,15 +15,17 @@ from flows.errors import ROOT
 from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
-from flows.promotion import find_opponent, predict_with_champion
+from flows.promotion import predict_with_champion
 from flows.ranking import rank_and_decode
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import OPPONENT, UNTIL_TRAINED, Stages, evaluation_stages
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
 from tasks.metrics_db import last_costs, run_is_published
+from tasks.metrics_location import metrics_path
 from tasks.predict.task import predict_ratings
-from tasks.publish.task import metric_file, publish
+from tasks.publish.opponent import find_opponent
+from tasks.publish.task import publish
 from tasks.report.task import write_report
 from tasks.score.task import score
 from tasks.store.artifacts import Adapter, Base
@@ -65,7 +67,7 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
     Raises StoreBusyError where another run holds the store and `wait_for_lock` is false.
     """
     with store.exclusive_lock(f"a run of profile {profile}", wait=settings.wait_for_lock):
-        metrics, planned = metric_file(store), [*UNTIL_TRAINED, *evaluation_stages(settings)]
+        metrics, planned = metrics_path(store), [*UNTIL_TRAINED, *evaluation_stages(settings)]
         stages = Stages(planned, last_costs(metrics, profile))
         if not metrics.exists():  # the first run competes with none
             stages.skip(*OPPONENT)
@@ -93,8 +95,12 @@ def evaluate_and_publish(
         adapter, base, data.prompts, data.split,
         config=settings.predict, inference=settings.inference, store=store,
     )  # fmt: skip
-    contest = find_opponent(settings, store, data, adapter)
-    champion, champion_lists = predict_with_champion(settings, store, stages, data, contest)
+    challenge = find_opponent(
+        adapter, data.split, data.raw, margins=settings.promotion, store=store
+    )
+    champion, champion_lists = predict_with_champion(
+        settings, store, stages, data, challenge.champion
+    )
     lists = rank_and_decode(settings, store, stages, data, base, adapter, llm)
     baselines = stages("predict baselines", predict_baselines)(
         data.split, data.ratings, config=settings.baseline, store=store
@@ -112,9 +118,9 @@ def evaluate_and_publish(
     )  # fmt: skip
     run_ablations(settings, store, stages, data, base, adapter, llm)
     made = [artifact for artifact in dict.fromkeys(stages.artifacts) if artifact != scores]
-    is_new = not run_is_published(metric_file(store), scores.fingerprint)
+    is_new = not run_is_published(metrics_path(store), scores.fingerprint)
     run_id = stages("publish", publish)(
-        scores, made, profile=profile, commit=commit(), contest=contest, store=store
+        scores, made, profile=profile, commit=commit(), challenge=challenge, store=store
     )
     if is_new:
         for alert in promotion_alerts(run_id, store):

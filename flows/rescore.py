@@ -9,7 +9,7 @@ from flows.prepare import PreparedData
 from flows.settings import Profile, load, open_store
 from flows.stages import Stages, evaluation_stages
 from tasks.metrics_db import find_champion, last_costs
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.artifacts import (
     Adapter,
     Base,
@@ -32,7 +32,7 @@ def rescore(
     no such adapter.
     """
     settings, store = load(profile, overrides), open_store()
-    metrics = metric_file(store)
+    metrics = metrics_path(store)
     found = store.find(Adapter, find_champion(metrics) if adapter == "champion" else adapter)
     with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait_for_lock):
         data = PreparedData(

@@ -21,7 +21,7 @@ from tasks.decode.config import Decode, FreeText
 from tasks.ingest.task import Ingest
 from tasks.predict.config import Predict
 from tasks.prompt.config import Prompt
-from tasks.publish.config import Margins
+from tasks.publish.config import PromotionMargins
 from tasks.rank.config import Rank, Retrieve
 from tasks.readout.config import Inference
 from tasks.score.config import Score
@@ -57,7 +57,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     score: Score = Score()
     ablation: Ablation = Ablation()
     memorization: Memorization = Memorization()
-    promotion: Margins = Margins()
+    promotion: PromotionMargins = PromotionMargins()
     needs_gpu: bool = False
     """Refuse to start on a machine without an NVIDIA GPU."""
     dask_address: str | None = None

@@ -10,20 +10,20 @@ from rich.table import Table
 from flows.settings import open_store
 from tasks import metrics_db
 from tasks.metrics_db import open_readonly
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 
 VIEWS = "select view_name from duckdb_views() where not internal order by view_name"
 
 
 def run_query(query: str) -> None:
     """Print what one query answers. Raises duckdb.Error where it cannot be run."""
-    with open_readonly(metric_file(open_store())) as db:
+    with open_readonly(metrics_path(open_store())) as db:
         print_rows(db.execute(query))
 
 
 def run_lines(lines: Iterable[str]) -> None:
     """Run a query a line, after the names of the views; errors are printed, and the next is run."""
-    with open_readonly(metric_file(open_store())) as db:
+    with open_readonly(metrics_path(open_store())) as db:
         print("views, read-only; end with ctrl-d:")
         for query in (VIEWS, *filter(str.strip, lines)):
             try:
@@ -34,7 +34,7 @@ def run_lines(lines: Iterable[str]) -> None:
 
 def run_report(name: str, parameters: dict[str, str]) -> None:
     """Print a report of sql/reports. Raises KeyError where it, or a parameter, does not exist."""
-    with open_readonly(metric_file(open_store())) as db:
+    with open_readonly(metrics_path(open_store())) as db:
         print_rows(metrics_db.run_report(db, name, parameters))
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.publish.config import Contest, Margins
+from tasks.publish.config import PromotionMargins
+from tasks.publish.opponent import Challenge
 from tasks.store.artifacts import (
     Adapter,
     Artifact,
@@ -69,6 +70,7 @@ def typed(kind: type[Artifact], table: str, rows: dict[str, Any]) -> pl.DataFram
         "int16": pl.Int16,
         "int32": pl.Int32,
         "int64": pl.Int64,
+        "uint16": pl.UInt16,
         "uint32": pl.UInt32,
         "bool": pl.Boolean,
         "float": pl.Float32,
@@ -171,8 +173,8 @@ def rank(store: Store, split: SplitRatings) -> Callable[..., RankedLists]:
 
 
 @pytest.fixture
-def contest(store: Store, split: SplitRatings) -> Callable[..., Contest]:
-    """`contest(name, against)`: an adapter, and the one that it competes with, if any."""
+def challenge(store: Store, split: SplitRatings) -> Callable[..., Challenge]:
+    """`challenge(name, against)`: an adapter, and the champion that it is compared with, if any."""
 
     def adapter(name):
         def write(draft):
@@ -181,7 +183,7 @@ def contest(store: Store, split: SplitRatings) -> Callable[..., Contest]:
         return store.build(Adapter, recipe={"name": name}, parents=[split], write=write)
 
     def build(name="first", against=None, **changes):
-        margins = Margins(**{"coverage": 0.1} | changes)
-        return Contest(adapter(name), margins, against and adapter(against))
+        margins = PromotionMargins(**{"coverage": 0.1} | changes)
+        return Challenge(adapter(name), margins, against and adapter(against))
 
     return build

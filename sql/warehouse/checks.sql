@@ -1,4 +1,4 @@
--- checks: what a challenger loses to the champion, and what it may lose: larger is worse.
+-- checks: what a challenger loses to the champion, with the margin as threshold: larger is worse.
 -- Variables: run_id, and the margins rmse, ndcg, slice_rmse and coverage.
 with differences as (
     select * from comparisons

@@ -1,1 +1,1 @@
-"""Puts a night into the metric file, once."""
+"""Publishes runs to the metrics database and decides about promotion."""

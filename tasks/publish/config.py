@@ -1,17 +1,13 @@
-"""What can be set about publishing, and who competes with whom."""
-
-from dataclasses import dataclass
+"""Settings of promotion."""
 
 import pydantic
 
-from tasks.store.artifacts import Adapter
 
+class PromotionMargins(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """Losses against the champion with which a challenger is still promoted.
 
-class Margins(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """What a challenger may lose to the champion, and still take its place.
-
-    Over everyone the worse end of the 95 % interval counts, so that a night of few users cannot
-    hide a loss; in a slice the better end, so that a small one cannot claim a loss.
+    Over everyone the worse end of the 95 % interval counts: few users cannot hide a loss. In a
+    slice the better end counts: a small slice cannot claim one.
     """
 
     rmse: float = pydantic.Field(0.01, ge=0)
@@ -25,17 +21,4 @@ class Margins(pydantic.BaseModel, frozen=True, extra="forbid"):
     shift: float = pydantic.Field(0.05, ge=0)
     """Share of the ratings that may have moved to other stars."""
     volume: float = pydantic.Field(20, ge=0)
-    """Ratings that one day may have gained, in usual days' ratings."""
-
-
-@dataclass(frozen=True)
-class Contest:
-    """A night's adapter, by which margins it competes, and with whom.
-
-    Where it competes with nobody, `settled` says whether it becomes champion, and why.
-    """
-
-    challenger: Adapter
-    margins: Margins
-    champion: Adapter | None = None
-    settled: tuple[bool, str] = (True, "the first that was held to this split of these data")
+    """Ratings that one day may have gained, in multiples of a usual day's."""

@@ -1,7 +1,7 @@
-"""The rows that a night adds to each table of the metric file."""
+"""Inserts the rows of a run into each table of the metrics database."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 import duckdb
 
@@ -19,7 +19,7 @@ from tasks.store.artifacts import (
     ValidatedRatings,
 )
 
-TABLES = {  # table of the metric file: (kind of artifact, its table)
+TABLES = {  # table of the metrics database: (kind of artifact, its table)
     "metrics": (Scores, "metrics"),
     "comparisons": (Scores, "comparisons"),
     "rating_predictions": (RatingPredictions, "ratings"),
@@ -35,50 +35,41 @@ TABLES = {  # table of the metric file: (kind of artifact, its table)
 def insert_run(
     db: duckdb.DuckDBPyConnection,
     scores: Scores,
-    night: Sequence[Artifact],
+    artifacts: Sequence[Artifact],
     *,
     profile: str,
     commit: str | None,
     at: datetime,
 ) -> None:
-    """Insert everything that the metric file keeps of a run."""
-    run_id, notes = scores.fingerprint, scores.metadata
-    row = [run_id, at, profile, notes["dataset"], notes["protocol"], commit, _as_of(night)]
+    """Insert a run, its stages with their lineage, and the tables of its artifacts."""
+    run_id, metadata = scores.fingerprint, scores.metadata
+    as_of = next((made.as_of for made in artifacts if isinstance(made, RawRatings)), None)
+    row = [run_id, at, profile, metadata["dataset"], metadata["protocol"], commit, as_of]
     db.execute("insert into runs values (?, ?, ?, ?, ?, ?, ?)", row)
-    handles = [*night, scores]
-    scored = [parent["fingerprint"] for parent in scores.manifest["parents"]]
-    for place, handle in enumerate(handles, start=1):
-        cost = handle.cost
-        measured = [cost[n] for n in ("seconds", "cpu_seconds", "peak_bytes", "bytes", "rows")]
-        row = [run_id, place, handle.kind(), handle.fingerprint, handle.cache_hit, *measured]
-        db.execute(f"insert into stages values ({', '.join('?' * len(row))})", row)
-        for parent in handle.manifest["parents"]:
-            row = [run_id, handle.kind(), handle.fingerprint, parent["kind"], parent["fingerprint"]]
-            db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
-        if isinstance(handle, Prompts):
-            _insert_shards(db, run_id, handle)
-    for table, (kind, name) in TABLES.items():
-        found = [handle for handle in handles if isinstance(handle, kind)]
-        if kind in (RatingPredictions, RankedLists):  # not what only helps to rank
-            found = [handle for handle in found if handle.fingerprint in scored]
-        files = [escape_glob(file) for handle in found for file in handle.files(name)]
-        if files:  # a night that trained nothing has no losses to tell
-            db.execute(
-                f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
-                [run_id, files],
-            )
+    stages = [*artifacts, scores]
+    for place, artifact in enumerate(stages, start=1):
+        _insert_stage(db, run_id, place, artifact)
+        if isinstance(artifact, Prompts):
+            _insert_shards(db, run_id, artifact)
+    _insert_tables(db, scores, stages)
 
 
-def _as_of(night: Sequence[Artifact]) -> date | None:
-    """The day that a night looks back to."""
-    for handle in night:
-        if isinstance(handle, RawRatings):
-            return handle.as_of
-    return None
+def _insert_stage(
+    db: duckdb.DuckDBPyConnection, run_id: str, place: int, artifact: Artifact
+) -> None:
+    cost, name = artifact.cost, [artifact.kind(), artifact.fingerprint]
+    measured = [cost[n] for n in ("seconds", "cpu_seconds", "peak_bytes", "bytes", "rows")]
+    db.execute(
+        "insert into stages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [run_id, place, *name, artifact.cache_hit, *measured],
+    )
+    for parent in artifact.manifest["parents"]:
+        row = [run_id, *name, parent["kind"], parent["fingerprint"]]
+        db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
 
 
 def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts) -> None:
-    """Which users each file of the prompts tells of."""
+    """Insert the range of users of each file of the prompts."""
     db.execute(
         """
         insert into shards
@@ -86,3 +77,20 @@ def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts)
         from read_parquet(?, filename = true) group by filename""",
         [run_id, prompts.fingerprint, [escape_glob(file) for file in prompts.files("examples")]],
     )
+
+
+def _insert_tables(
+    db: duckdb.DuckDBPyConnection, scores: Scores, stages: Sequence[Artifact]
+) -> None:
+    """Copy the artifacts' tables; of predictions and lists only those that were scored."""
+    scored = {parent["fingerprint"] for parent in scores.manifest["parents"]}
+    for table, (kind, name) in TABLES.items():
+        found = [artifact for artifact in stages if isinstance(artifact, kind)]
+        if kind in (RatingPredictions, RankedLists):
+            found = [artifact for artifact in found if artifact.fingerprint in scored]
+        files = [escape_glob(file) for artifact in found for file in artifact.files(name)]
+        if files:  # a rescored run has no training, for example
+            db.execute(
+                f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
+                [scores.fingerprint, files],
+            )

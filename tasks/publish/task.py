@@ -1,93 +1,75 @@
-"""Door: the night's handles in, rows in the metric file out."""
+"""Tasks: publish a run's artifacts as rows of the metrics database; roll back the champion."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from tasks.metrics_db import atomic_update, pull_metrics
-from tasks.publish.config import Contest
-from tasks.publish.promotion import decide, go_back
+from tasks.metrics_db import atomic_update
+from tasks.metrics_location import metrics_location, metrics_path
+from tasks.publish.opponent import Challenge
+from tasks.publish.promotion import decide
+from tasks.publish.rollback import promote_again
 from tasks.publish.rows import insert_run
 from tasks.store.artifacts import Artifact, Scores, ValidatedRatings
 from tasks.store.remote.errors import ConflictError
-from tasks.store.remote.remote_store import RemoteStore
-from tasks.store.remote.shared_file import SharedFile
 from tasks.store.store import Store
 
 
-def was_overtaken(_task: object, _run: object, state: State[str]) -> bool:
-    """Whether another machine has published meanwhile: then it begins again, on top of that."""
+def conflicted(_task: object, _run: object, state: State[str]) -> bool:
+    """Whether another machine has published meanwhile: then publish again, on top of that."""
     return isinstance(state.result(raise_on_failure=False), ConflictError)
 
 
-@task(retries=5, retry_delay_seconds=5, retry_condition_fn=was_overtaken)
+@task(retries=5, retry_delay_seconds=5, retry_condition_fn=conflicted)
 def publish(
     scores: Scores,
-    night: Sequence[Artifact],
+    artifacts: Sequence[Artifact],
     *,
     profile: str,
     commit: str | None,
-    contest: Contest,
+    challenge: Challenge,
     store: Store,
 ) -> str:
-    """Put a night into the metric file, once, with who is champion after it; return its run_id.
+    """Publish a run once, with the decision about its adapter; return the run's id.
 
-    `night` are the handles of its stages in order; what was predicted, trained and set aside is
-    found among them. A run that is there already stays as it is, and so does a decision.
+    `artifacts` are those of its stages, in order. A run that is published already, and an adapter
+    that was decided on, stay as they are. Raises ConflictError where another machine has published
+    meanwhile.
     """
-    with atomic_update(*sharing(store)) as db:
-        known = db.execute("select 1 from runs where run_id = ?", [scores.fingerprint]).fetchone()
-        if known is None:
-            at = _moment(db)
-            insert_run(db, scores, night, profile=profile, commit=commit, at=at)
-            ratings = next(handle for handle in night if isinstance(handle, ValidatedRatings))
-            champion = contest.champion
-            learnt = None if champion is None else store.ancestor(ValidatedRatings, champion)
-            decide(db, scores, ratings, learnt, contest, at)
+    with atomic_update(*metrics_location(store)) as db:
+        query = "select 1 from runs where run_id = ?"
+        if db.execute(query, [scores.fingerprint]).fetchone() is None:
+            at = _timestamp(db)
+            insert_run(db, scores, artifacts, profile=profile, commit=commit, at=at)
+            ratings = next(made for made in artifacts if isinstance(made, ValidatedRatings))
+            champion = challenge.champion
+            champions_ratings = store.ancestor(ValidatedRatings, champion) if champion else None
+            decide(db, scores, ratings, champions_ratings, challenge, at)
     return scores.fingerprint
 
 
 @task
 def roll_back(*, to: str, store: Store) -> str:
-    """Make an earlier champion champion again; return its fingerprint.
+    """Promote an earlier adapter again; return its fingerprint.
 
-    `to` is the beginning of its fingerprint; empty for the one before. Raises FileNotFoundError
-    where nothing was published, LookupError where no one earlier champion is meant, ConflictError
-    where another machine has published meanwhile.
+    `to` is the beginning of its fingerprint; empty for the champion before. Raises
+    FileNotFoundError where nothing was published, LookupError where not exactly one adapter begins
+    so, ConflictError where another machine has published meanwhile.
     """
-    path = metric_file(store)
+    path = metrics_path(store)
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
-    with atomic_update(*sharing(store)) as db:
-        return go_back(db, to, _moment(db))
+    with atomic_update(*metrics_location(store)) as db:
+        return promote_again(db, to, _timestamp(db))
 
 
-def _moment(db: duckdb.DuckDBPyConnection) -> datetime:
-    """Now, but after all that is told already: a clock that was set back must not change order."""
-    told = "select run_at as moment from runs union all select decided_at from champions"
-    query = f"select max(moment) + interval 1 microsecond from ({told})"
+def _timestamp(db: duckdb.DuckDBPyConnection) -> datetime:
+    """Now, but after every published row: a clock that was set back does not change the order."""
+    published = "select run_at as moment from runs union all select decided_at from champions"
+    query = f"select max(moment) + interval 1 microsecond from ({published})"
     ((after,),) = db.execute(query).fetchall()
     now = datetime.now(UTC)
     return now if after is None else max(now, after)
-
-
-def metric_file(store: Store) -> Path:
-    """Where the metrics of a store are, as new as the remote has them."""
-    path, shared = sharing(store)
-    if shared:
-        pull_metrics(shared)
-    return path
-
-
-def sharing(store: Store) -> tuple[Path, SharedFile | None]:
-    """Where the metrics of a store are, and with whom they are shared."""
-    path = store.root / "artifacts" / "metrics.duckdb"
-    if store.remote is None:
-        return path, None
-    return path, SharedFile(
-        path, RemoteStore(store.remote), path.relative_to(store.root).as_posix()
-    )

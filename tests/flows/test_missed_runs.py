@@ -16,7 +16,7 @@ from prefect.flow_engine import run_flow
 from flows.gc import gc
 from flows.nightly import nightly
 from tasks.metrics_db import atomic_update
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.store import Store
 from tests.servers import wait_until, worker
 
@@ -26,7 +26,7 @@ def store(tmp_path, monkeypatch):
     """A store in which a run was published that depends on nothing."""
     monkeypatch.setenv("CONTENT_ADVISOR_STORE", str(tmp_path))
     store = Store(tmp_path)
-    with atomic_update(metric_file(store)):
+    with atomic_update(metrics_path(store)):
         return store
 
 

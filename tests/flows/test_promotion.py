@@ -6,19 +6,15 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.alerts import Alert
 from flows.gc import collect_garbage
 from flows.nightly import nightly
-from flows.prepare import prepare_data
-from flows.promotion import find_opponent
 from flows.recommend import latest_champion_ranking
 from flows.rollback import rollback
-from flows.settings import WEBHOOK, load
-from flows.stages import Stages
+from flows.settings import WEBHOOK
 from tasks.ingest.download import SourceError
 from tasks.metrics_db import find_champion, open_readonly
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
 from tests.servers import webhook
-from tests.world import typed
 
 FEW = {
     "baseline": {
@@ -45,18 +41,8 @@ def store(tmp_path_factory):
         yield Store(root)
 
 
-@pytest.fixture
-def challenger(store):
-    """An adapter that no run has published."""
-
-    def write(draft):
-        typed(Adapter, "history", {}).write_parquet(draft / "history.parquet")
-
-    return store.build(Adapter, recipe={"by": "hand"}, write=write)
-
-
 def rows(store, query):
-    with open_readonly(metric_file(store)) as db:
+    with open_readonly(metrics_path(store)) as db:
         return db.execute(query).fetchall()
 
 
@@ -85,34 +71,8 @@ def test_a_run_that_is_repeated_is_the_same_run(store):
 def test_recommendations_are_the_champions(store):
     for _ in range(2):
         of = store.ancestor(Adapter, latest_champion_ranking(store)).fingerprint
-        assert of == find_champion(metric_file(store))
+        assert of == find_champion(metrics_path(store))
         rollback()
-
-
-def test_adapters_of_different_splits_are_not_compared(store, challenger):
-    settings = load("smoke", FEW | {"split": {"ties": "film"}})
-    contest = find_opponent(settings, store, prepare_data(settings, store, Stages([])), challenger)
-    assert contest.champion is None
-    assert contest.settled == (True, "the first that was held to this split of these data")
-
-
-def test_a_run_of_an_earlier_day_replaces_no_champion(store, challenger):
-    settings = load("smoke", FEW | {"ingest": {"as_of": "1998-03-01"}})
-    contest = find_opponent(settings, store, prepare_data(settings, store, Stages([])), challenger)
-    assert contest.champion is None
-    assert contest.settled[0] is False
-    assert "a later day" in contest.settled[1]
-
-
-def test_a_champion_that_is_gone_is_logged_and_replaced(store, challenger):
-    settings = load("smoke", FEW)
-    data = prepare_data(settings, store, Stages([]))
-    known = find_opponent(settings, store, data, challenger).champion
-    assert known.fingerprint == find_champion(metric_file(store))
-    aside = known.path.rename(known.path.with_name(".aside"))
-    contest = find_opponent(settings, store, data, challenger)
-    aside.rename(known.path)
-    assert contest.settled == (True, f"the champion {known.fingerprint} is no longer in the store")
 
 
 def test_after_garbage_collection_the_newest_run_is_intact(store):
@@ -121,7 +81,7 @@ def test_after_garbage_collection_the_newest_run_is_intact(store):
     assert run(1) == before[1][0]
     assert rows(store, "select run_id from runs order by run_at") == before
     assert store.ancestor(Adapter, latest_champion_ranking(store)).fingerprint == find_champion(
-        metric_file(store)
+        metrics_path(store)
     )
 
 

@@ -11,7 +11,7 @@ from flows.recommend import latest_champion_ranking
 from flows.rescore import rescore
 from flows.settings import open_store
 from tasks.metrics_db import find_champion, open_readonly
-from tasks.publish.task import metric_file
+from tasks.metrics_location import metrics_path
 from tasks.store.artifacts import Adapter
 from tasks.store.remote.remote_store import _open
 from tests.servers import object_storage
@@ -56,7 +56,7 @@ def overrides(tmp_path_factory):
 
 
 def rows(store):
-    with open_readonly(metric_file(store)) as db:
+    with open_readonly(metrics_path(store)) as db:
         return db.execute("from metrics order by all").fetchall()
 
 
@@ -85,7 +85,7 @@ def test_a_machine_that_has_nothing_builds_nothing(machine, first, overrides, ca
 def test_a_machine_that_has_nothing_knows_the_champion(machine, first):
     store = machine("c")
     lists = latest_champion_ranking(store)
-    assert store.ancestor(Adapter, lists).fingerprint == find_champion(metric_file(store))
+    assert store.ancestor(Adapter, lists).fingerprint == find_champion(metrics_path(store))
     assert len(manifests(store)) < len(first[1])  # it fetched no more than it needs
 
 

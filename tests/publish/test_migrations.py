@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from tasks.metrics_db import atomic_update, list_reports, open_readonly, run_report
-from tasks.publish.task import metric_file, publish
+from tasks.metrics_location import metrics_path
+from tasks.publish.task import publish
 from tasks.score.task import Score, score
 
 OLD = Path(__file__).parent / "data" / "before_plain_names.duckdb.gz"
@@ -32,7 +33,7 @@ def old(tmp_path):
 @pytest.fixture
 def migrated(store):
     """The path of the old file, brought to the newest version."""
-    path = metric_file(store)
+    path = metrics_path(store)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.decompress(OLD.read_bytes()))
     with atomic_update(path):
@@ -80,12 +81,12 @@ def test_every_view_and_report_answers(migrated):
         assert data.fetchall() == [("b2a073020b92d8ec", "97d56a808aceb4cc")]
 
 
-def test_a_run_is_published_on_top(migrated, store, split, ratings, predict, rank, contest):
+def test_a_run_is_published_on_top(migrated, store, split, ratings, predict, rank, challenge):
     predictions, lists = [predict("llm"), predict("bias")], [rank("llm")]
     config = Score(ks=(4,), resamples=100)
     scores = score.fn(split, ratings, predictions, lists, config=config, store=store)
     made = [ratings, split, *predictions, *lists]
-    publish.fn(scores, made, profile="smoke", commit=None, contest=contest(), store=store)
+    publish.fn(scores, made, profile="smoke", commit=None, challenge=challenge(), store=store)
     with open_readonly(migrated) as db:
         found = db.execute("select run_id, dataset from latest where metric = 'rmse'").fetchall()
     assert {run for run, dataset in found if dataset == "by-hand"} == {scores.fingerprint}

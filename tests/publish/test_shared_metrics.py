@@ -1,4 +1,4 @@
-"""Several machines and one metric file: none loses another's nights, and each reads the newest."""
+"""Several machines share a metrics database: none loses another's runs, each reads the newest."""
 
 import multiprocessing
 import os
@@ -14,8 +14,8 @@ from werkzeug.serving import make_server
 
 from flows.gc import collect_garbage
 from tasks.metrics_db import atomic_update, find_champion, open_readonly
-from tasks.publish.task import metric_file, publish, roll_back, sharing
-from tasks.score.task import Score, score
+from tasks.metrics_location import metrics_location, metrics_path
+from tasks.publish.task import publish, roll_back
 from tasks.store.artifacts import Adapter, Scores
 from tasks.store.remote.errors import ConflictError, RemoteError
 from tasks.store.remote.remote_store import RemoteStore, _open
@@ -24,58 +24,48 @@ from tasks.store.store import Store
 
 @pytest.fixture
 def store(machine):
-    """Where the nights of these tests are made: the fixtures of the world build in it."""
+    """The store of the machine that makes the runs of these tests."""
     return machine("a")
 
 
 @pytest.fixture
-def night(store, split, ratings, predict, rank, contest):
-    """`night(seed, at)`: publish a night of its own on a machine."""
-
-    def walked(seed, at):
-        parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
-        config = Score(ks=(4,), resamples=100, seed=seed)
-        scores = score.fn(split, ratings, *parts, config=config, store=store)
-        return publish.fn(
-            scores, [ratings, split, *parts[0], *parts[1]],
-            profile="smoke", commit=None, contest=contest(f"adapter {seed}"), store=at,
-        )  # fmt: skip
-
-    return walked
+def publish_on(publish_run, challenge):
+    """`publish_on(seed, at)`: publish a run of its own on a machine; return its id."""
+    return lambda seed, at: publish_run(challenge(f"adapter {seed}"), seed=seed, at=at)
 
 
 def runs(store: Store) -> set[str]:
-    with open_readonly(metric_file(store)) as db:
+    with open_readonly(metrics_path(store)) as db:
         return {run for (run,) in db.execute("select run_id from runs").fetchall()}
 
 
 def note(store: Store, what: str, meanwhile=lambda: None) -> None:
-    with atomic_update(*sharing(store)) as db:
+    with atomic_update(*metrics_location(store)) as db:
         db.execute("create table if not exists noted (what varchar)")
         db.execute("insert into noted values (?)", [what])
         meanwhile()
 
 
 def noted(store: Store) -> list[str]:
-    with open_readonly(metric_file(store)) as db:
+    with open_readonly(metrics_path(store)) as db:
         return [row[0] for row in db.execute("select what from noted order by all").fetchall()]
 
 
-def test_machines_that_publish_in_turn_lose_nothing(machine, night):
+def test_machines_that_publish_in_turn_lose_nothing(machine, publish_on):
     a, b = machine("a"), machine("b")
-    first = night(1, a)
+    first = publish_on(1, a)
     assert runs(b) == {first}
-    second = night(2, b)
-    third = night(3, a)
+    second = publish_on(2, b)
+    third = publish_on(3, a)
     assert runs(a) == runs(b) == runs(machine("c")) == {first, second, third}
 
 
-def test_a_night_that_is_published_is_not_published_again_elsewhere(machine, night):
-    assert night(1, machine("a")) == night(1, machine("b"))
+def test_a_published_run_is_not_published_again_elsewhere(machine, publish_on):
+    assert publish_on(1, machine("a")) == publish_on(1, machine("b"))
     assert len(runs(machine("c"))) == 1
 
 
-def test_who_was_overtaken_is_told_and_begins_again(machine):
+def test_a_machine_that_was_overtaken_gets_an_error_and_can_start_again(machine):
     a, b = machine("a"), machine("b")
     note(a, "first of a")
     with pytest.raises(ConflictError, match=r"another machine has replaced .*metrics.duckdb"):
@@ -104,7 +94,7 @@ def test_machines_that_publish_at_once_lose_nothing(machine):
     assert noted(machine("a")) == ["b 0", "b 1", "b 2", "c 0", "c 1", "c 2"]
 
 
-def test_publish_is_tried_again_only_where_it_was_overtaken():
+def test_publish_is_retried_only_after_a_conflict():
     assert publish.retries > 0
 
     class Failed:
@@ -118,81 +108,81 @@ def test_publish_is_tried_again_only_where_it_was_overtaken():
     assert not publish.retry_condition_fn(None, None, Failed(RemoteError("gone")))
 
 
-def test_what_only_this_machine_knows_is_not_overwritten(machine, night):
+def test_runs_that_only_this_machine_has_are_not_overwritten(machine, publish_on):
     a, alone = machine("a"), machine("b")
-    first = night(1, a)
-    second = night(2, Store(alone.root))  # published before it had the remote
+    first = publish_on(1, a)
+    second = publish_on(2, Store(alone.root))  # published before it had the remote
     with pytest.raises(RemoteError, match="each have what the other lacks: move the first away"):
-        metric_file(alone)
+        metrics_path(alone)
     with pytest.raises(RemoteError, match="each have what the other lacks"):
-        night(3, alone)
+        publish_on(3, alone)
     assert runs(a) == {first}
     assert runs(Store(alone.root)) == {second}
-    metric_file(Store(alone.root)).unlink()
-    assert night(2, alone) == second
+    metrics_path(Store(alone.root)).unlink()
+    assert publish_on(2, alone) == second
     assert runs(a) == {first, second}
 
 
-def test_nights_without_the_remote_go_there_with_the_next(machine, night):
+def test_runs_without_the_remote_are_uploaded_with_the_next(machine, publish_on):
     a = machine("a")
-    first, second = night(1, Store(a.root)), night(2, a)
-    third = night(3, Store(a.root))
+    first, second = publish_on(1, Store(a.root)), publish_on(2, a)
+    third = publish_on(3, Store(a.root))
     assert runs(machine("b")) == {first, second}
-    fourth = night(4, a)
+    fourth = publish_on(4, a)
     assert runs(machine("b")) == {first, second, third, fourth}
 
 
-def test_a_copy_that_is_gone_is_fetched_before_the_next_publish(machine, night):
+def test_a_lost_copy_is_downloaded_before_the_next_publish(machine, publish_on):
     a = machine("a")
-    first = night(1, a)
-    metric_file(a).unlink()
-    second = night(2, a)
+    first = publish_on(1, a)
+    metrics_path(a).unlink()
+    second = publish_on(2, a)
     assert runs(a) == runs(machine("b")) == {first, second}
 
 
-def test_the_champion_is_the_same_everywhere(machine, night):
+def test_the_champion_is_the_same_everywhere(machine, publish_on):
     a, b = machine("a"), machine("b")
-    night(1, a)
-    before = find_champion(metric_file(a))
-    night(2, b)
-    assert find_champion(metric_file(a)) != before
+    publish_on(1, a)
+    before = find_champion(metrics_path(a))
+    publish_on(2, b)
+    assert find_champion(metrics_path(a)) != before
     assert roll_back.fn(to="", store=machine("c")) == before
-    assert find_champion(metric_file(a)) == find_champion(metric_file(b)) == before
+    assert find_champion(metrics_path(a)) == find_champion(metrics_path(b)) == before
     found = b.find(Adapter, before)
     assert found.path.is_relative_to(b.root)
 
 
 @pytest.mark.parametrize("remote", ["mount"], indirect=True)
-def test_who_died_while_replacing_it_is_named(machine, tmp_path, night):
+def test_the_holder_of_a_stale_lock_is_named(machine, tmp_path, publish_on):
     a = machine("a")
-    first = night(1, a)
+    first = publish_on(1, a)
     lock = tmp_path / "mount" / "artifacts" / "metrics.duckdb.lock"
     lock.write_text("7\nelsewhere\n")
     with pytest.raises(ConflictError, match=rf"process 7 of elsewhere .* if .* remove {lock}"):
-        night(2, a)
+        publish_on(2, a)
     assert runs(a) == {first}
     lock.unlink()
-    assert len({night(2, a), *runs(a)}) == 2
+    assert len({publish_on(2, a), *runs(a)}) == 2
 
 
 @pytest.mark.parametrize("remote", ["bucket"], indirect=True)
-def test_a_bucket_that_heeds_no_conditions_is_refused(tmp_path, bucket, night, monkeypatch):
+def test_a_bucket_without_conditional_writes_is_refused(tmp_path, bucket, publish_on, monkeypatch):
     application = DomainDispatcherApplication(create_backend_app)
 
-    def deaf(environment, start_response):
+    def ignoring(environment, start_response):
         for condition in ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"):
             environment.pop(condition, None)
         return application(environment, start_response)
 
-    server = make_server("127.0.0.1", 0, deaf, threaded=True)
+    server = make_server("127.0.0.1", 0, ignoring, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     S3FileSystem.clear_instance_cache()
     _open.cache_clear()
     try:
         with pytest.raises(RemoteError, match="ignores If-Match and If-None-Match"):
-            night(1, Store(tmp_path / "a", remote=f"{bucket}/deaf"))
-        assert not RemoteStore(f"{bucket}/deaf").is_finished("artifacts/metrics.duckdb")
+            publish_on(1, Store(tmp_path / "a", remote=f"{bucket}/ignoring"))
+        assert not RemoteStore(f"{bucket}/ignoring").is_finished("artifacts/metrics.duckdb")
     finally:
         server.shutdown()
         S3FileSystem.clear_instance_cache()
@@ -200,10 +190,10 @@ def test_a_bucket_that_heeds_no_conditions_is_refused(tmp_path, bucket, night, m
 
 
 @pytest.mark.parametrize("remote", ["mount"], indirect=True)
-def test_a_sweep_clears_the_remote_of_what_is_a_week_old(machine, tmp_path, night):
+def test_gc_deletes_from_the_remote_what_is_a_week_old(machine, tmp_path, publish_on):
     a = machine("a")
-    night(1, a)
-    night(2, a)
+    publish_on(1, a)
+    publish_on(2, a)
     unfinished = tmp_path / "mount" / "data" / "split-ratings" / "0123" / "ratings.parquet"
     unfinished.parent.mkdir()
     unfinished.write_text("half")

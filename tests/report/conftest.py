@@ -1,3 +1,3 @@
 """The world of two users, worked by hand."""
 
-from tests.world import contest, predict, rank, ratings, split  # noqa: F401
+from tests.world import challenge, predict, rank, ratings, split  # noqa: F401

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from tasks.metrics_db import open_readonly, read_leaderboard
-from tasks.publish.task import metric_file, publish
+from tasks.metrics_location import metrics_path
+from tasks.publish.task import publish
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
 from tasks.store.artifacts import RankedLists, SplitRatings, ValidatedRatings
@@ -20,7 +21,7 @@ def renamed(table):
 
 
 @pytest.fixture
-def night(store, split, ratings, predict, rank, contest):
+def night(store, split, ratings, predict, rank, challenge):
     """The page of a night whose films have evil titles, and its run."""
 
     def films(draft):
@@ -42,12 +43,14 @@ def night(store, split, ratings, predict, rank, contest):
     config = Score(ks=(5, 10), resamples=100)
     scores = score.fn(split, trusted, predictions, lists, config=config, store=store)
     handles = [trusted, split, *predictions, *lists]
-    run_id = publish.fn(scores, handles, profile="<i>", commit=None, contest=contest(), store=store)
+    run_id = publish.fn(
+        scores, handles, profile="<i>", commit=None, challenge=challenge(), store=store
+    )
     made = write_report.fn(run_id, scores, store=store)
     return (made.path / "report.html").read_text(), run_id
 
 
-def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, rank, contest):
+def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, rank, challenge):
     html, first = night
     assert 'class="band"' not in html.split("<h2>Trend")[1]
     parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
@@ -59,7 +62,7 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, ra
         [ratings, *parts[0], *parts[1]],
         profile="next",
         commit=None,
-        contest=contest(),
+        challenge=challenge(),
         store=store,
     )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
@@ -71,7 +74,7 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, ra
 
 
 def test_protocols_of_the_same_data_stand_side_by_side(
-    night, store, split, ratings, predict, rank, contest
+    night, store, split, ratings, predict, rank, challenge
 ):
     html, _ = night
     assert "By protocol" not in html
@@ -88,13 +91,13 @@ def test_protocols_of_the_same_data_stand_side_by_side(
         [ratings, *parts[0], *parts[1]],
         profile="old",
         commit=None,
-        contest=contest(),
+        challenge=challenge(),
         store=store,
     )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     shown = page.split("<h2>By protocol")[1]
     assert re.findall(r'<th class="number">(.*?)</th>', shown)[:2] == ["leave-last-2", "legacy"]
-    figures = {row[:3]: row[3] for row in read_leaderboard(metric_file(store), run_id)}
+    figures = {row[:3]: row[3] for row in read_leaderboard(metrics_path(store), run_id)}
     figure = f'<td class="number">{figures["bias", "rmse", None]:.4f}</td>'
     assert f"<td>bias</td>{figure}{figure}" in shown
 
@@ -105,13 +108,13 @@ def test_titles_are_shown_and_never_run(night, store):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "&#39;); drop table runs; --" in html
     assert "a &#34;b&#34; &amp; {{ run }} &lt;b&gt;" in html
-    with open_readonly(metric_file(store)) as db:
+    with open_readonly(metrics_path(store)) as db:
         assert db.execute("select count(*) from runs").fetchall() == [(1,)]
 
 
-def test_the_decision_about_the_adapter_is_told(night, contest):
+def test_the_decision_about_the_adapter_is_told(night, challenge):
     html, _ = night
-    told = f"The adapter {contest().challenger.fingerprint} was promoted to champion: the first"
+    told = f"The adapter {challenge().challenger.fingerprint} was promoted to champion: the first"
     assert told in html
 
 
@@ -135,7 +138,7 @@ def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store
         "Leaderboard", "RMSE by slice", "Calibration", "Expected and true ratings", "Training",
         "Trend", "Ten users", "Data", "Cost",
     ]  # fmt: skip
-    figures = {row[:3]: row[3:] for row in read_leaderboard(metric_file(store), run_id)}
+    figures = {row[:3]: row[3:] for row in read_leaderboard(metrics_path(store), run_id)}
     value, low, high = figures["llm", "rmse", None]
     assert f"llm: {value:.4f} [{low:.4f}, {high:.4f}]" in html
     assert "The difference is inconclusive: its 95 % interval is" in html
