@@ -2,13 +2,17 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from flows.cli import app
+from flows.overrides import parse
 from flows.settings_reference import MARK, PAGE, described_schema, setting_rows, with_reference
 from tasks.metrics_db import atomic_update
 
@@ -40,6 +44,36 @@ def test_links_to_files_resolve(page: Path):
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     local = [target for target in targets if not re.match(r"https?:|mailto:", target)]
     assert not [target for target in local if not (page.parent / target).exists()]
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda page: page.name
+)
+def test_settings_and_commands_that_are_shown_exist(page: Path):
+    text = page.read_text().split(MARK)[0]
+    typed = [word for given in re.findall(r'set="([^"]+)"', text) for word in given.split()]
+    assert {word.split("=")[0] for word in typed} <= set(names(described_schema()))
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.M))
+    variables = set(re.search(r"^typed := ((?:.*\\\n)*.*)", makefile, re.M)[1].split())
+    calls = re.findall(r"(?:^|`|=\S+ )make ([a-z-]+)((?: \w+=\S+)*)", text, re.M)
+    assert {target for target, _ in calls} <= targets
+    assert {name for _, given in calls for name in re.findall(r" (\w+)=", given)} <= variables
+    reports = {file.stem for file in (ROOT / "sql" / "reports").glob("*.sql")}
+    assert set(re.findall(r"make reports name=(\w+)", text)) <= reports
+    modules = re.findall(r"python -m ((?:bench|flows|tasks)[\w.]*)", text)
+    files = [ROOT / module.replace(".", "/") for module in modules]
+    assert not [f for f in files if not (f.with_suffix(".py").exists() or f.is_dir())]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_command_of_advisor_that_is_shown_can_be_typed(page: Path):
+    text = page.read_text().split(MARK)[0]
+    for line in re.findall(r"^(?:\.venv/bin/)?advisor (.+)$", text, re.M):
+        words = shlex.split(line, comments=True)
+        if words != ["--help"]:
+            app.parse_args(words, exit_on_error=False, print_error=False)
+            parse([value for flag, value in pairwise(words) if flag == "--set"])
 
 
 def test_queries_that_are_shown_run(tmp_path: Path):
