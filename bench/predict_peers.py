@@ -50,7 +50,7 @@ class ChampionRun:
     def load(cls, store: Store, users: int, scratch: Store) -> "ChampionRun":
         """For the first users of the test fold; their candidates are built in `scratch`."""
         rated = store.ancestor(RatingPredictions, latest_champion_ranking(store))
-        (predictions,) = store.parents(RatingPredictions, rated)  # of the targets
+        predictions = store.ancestor(RatingPredictions, rated)  # of the targets
         split = store.ancestor(SplitRatings, predictions)
         prompts = store.ancestor(Prompts, predictions)
         base, adapter = store.ancestor(Base, predictions), store.ancestor(Adapter, predictions)

@@ -55,11 +55,6 @@ class StoreReader:
         for fingerprint in reversed(self._fingerprints(kind)):
             yield self._read_manifest(kind, fingerprint)
 
-    def parents(self, kind: type[A], artifact: Artifact) -> list[A]:
-        """The direct parents of that kind, in the order in which they were given."""
-        parents = [p for p in artifact.manifest["parents"] if p["kind"] == kind.kind()]
-        return [self.find(kind, parent["fingerprint"]) for parent in parents]
-
     def ancestor(self, kind: type[A], artifact: Artifact) -> A:
         """The nearest artifact of that kind in the lineage, breadth first.
 

@@ -56,14 +56,6 @@ def test_rows_of_a_table_in_several_files_are_added(store):
     assert lists.scan("lists").collect().height == 5
 
 
-def test_direct_parents_are_found_by_kind(store):
-    one, two, base = build(store, Tokenizer), build(store, Tokenizer, seed=1), build(store, Base)
-    child = build(store, Report, two, base, one)
-    assert store.parents(Tokenizer, child) == [two, one]
-    assert store.parents(Base, child) == [base]
-    assert store.parents(Report, child) == []
-
-
 def test_an_ancestor_is_the_nearest_of_its_kind(store):
     far, near = build(store, Tokenizer), build(store, Tokenizer, seed=1)
     deep = build(store, CandidateScores, build(store, Base, far))

@@ -83,7 +83,7 @@ def test_what_one_machine_built_another_finds(machine, caplog):
 def test_everything_can_be_looked_up_on_an_empty_machine(machine):
     a, b = machine("a"), machine("b")
     first = build_tokenizer(a)
-    time.sleep(1.1)  # a bucket tells moments in whole seconds
+    time.sleep(1.1)  # a bucket tells times in whole seconds
     base = a.build(Base, recipe={}, parents=[first], write=Write.tokenizer)
     second = build_tokenizer(a, seed=1, parents=[base])
     names = [first.fingerprint, second.fingerprint]
@@ -91,7 +91,7 @@ def test_everything_can_be_looked_up_on_an_empty_machine(machine):
     assert not list(b.root.glob("*/*/[!.]*"))  # nothing of that is fetched
     found = b.find(Tokenizer, second.fingerprint[:8])
     assert content(found.path) == content(second.path)
-    assert b.parents(Base, found) == [Base(b.root / name_of(base), base.fingerprint)]
+    assert b.ancestor(Base, found) == Base(b.root / name_of(base), base.fingerprint)
     (b.root / name_of(base)).rename(b.root / "aside")
     assert b.ancestor(Tokenizer, found).fingerprint == first.fingerprint
     assert not (b.root / name_of(base)).exists()  # an artifact in between is not downloaded
