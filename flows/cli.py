@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
-from pydantic import ValidationError
 
 from flows.errors import ROOT, CommandError, error_message
 from flows.overrides import Profile, parse, with_data
@@ -215,14 +214,7 @@ def _user_error(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise CommandError(_message(error)) from None
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        found = (str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
-        return "; ".join(found)
-    return str(error.args[0] if isinstance(error, KeyError) else error)
+        raise CommandError(error.args[0] if isinstance(error, KeyError) else error) from None
 
 
 def _configure_logging() -> None:

@@ -34,7 +34,7 @@ def run(seed, **overrides):
 def store(tmp_path_factory):
     """A store of two runs that differ in the seed of their training."""
     root = tmp_path_factory.mktemp("runs")
-    with prefect_test_harness(), pytest.MonkeyPatch.context() as patched:
+    with prefect_test_harness(server_startup_timeout=180), pytest.MonkeyPatch.context() as patched:
         patched.setenv("CONTENT_ADVISOR_STORE", str(root))
         run(0)
         run(1)

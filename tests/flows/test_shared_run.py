@@ -32,7 +32,11 @@ FEW = {
 def machine(tmp_path_factory):
     """`machine(name)`: from here on, this process is that machine; its store."""
     root = tmp_path_factory.mktemp("machines")
-    with object_storage("runs"), prefect_test_harness(), pytest.MonkeyPatch.context() as patched:
+    with (
+        object_storage("runs"),
+        prefect_test_harness(server_startup_timeout=180),
+        pytest.MonkeyPatch.context() as patched,
+    ):
         patched.setenv("CONTENT_ADVISOR_REMOTE", "s3://runs/advisor")
 
         def become(name):

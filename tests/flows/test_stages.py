@@ -14,7 +14,7 @@ from tasks.store.store import Store
 
 @pytest.fixture(scope="module", autouse=True)
 def prefect() -> Any:
-    with prefect_test_harness():
+    with prefect_test_harness(server_startup_timeout=180):
         yield
 
 
