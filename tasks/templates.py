@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import polars as pl
 import pydantic
 
-STEPS = 51  # means in tenths of a star, 0.0 to 5.0
-BUCKETS = 32  # counts by powers of two, the first for none
+TENTHS = 51  # of a star, 0.0 to 5.0
+COUNT_BUCKETS = 32  # powers of two; the first is a count of zero
 
 
 class Compact(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -79,11 +79,11 @@ def count_strings(of: Literal["film", "user"]) -> list[str]:
     """`, film 3.9 x64` (the mean, and at least so many ratings), mean by mean, count by count."""
     return [
         f", {of} {tenth / 10:.1f} x{2 ** (bucket - 1)}" if bucket else f", {of} new"
-        for tenth in range(STEPS)
-        for bucket in range(BUCKETS)
+        for tenth in range(TENTHS)
+        for bucket in range(COUNT_BUCKETS)
     ]
 
 
 def prior_strings() -> list[str]:
     """`, guess 3.7` for every tenth of a star."""
-    return [f", guess {tenth / 10:.1f}" for tenth in range(STEPS)]
+    return [f", guess {tenth / 10:.1f}" for tenth in range(TENTHS)]

@@ -1,27 +1,25 @@
 """Settings of the baselines."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import pydantic
 
-Rated = Literal[
+from tasks.features.config import Neighbours
+
+RatingModelName = Literal[
     "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean", "item_knn",
     "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
 ]  # fmt: skip
-Listed = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
+ListModelName = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
 
 
-class Neighbourhood(pydantic.BaseModel, frozen=True, extra="forbid"):
+class Neighbourhood(Neighbours, frozen=True, extra="forbid"):
     """By default as in the prompts' prior: see tasks/features/collaborative.py."""
 
     item_damping: float = pydantic.Field(2, ge=0)
     """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(10, ge=0)
     """Ratings at the mean that damp each user's bias."""
-    shrinkage: float = pydantic.Field(50, ge=0)
-    """Ratings added to the count of every film."""
-    noise: float = pydantic.Field(0.8, gt=0)
-    """Noise on the diagonal, in variances of the bias model's residuals."""
 
 
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -30,14 +28,9 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     Neighbours and factors are LensKit's; its defaults hold where there is no setting.
     """
 
-    rating_models: tuple[Rated, ...] = (
-        "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean",
-        "item_knn", "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
-    )  # fmt: skip
+    rating_models: tuple[RatingModelName, ...] = get_args(RatingModelName)
     """Predictors of ratings."""
-    list_models: tuple[Listed, ...] = pydantic.Field(
-        ("ease", "implicit_item_knn", "implicit_mf", "popularity"), min_length=1
-    )
+    list_models: tuple[ListModelName, ...] = pydantic.Field(get_args(ListModelName), min_length=1)
     """Predictors of lists."""
     tune: bool = False
     """Select the settings in tasks/baseline/tuning.py on the validation fold. On MovieLens-100K

@@ -11,7 +11,14 @@ from transformers import PreTrainedTokenizerFast
 from tasks.features.point_in_time import Features
 from tasks.features.rating_arrays import RatingArrays
 from tasks.prompt.ragged import Ragged, join
-from tasks.templates import BUCKETS, STEPS, Template, count_strings, film_texts, prior_strings
+from tasks.templates import (
+    COUNT_BUCKETS,
+    TENTHS,
+    Template,
+    count_strings,
+    film_texts,
+    prior_strings,
+)
 
 Ints = NDArray[np.int64]
 
@@ -118,11 +125,11 @@ def _piece_row(name: str, features: Features) -> Ints:
         return _to_tenths(features.prior)
     mean, count = getattr(features, f"{name}_mean"), getattr(features, f"{name}_count")
     bucket = np.where(count > 0, 1 + np.log2(np.maximum(count, 1)).astype(np.int64), 0)
-    return _to_tenths(np.nan_to_num(mean)) * BUCKETS + bucket
+    return _to_tenths(np.nan_to_num(mean)) * COUNT_BUCKETS + bucket
 
 
 def _to_tenths(stars: NDArray[np.float64]) -> Ints:
-    return np.clip(np.rint(stars * 10), 0, STEPS - 1).astype(np.int64)
+    return np.clip(np.rint(stars * 10), 0, TENTHS - 1).astype(np.int64)
 
 
 def _join_pieces(parts: Sequence[Pieces]) -> Pieces:
