@@ -60,12 +60,12 @@ def cost_of(way: str, data: Path, root: Path) -> tuple[float, float]:
     command = [sys.executable, "-m", "bench.data_path", "--way", way, str(data), str(root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        told = running.stdout.read()
+        output = running.stdout.read()
         _, status, usage = os.wait4(running.pid, 0)
         running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode:
         raise SystemExit(f"{way} ended with {running.returncode}: see above")
-    *rooms, cpu = told.splitlines()
+    *rooms, cpu = output.splitlines()
     peak = usage.ru_maxrss * 1024 / 1e9
     print(*rooms, f"{way:<18} {float(cpu):8.1f} CPU s  {peak:5.2f} GB", sep="\n", flush=True)
     return float(cpu), peak
@@ -123,7 +123,7 @@ def measured(rows: int, folder: Path, runs: int, peers: bool = True) -> dict[str
 
 
 def main() -> None:
-    """Measure, print, and write JSON where it is asked for."""
+    """Measure, print, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -132,24 +132,24 @@ def main() -> None:
     parser.add_argument("--grow", action="store_true", help="5 and 60 million ratings, too")
     parser.add_argument("--folder", type=Path, help="where data sets lie, and stay")
     parser.add_argument("--json", type=Path, help="write all figures there")
-    parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)  # what the processes are told
-    told = parser.parse_args()
-    if told.way:
-        walk(told.way[0], Path(told.way[1]), Path(told.way[2]))
+    parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)  # of the processes
+    arguments = parser.parse_args()
+    if arguments.way:
+        walk(arguments.way[0], Path(arguments.way[1]), Path(arguments.way[2]))
         return
     with TemporaryDirectory() as temporary:
-        folder = told.folder or Path(temporary)
-        figures = measured(told.rows, folder, told.runs)
-        if told.grow:
+        folder = arguments.folder or Path(temporary)
+        figures = measured(arguments.rows, folder, arguments.runs)
+        if arguments.grow:
             small, large = (
-                measured(rows, folder, told.runs, peers=False) for rows in (SMALL, LARGE)
+                measured(rows, folder, arguments.runs, peers=False) for rows in (SMALL, LARGE)
             )
             per_row = {n: f["cpu_seconds"] / f["rows"] for n, f in (("5", small), ("60", large))}
             figures["growth_5m_60m"] = per_row["60"] / per_row["5"]
             figures["memory_growth_20m_60m"] = large["peak_gb"] / figures["peak_gb"]
     print(json.dumps(figures, indent=1))
-    if told.json:
-        told.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ def pandas_way(data: Path, root: Path) -> None:
     )
     by_user = ratings.groupby("userId").line
     shown = by_user.apply(lambda lines: "".join(lines.iloc[-SHOWN - ASKED : -ASKED]))
-    asked = by_user.apply(lambda lines: "".join(lines.iloc[-ASKED:]))
-    prompts = pd.DataFrame({"context": shown, "answer": asked})
+    answers = by_user.apply(lambda lines: "".join(lines.iloc[-ASKED:]))
+    prompts = pd.DataFrame({"context": shown, "answer": answers})
     tokenizer = _tokenizer(root)
     for name in ("context", "answer"):
         prompts[f"{name}_tokens"] = prompts[name].apply(lambda text: tokenizer(text)["input_ids"])

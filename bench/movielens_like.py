@@ -138,8 +138,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    write_data_set(asked.folder, rows=asked.rows, seed=asked.seed)
+    arguments = parser.parse_args()
+    write_data_set(arguments.folder, rows=arguments.rows, seed=arguments.seed)
 
 
 if __name__ == "__main__":

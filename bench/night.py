@@ -90,19 +90,19 @@ def measured(environment: dict[str, str]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, and write JSON where it is asked for."""
+    """Measure, print, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures there")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with TemporaryDirectory() as home, server(Path(home)) as environment:
-        runs = [measured(environment) for _ in range(told.runs)]
+        runs = [measured(environment) for _ in range(arguments.runs)]
     figures = {name: round(median(run[name] for run in runs), 2) for name in runs[0]}
     print(json.dumps(figures, indent=1))
-    if told.json:
-        told.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

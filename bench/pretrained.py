@@ -68,7 +68,7 @@ def before_and_after(
 
 
 def main() -> None:
-    """Measure, print, and write JSON where it is asked for."""
+    """Measure, print, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,13 +77,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--examples", type=int, default=64, help="of the validation fold")
     parser.add_argument("--root", type=Path, default=ROOT, help="where a night lies")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         own = Store(Path(folder))
-        figures = before_and_after(Store(told.root), own, told.base, told.steps, told.examples)
+        size = (arguments.steps, arguments.examples)
+        figures = before_and_after(Store(arguments.root), own, arguments.base, *size)
     print(json.dumps(figures, indent=1))
-    if told.json:
-        told.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -69,9 +69,9 @@ def measured(night: Path) -> dict[str, float]:
                 publish_again(path, number)
                 took.append(time.monotonic() - began)
             stop.set()
-            told = [result.get() for result in reading_now]
-    waits = [wait for some, _ in told for wait in some]
-    sizes = set.union(*(seen for _, seen in told))
+            results = [result.get() for result in reading_now]
+    waits = [wait for some, _ in results for wait in some]
+    sizes = set.union(*(seen for _, seen in results))
     if len(sizes) != 1:
         raise SystemExit(f"a reader saw half a run: {sorted(sizes)} rows")
     return {
@@ -85,17 +85,17 @@ def measured(night: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, and write JSON where it is asked for."""
+    """Measure, print, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--root", type=Path, default=ROOT, help="where a night lies")
-    told = parser.parse_args()
-    figures = measured(told.root / "artifacts" / "metrics.duckdb")
+    arguments = parser.parse_args()
+    figures = measured(arguments.root / "artifacts" / "metrics.duckdb")
     print(json.dumps(figures, indent=1))
-    if told.json:
-        told.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

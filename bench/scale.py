@@ -41,7 +41,7 @@ from tasks.store.artifacts import (
 from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
 
-PREDICTED = 10  # times fewer ratings are asked for than there are
+PREDICTED = 10  # times fewer ratings are predicted than there are
 
 
 def prepare(rows: int, root: Path) -> None:
@@ -67,12 +67,12 @@ def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
         made = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=store)
         shards = len(made.files("examples"))
     else:
-        said, config = store.find_all(RatingPredictions)[-1:], Score(dask_address=address)
-        made = score.fn(split, ratings, said, [], config=config, store=store)
-        shards = -(-sum(p.manifest["rows"]["ratings"] for p in said) // 2 // BLOCK)
-    told = {"shards": shards, "files": made.manifest["files"], **made.cost}
+        predictions, config = store.find_all(RatingPredictions)[-1:], Score(dask_address=address)
+        made = score.fn(split, ratings, predictions, [], config=config, store=store)
+        shards = -(-sum(p.manifest["rows"]["ratings"] for p in predictions) // 2 // BLOCK)
+    figures = {"shards": shards, "files": made.manifest["files"], **made.cost}
     shutil.rmtree(made.path)  # the next way makes it anew
-    return told
+    return figures
 
 
 def alone(room: str, root: Path, address: str | None) -> dict[str, Any]:
@@ -81,8 +81,8 @@ def alone(room: str, root: Path, address: str | None) -> dict[str, Any]:
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise SystemExit(f"{room} ended with {ran.returncode}:\n{ran.stderr}")
-    told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return told
+    figures: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return figures
 
 
 def compared(room: str, root: Path, cluster: LocalCluster) -> dict[str, Any]:
@@ -108,29 +108,29 @@ def spent() -> float:
 
 
 def main() -> None:
-    """Measure, print, and write JSON where it is asked for."""
+    """Measure, print, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, nargs="+", default=[5_000_000, 20_000_000])
     parser.add_argument("--json", type=Path, help="write all figures there")
-    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # what the processes are told
-    told = parser.parse_args()
-    if told.work:
-        room, root, address = told.work
+    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # of the processes
+    arguments = parser.parse_args()
+    if arguments.work:
+        room, root, address = arguments.work
         print(json.dumps(work(room, Path(root), address or None)))
         return
     figures: dict[str, Any] = {}
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
-        for rows in told.rows:
+        for rows in arguments.rows:
             with TemporaryDirectory() as folder:
                 prepare(rows, Path(folder))
                 figures[str(rows)] = {
                     room: compared(room, Path(folder), cluster) for room in ("prompt", "score")
                 }
             print(json.dumps({rows: figures[str(rows)]}, indent=1), flush=True)
-    if told.json:
-        told.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -62,8 +62,9 @@ def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> No
         random = np.random.default_rng(1)
         for name in predictors:
             for i, block in enumerate(_blocks(rows, a_user)):
-                asked = block.filter(fold="test").sort("user_id", "film_id")
-                _said(name, asked, random).write_parquet(draft / f"ratings-{name}-{i:03}.parquet")
+                targets = block.filter(fold="test").sort("user_id", "film_id")
+                predicted = _predictions(name, targets, random)
+                predicted.write_parquet(draft / f"ratings-{name}-{i:03}.parquet")
 
     films = store.build(ValidatedRatings, recipe={}, write=write_films)
     histories = store.build(SplitRatings, recipe={}, parents=[films], write=write_histories)
@@ -83,11 +84,11 @@ def _empty(kind: type[Artifact], table: str) -> pl.DataFrame:
     return pl.DataFrame(schema={name: types[arrow] for name, (arrow, _) in columns.items()})
 
 
-def _blocks(rows: int, asked: int) -> Iterator[pl.DataFrame]:
+def _blocks(rows: int, targets: int) -> Iterator[pl.DataFrame]:
     """The histories of some users at a time."""
     random = np.random.default_rng(0)
-    a_user = asked + KNOWN
-    users = -(-rows // asked)
+    a_user = targets + KNOWN
+    users = -(-rows // targets)
     for first in range(0, users, USERS_AT_ONCE):
         n = min(USERS_AT_ONCE, users - first)
         user, place = np.divmod(np.arange(n * a_user), a_user)
@@ -110,12 +111,12 @@ def _blocks(rows: int, asked: int) -> Iterator[pl.DataFrame]:
         )
 
 
-def _said(name: str, asked: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    p = random.random((len(asked), len(SCALE)), np.float32)
+def _predictions(name: str, targets: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
+    p = random.random((len(targets), len(SCALE)), np.float32)
     p /= p.sum(axis=1, keepdims=True)
-    guess = random.uniform(0.5, 5, len(asked))
+    guess = random.uniform(0.5, 5, len(targets))
     half = np.round(guess * 2) / 2
-    return asked.select(
+    return targets.select(
         pl.lit(name).alias("predictor"),
         "fold",
         "user_id",
@@ -154,38 +155,38 @@ def _sums(store: Store, config: Score) -> tuple[SumTable, int]:
     """The sums of ratings, and how many predictions they are of."""
     predictions = store.find_all(RatingPredictions)[-1]
     histories, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
-    asked = ScoreInputs(histories, ratings, (predictions,), (), config)
+    inputs = ScoreInputs(histories, ratings, (predictions,), (), config)
     with duckdb.connect(config={"threads": 2}) as db, open_executor(2, None, store, []) as threads:
-        table = sum_ratings(ScoreContext.create(db, asked), asked, threads)
+        table = sum_ratings(ScoreContext.create(db, inputs), inputs, threads)
     return table, predictions.manifest["rows"]["ratings"]
 
 
 def main() -> None:
-    """Measure, print, and write JSON where it is asked for."""
+    """Measure, print, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--rows", type=int, default=20 * MILLION)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     figures: dict[str, float] = {}
     plans: list[tuple[Any, ...]] = [
-        (sums, asked.rows, 144, ["first"]),
-        (intervals, min(asked.rows, MILLION) // 2, 10, ["first", "second"]),
+        (sums, arguments.rows, 144, ["first"]),
+        (intervals, min(arguments.rows, MILLION) // 2, 10, ["first", "second"]),
     ]
     for measure, *world in plans:
         with TemporaryDirectory() as folder:
             _alone(write_world, Path(folder), *world)
             figures |= _alone(measure, Path(folder))
     print(json.dumps(figures, indent=1))
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
-def _alone(work: Callable[..., Any], *told: Any) -> Any:  # noqa: ANN401
+def _alone(work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
     """What it returns, done in a process of its own, so that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(work, *told).result()
+        return process.submit(work, *arguments).result()
 
 
 if __name__ == "__main__":

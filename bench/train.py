@@ -62,7 +62,7 @@ def ratios(shape: str, found: dict[str, Figures]) -> Figures:
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON where it is asked for."""
+    """Measure, print a table, and write JSON where --json is given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -74,26 +74,26 @@ def main() -> None:
     parser.add_argument("--no-pieces", action="store_true", help="the whole only, not its pieces")
     parser.add_argument("--flex", action="store_true", help="FlexAttention, too: on a GPU only")
     parser.add_argument("--root", type=Path, help="a night's root: measure time to quality there")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
 
-    peers = ALWAYS if told.no_pieces else (ALWAYS[0], *PIECES, *ALWAYS[1:])
-    if told.flex:
+    peers = ALWAYS if arguments.no_pieces else (ALWAYS[0], *PIECES, *ALWAYS[1:])
+    if arguments.flex:
         peers = (*peers, "by FlexAttention")
     figures: dict[str, object] = {"original_1b7_on_t4": NOTEBOOKS}
-    for shape in told.shapes:
+    for shape in arguments.shapes:
         with TemporaryDirectory() as weights:
-            tried = {peer: measured(peer, shape, Path(weights), told.runs) for peer in peers}
+            tried = {peer: measured(peer, shape, Path(weights), arguments.runs) for peer in peers}
         found = {peer: figures for peer, figures in tried.items() if figures}
         figures |= {f"{shape}: {peer}": value for peer, value in found.items()}
         figures |= ratios(shape, found)
-    if told.root:
+    if arguments.root:
         from bench.train_quality import time_to_quality
 
-        quality = time_to_quality(told.root)
+        quality = time_to_quality(arguments.root)
         figures |= {"time_to_quality": quality["ratio"], "quality": quality}
     print(json.dumps({k: v for k, v in figures.items() if isinstance(v, float)}, indent=1))
-    if told.json:
-        told.json.write_text(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def own(
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """One that is never asked: the samples are tokens already."""
+    """One that is never called: the samples are tokens already."""
     words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1}, unk_token="<pad>"))
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>")
 
@@ -187,13 +187,13 @@ def main() -> None:
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("weights", type=Path, help="a folder for the random weights")
     parser.add_argument("--runs", type=int, default=5)
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     disable_progress_bars()
     warnings.simplefilter("ignore")
-    shape = SHAPES[told.shape]
-    model = new_model(shape, told.weights)
+    shape = SHAPES[arguments.shape]
+    model = new_model(shape, arguments.weights)
     with measure_usage() as cost:
-        speeds = PEERS[told.peer](model, shape, told.runs)
+        speeds = PEERS[arguments.peer](model, shape, arguments.runs)
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else cost["peak_bytes"]
     found = {"samples_per_second": statistics.median(speeds), "peak_bytes": peak}
     print(json.dumps(found | {"runs": speeds}))

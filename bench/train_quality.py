@@ -84,11 +84,11 @@ def _original(model: nn.Module, examples: Examples) -> float:
 
 def _own(model: nn.Module, trie: RatingTrie, examples: Examples, steps: int) -> float:
     """The default recipe, cut to so many steps."""
-    told = Train()
-    fit = told.fit.model_copy(update={"max_steps": steps, "validate_steps": None})
+    settings = Train()
+    fit = settings.fit.model_copy(update={"max_steps": steps, "validate_steps": None})
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
-        OwnTrainer(model, trie, told.objective, fit, Path(folder)).train(examples, [], "bench")
+        OwnTrainer(model, trie, settings.objective, fit, Path(folder)).train(examples, [], "bench")
         return time.perf_counter() - start
 
 
