@@ -1,4 +1,4 @@
-"""What tests of several rooms share: stores, remotes, the real data, a cluster of two workers."""
+"""What tests of several stages share: stores, remotes, the real data, a cluster of two workers."""
 
 import zipfile
 from collections.abc import Callable, Iterator

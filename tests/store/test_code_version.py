@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tasks.store.code_version import ROOT, code_version, version_of
+from tasks.store.code_version import IGNORED, ROOT, code_version, version_of
 from tasks.train.task import train_adapter
 
 ENTRY = '''"""Tasks."""
@@ -121,6 +121,7 @@ def edited(tmp_path):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
         if file:
+            assert (root / file).exists()
             with (root / file).open("a") as opened:
                 opened.write("\nEDITED = 1\n")
         return version_of(root / task, name, root)
@@ -149,6 +150,12 @@ def test_a_report_is_drawn_again_for_its_template_and_its_views(edited):
     views = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "sql/warehouse/views").iterdir())
     files = [None, "tasks/report/page.html", "tasks/report/page.py", views[0]]
     assert len({edited(file, *task) for file in files}) == len(files)
+
+
+@pytest.mark.parametrize("prefix", IGNORED)
+def test_what_is_ignored_exists(prefix):
+    path = ROOT.joinpath(*prefix.rstrip(".").split("."))
+    assert path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def test_a_task_is_versioned_by_the_function_that_prefect_wraps():
