@@ -140,6 +140,5 @@ def _named_files(node: ast.AST, file: Path, root: Path) -> Iterator[Path]:
             return
     for module in modules:
         if module.startswith("tasks.") and not f"{module}.".startswith(IGNORED):
-            path = root.joinpath(*module.split(".")).with_suffix(".py")
-            if path.is_file():
-                yield path
+            path = root.joinpath(*module.split("."))
+            yield from filter(Path.is_file, (path.with_suffix(".py"), path / "__init__.py"))

@@ -31,7 +31,7 @@ def build_other(config: Other):
 '''
 FILES = {
     "tasks/stage/task.py": ENTRY,
-    "tasks/stage/config.py": "class Config:\n    rows: int = 3\n",
+    "tasks/stage/config.py": "from tasks.shared import N\n\n\nclass Config:\n    rows: int = 3\n",
     "tasks/stage/rows.py": """import tasks.progress
 QUERY = 'rows/*.sql'
 
@@ -43,6 +43,8 @@ def write_rows(draft, limit):
     subprocess.run(['-m', 'tasks.stage.worker'])
 """,
     "tasks/stage/worker.py": "N = 1\n",
+    "tasks/shared/__init__.py": "from tasks.shared.part import N\n",
+    "tasks/shared/part.py": "N = 1\n",
     "tasks/stage/other.py": "N = 1\n",
     "tasks/progress.py": "N = 1\n",
     "sql/warehouse/rows/first.sql": "select 1",
@@ -102,6 +104,7 @@ def test_what_decides_no_result_keeps_the_version(changed, file, old, new):
             "def write(draft):\n        import tasks.stage.other",
         ),
         ("tasks/stage/worker.py", "", "N = 2\n"),
+        ("tasks/shared/part.py", "", "N = 2\n"),
         ("sql/warehouse/rows/first.sql", "", "select 2"),
     ],
 )
