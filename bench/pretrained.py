@@ -1,12 +1,10 @@
-"""What a pretrained base makes of the ratings before a few steps of LoRA, and after them.
-
-And how many rows of the data it knows by heart before it has seen any here.
+"""RMSE of a pretrained base before and after a few steps of LoRA, and what it has memorized.
 
     python -m bench.pretrained --json pretrained.json          smollm2-135m: half an hour, two cores
     python -m bench.pretrained --steps 2 --examples 4          a try
 
-The room's own doors, on the newest night's split ratings below `--root`; the RMSE is that of the
-expected rating on a sample of the validation fold.
+Runs the stages' own tasks on the newest run's split ratings below `--root`; the RMSE is that of
+the expected rating on a sample of the validation fold.
 """
 
 import argparse
@@ -28,15 +26,15 @@ from tasks.train.task import train_adapter
 from tasks.training.config import TrainingConfig
 
 ROOT = Path(__file__).resolve().parent.parent
-FILMS = 10  # shown, and learnt from, in each prompt
+FILMS = 10  # in the context of each prompt, and as targets
 
 
 def before_and_after(
-    night: Store, own: Store, name: str, steps: int, examples: int
+    source: Store, own: Store, name: str, steps: int, examples: int
 ) -> dict[str, Any]:
-    """RMSE at step 0 and of the best step, and what was learnt from in between."""
-    split = night.find_all(SplitRatings)[-1]
-    ratings = night.ancestor(ValidatedRatings, split)
+    """RMSE at step 0 and at the last step, the training budget, and memorized rows."""
+    split = source.find_all(SplitRatings)[-1]
+    ratings = source.ancestor(ValidatedRatings, split)
     choice = BaseModelConfig(name=name)
     tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=own)
     prompt = Prompt(context_films=FILMS, stride=FILMS, max_windows=1)
@@ -60,7 +58,7 @@ def before_and_after(
         "tokens": history["tokens"][-1],
         "rmse_before": validated[0],
         "rmse_after": validated[-1],
-        "by_heart": measure_memorization.fn(base, ratings, config=Memorization(), store=own)
+        "memorization": measure_memorization.fn(base, ratings, config=Memorization(), store=own)
         .scan("memorization")
         .collect()
         .to_dicts(),
@@ -68,7 +66,7 @@ def before_and_after(
 
 
 def main() -> None:
-    """Measure, print, and write JSON where --json is given."""
+    """Measure, print, and write JSON with `--json`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -76,12 +74,13 @@ def main() -> None:
     parser.add_argument("--base", default="smollm2-135m")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--examples", type=int, default=64, help="of the validation fold")
-    parser.add_argument("--root", type=Path, default=ROOT, help="where a night lies")
+    parser.add_argument("--root", type=Path, default=ROOT, help="store of a finished run")
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         own = Store(Path(folder))
-        size = (arguments.steps, arguments.examples)
-        figures = before_and_after(Store(arguments.root), own, arguments.base, *size)
+        figures = before_and_after(
+            Store(arguments.root), own, arguments.base, arguments.steps, arguments.examples
+        )
     print(json.dumps(figures, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1))

@@ -1,4 +1,4 @@
-"""Trains in one way, in a process of its own, and prints samples a second and peak memory."""
+"""Trains one peer in its own process, and prints samples per second and peak memory."""
 
 import argparse
 import json
@@ -49,34 +49,34 @@ class Clock(TrainerCallback):
     """Seconds of every optimiser step."""
 
     def __init__(self) -> None:
-        """Nothing is timed yet."""
+        """Start without a time."""
         self.seconds: list[float] = []
 
     def on_step_begin(self, *_: object, **__: object) -> None:
-        """A step begins, with all that is accumulated in it."""
+        """An optimiser step begins, with all accumulated micro-batches."""
         self.start = time.perf_counter()
 
     def on_step_end(self, *_: object, **__: object) -> None:
-        """It ends."""
+        """The step ends."""
         self.seconds.append(time.perf_counter() - self.start)
 
 
 def texts(shape: Shape, count: int) -> list[dict[str, list[int]]]:
-    """Samples as other libraries take them: all tokens, and which of them are to be completed."""
-    found = []
+    """Samples for other libraries: all tokens, and a mask of the rating's."""
+    rows = []
     for example in samples(shape, -(-count // shape.targets), shared=False).take(range(count)):
         tokens = [*example.prefix.tolist(), *example.branches[0].tolist()]
-        end = len(tokens) - 1  # the line's end is no part of the rating
+        end = len(tokens) - 1  # without the newline
         mask = [int(end - shape.rating <= i < end) for i in range(len(tokens))]
-        found.append({"input_ids": tokens, "completion_mask": mask})
-    return found
+        rows.append({"input_ids": tokens, "completion_mask": mask})
+    return rows
 
 
 def original(model: PeftModel, shape: Shape, runs: int) -> list[float]:
-    """The notebooks' recipe as written: batch 1 by 4, the whole prompt, activations recomputed."""
-    found = texts(shape, STEP * (1 + runs))
+    """The notebooks' recipe: batch 1 by 4, loss on the whole prompt, gradient checkpointing."""
+    data_texts = texts(shape, STEP * (1 + runs))
     data = Dataset.from_list(
-        [{"input_ids": t["input_ids"], "labels": t["input_ids"]} for t in found]
+        [{"input_ids": t["input_ids"], "labels": t["input_ids"]} for t in data_texts]
     )
     with TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -92,16 +92,16 @@ def original(model: PeftModel, shape: Shape, runs: int) -> list[float]:
 
 
 def trl(model: PeftModel, shape: Shape, runs: int, *, packing: bool = True) -> list[float]:
-    """TRL's SFTTrainer: loss on the completion, samples packed, nothing recomputed.
+    """TRL's SFTTrainer: loss on the completion, packed samples, no gradient checkpointing.
 
-    Without flash attention, which BLOOM has not, packed samples see one another there; for speed
-    that makes no difference.
+    Without flash attention, which BLOOM lacks, packed samples attend to each other in TRL; that
+    does not change the throughput.
     """
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    found = texts(shape, STEP * (1 + runs))
-    width = max(len(text["input_ids"]) for text in found)
+    rows = texts(shape, STEP * (1 + runs))
+    width = max(len(text["input_ids"]) for text in rows)
     with TemporaryDirectory() as folder:
         arguments = SFTConfig(
             folder,
@@ -117,12 +117,12 @@ def trl(model: PeftModel, shape: Shape, runs: int, *, packing: bool = True) -> l
         trainer = SFTTrainer(
             model,
             arguments,
-            train_dataset=Dataset.from_list(found),
+            train_dataset=Dataset.from_list(rows),
             processing_class=_tokenizer(),
             callbacks=[clock],
         )
-        rows = len(cast(Dataset, trainer.train_dataset))
-        per_step = len(found) / rows if packing else STEP
+        packed = len(cast(Dataset, trainer.train_dataset))
+        per_step = len(rows) / packed if packing else STEP
         trainer.train()
     return [per_step / seconds for seconds in clock.seconds[1:]]
 
@@ -137,7 +137,7 @@ def own(
     attention: Literal["fused", "flex", "plain"] = "fused",
     objective: Objective = ONLY_RATINGS,
 ) -> list[float]:
-    """Our own loop, with pieces of it switched off."""
+    """Our training loop, with parts of it switched off."""
     width = (shape.films + shape.targets) * (shape.line + shape.rating + 1)
     fit = TrainingConfig(
         examples_per_step=10**6,
@@ -161,7 +161,7 @@ def own(
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """One that is never called: the samples are tokens already."""
+    """A placeholder: the samples are tokens already."""
     words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1}, unk_token="<pad>"))
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>")
 
@@ -195,8 +195,8 @@ def main() -> None:
     with measure_usage() as cost:
         speeds = PEERS[arguments.peer](model, shape, arguments.runs)
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else cost["peak_bytes"]
-    found = {"samples_per_second": statistics.median(speeds), "peak_bytes": peak}
-    print(json.dumps(found | {"runs": speeds}))
+    result = {"samples_per_second": statistics.median(speeds), "peak_bytes": peak}
+    print(json.dumps(result | {"runs": speeds}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How long our recipe takes to the quality that the original one has after its 400 samples.
+"""Time our recipe takes to the RMSE that the original reaches with its 400 samples.
 
-Both train the original's LoRA on the bloom-mini of a finished night, on its prompts; both are
-read by expectation on its validation fold. Only the training is timed.
+Both train the original's LoRA on the bloom-mini and the prompts of a finished run; both predict
+its validation fold by expectation. Only training is timed.
 """
 
 import time
@@ -33,7 +33,7 @@ ONLY_RATE = TrainingConfig(kinds=("rate",))
 
 
 def time_to_quality(root: Path) -> dict[str, float]:
-    """Seconds of both, the RMSE that both reach, and the ratio of the seconds."""
+    """Seconds and RMSE of both, and the ratio of the seconds."""
     store = Store(root)
     newest = max(store.root.glob("artifacts/base/[!.]*"), key=lambda path: path.stat().st_mtime)
     base = store.find(Base, newest.name)
@@ -46,22 +46,22 @@ def time_to_quality(root: Path) -> dict[str, float]:
     model = attach_lora(load_base(base), Lora(), seed=0)
     theirs = _original(model, examples)
     target = _rmse(model, trie, held_out)
-    steps, found, ours = 1, float("inf"), 0.0
-    while found > target and steps <= 4096:
+    steps, rmse, ours = 1, float("inf"), 0.0
+    while rmse > target and steps <= 4096:
         model = attach_lora(load_base(base), Lora(), seed=0)
         ours = _own(model, trie, examples, steps)
-        found, steps = _rmse(model, trie, held_out), 2 * steps
+        rmse, steps = _rmse(model, trie, held_out), 2 * steps
     return {
         "original_seconds": theirs,
         "original_rmse": target,
         "own_seconds": ours,
-        "own_rmse": found,
-        "ratio": ours / theirs if found <= target else float("inf"),
+        "own_rmse": rmse,
+        "ratio": ours / theirs if rmse <= target else float("inf"),
     }
 
 
 def _original(model: nn.Module, examples: Examples) -> float:
-    """Whole prompts, one at a time, the learning rate rising to the end."""
+    """Whole prompts, one at a time, with a learning rate that rises to the end."""
     order = np.random.default_rng(0).permutation(len(examples))[:SAMPLES]
     texts = [
         [token for part in (example.prefix, *example.branches) for token in part.tolist()]
@@ -83,12 +83,12 @@ def _original(model: nn.Module, examples: Examples) -> float:
 
 
 def _own(model: nn.Module, trie: RatingTrie, examples: Examples, steps: int) -> float:
-    """The default recipe, cut to so many steps."""
-    settings = Train()
-    fit = settings.fit.model_copy(update={"max_steps": steps, "validate_steps": None})
+    """The default recipe for this many steps."""
+    defaults = Train()
+    fit = defaults.fit.model_copy(update={"max_steps": steps, "validate_steps": None})
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
-        OwnTrainer(model, trie, settings.objective, fit, Path(folder)).train(examples, [], "bench")
+        OwnTrainer(model, trie, defaults.objective, fit, Path(folder)).train(examples, [], "bench")
         return time.perf_counter() - start
 
 

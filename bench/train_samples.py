@@ -1,7 +1,7 @@
-"""What the ways of training are compared on: models of random weights, and made histories.
+"""Random models and synthetic samples, on which ways of training are compared.
 
-A sample is what a user has rated, one film more, and its rating, which is to be learnt. Tokens
-are drawn; how many a line has is as BLOOM's and bloom-mini's tokenizers have it.
+A sample is a user's rated films, one more film, and its rating, which is to be learned. Tokens are
+random; a line has as many as with the tokenizers of BLOOM and bloom-mini.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Shape:
     line: int
     rating: int
     users: int  # of a step
-    gradient_checkpointing: bool  # activations, for want of memory
+    gradient_checkpointing: bool  # for lack of memory
     films: int = 30
     targets: int = 10
 

@@ -17,7 +17,7 @@ def seeded():
     torch.manual_seed(0)
 
 
-def shaken(model):
+def perturb_weights(model):
     """Biases and norms away from 0 and 1, where a mistake in them would not show."""
     with torch.no_grad():
         for parameter in model.parameters():
@@ -29,13 +29,13 @@ def shaken(model):
 def bloom() -> BloomForCausalLM:
     """Six heads, so that the slopes are not all powers of one base."""
     config = BloomConfig(vocab_size=VOCABULARY, hidden_size=48, n_layer=3, n_head=6)
-    return shaken(BloomForCausalLM(config))
+    return perturb_weights(BloomForCausalLM(config))
 
 
 @pytest.fixture
 def llama() -> LlamaForCausalLM:
     """A model with rotary positions and grouped heads, as SmolLM2 has them."""
-    return shaken(
+    return perturb_weights(
         LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=VOCABULARY,
@@ -50,8 +50,8 @@ def llama() -> LlamaForCausalLM:
     )
 
 
-def made_spans(*found) -> SupervisedSpans:
-    branch, start, end, rating = zip(*found, strict=True)
+def make_spans(*rows) -> SupervisedSpans:
+    branch, start, end, rating = zip(*rows, strict=True)
     return SupervisedSpans(
         np.array(branch, np.int16),
         np.array(start, np.int32),
@@ -63,7 +63,7 @@ def made_spans(*found) -> SupervisedSpans:
 @pytest.fixture
 def spans():
     """Makes spans from tuples (branch, start, end, rating or None)."""
-    return made_spans
+    return make_spans
 
 
 @pytest.fixture
@@ -85,10 +85,10 @@ def examples(spans) -> list[Example]:
     ]
 
 
-def packed(examples, probes=((),), width=48, kinds=(TEXT, ANSWER, RATING)):
+def pack_batch(examples, suffixes=((),), width=48, kinds=(TEXT, ANSWER, RATING)):
     """The examples in rows of `width` tokens."""
-    layouts = [pack_example(example, probes, kinds) for example in examples]
-    return collate(layouts, first_fit_decreasing([len(layout) for layout in layouts], width))
+    packed = [pack_example(example, suffixes, kinds) for example in examples]
+    return collate(packed, first_fit_decreasing([len(example) for example in packed], width))
 
 
 @torch.no_grad()

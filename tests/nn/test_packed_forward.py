@@ -7,13 +7,13 @@ from tasks.nn import sparse_attention
 from tasks.nn.examples import Example
 from tasks.nn.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
 from tasks.nn.packing import collate, pack_example
-from tests.small_models import packed, stock_hidden_states
+from tests.small_models import pack_batch, stock_hidden_states
 
-PROBES = ((), (7,), (8, 9))
+SUFFIXES = ((), (7,), (8, 9))
 
 
 def plain_texts(example):
-    """What a library without branches is shown: the prefix with each branch, one at a time."""
+    """The texts for a library without branches: the prefix with each branch."""
     if not example.branches:
         return [(-1, example.prefix)]
     whole = [np.concatenate([example.prefix, branch]) for branch in example.branches]
@@ -25,8 +25,8 @@ def model(request):
     return request.getfixturevalue(request.param)
 
 
-def test_a_rating_is_read_where_the_plain_path_has_it(model, examples):
-    batch = packed(examples, PROBES)
+def test_a_rating_is_read_at_the_hidden_state_of_the_plain_path(model, examples):
+    batch = pack_batch(examples, SUFFIXES)
     with torch.no_grad():
         found = hidden_states(model, batch)[batch.readout_positions]
     expected = []
@@ -38,26 +38,30 @@ def test_a_rating_is_read_where_the_plain_path_has_it(model, examples):
             before = example.prefix[:start]
             if branch >= 0:
                 before = np.concatenate([example.prefix, example.branches[branch][:start]])
-            expected += [stock_hidden_states(model, [*before, *probe])[-1] for probe in PROBES]
+            expected += [stock_hidden_states(model, [*before, *suffix])[-1] for suffix in SUFFIXES]
     assert torch.allclose(found.flatten(0, 1), torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 
 def test_the_plain_path_agrees_and_refuses_what_it_cannot_do(bloom, examples):
     texts = [examples[0], examples[2]]
-    alone = packed(texts, width=1)
+    alone = pack_batch(texts, width=1)
     with torch.no_grad():
         fused, plain = hidden_states(bloom, alone), plain_hidden_states(bloom, alone)
     assert torch.allclose(
         fused[alone.label_positions], plain[alone.label_positions], rtol=1e-4, atol=1e-5
     )
-    for refused in (packed(texts, width=90), packed([examples[1]]), packed(texts[:1], PROBES)):
+    for refused in (
+        pack_batch(texts, width=90),
+        pack_batch([examples[1]]),
+        pack_batch(texts[:1], SUFFIXES),
+    ):
         with pytest.raises(ValueError, match="one text per row"):
             plain_hidden_states(bloom, refused)
 
 
 def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examples):
     """Without compiling, and without gradients: the library has those on a GPU only."""
-    batch = packed(examples, PROBES)
+    batch = pack_batch(examples, SUFFIXES)
     with torch.no_grad():
         fused, flex = hidden_states(bloom, batch), flex_hidden_states(bloom, batch)
     assert torch.allclose(fused, flex, rtol=1e-4, atol=1e-5)
@@ -69,9 +73,9 @@ def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examp
 
 
 @pytest.mark.parametrize("queries", [7, 192])
-def test_reading_leaves_out_columns_that_nobody_looks_at(bloom, examples, monkeypatch, queries):
+def test_inference_skips_columns_that_no_token_attends_to(bloom, examples, monkeypatch, queries):
     monkeypatch.setattr(sparse_attention, "BLOCK", queries)
-    batch = packed(examples, PROBES)
+    batch = pack_batch(examples, SUFFIXES)
     with torch.no_grad():
         whole = hidden_states(bloom, batch)
     with torch.inference_mode():
@@ -82,15 +86,15 @@ def test_reading_leaves_out_columns_that_nobody_looks_at(bloom, examples, monkey
     assert batch.attention_mask().sum() <= multiplied < batch.attention_mask().numel()
 
 
-def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
-    batch = packed(examples)
+def test_every_label_has_the_hidden_state_of_the_plain_path(model, examples):
+    batch = pack_batch(examples)
     with torch.no_grad():
         found = hidden_states(model, batch)[batch.label_positions]
     row = 0
     for example in examples:
         for number, (_branch, text) in enumerate(plain_texts(example)):
             hidden = stock_hidden_states(model, text)
-            # The prefix is learnt once, with the first of the texts that share it.
+            # The prefix is learned once, with the first of the texts that share it.
             begin = 1 if number == 0 else len(example.prefix)
             n = len(text) - begin
             assert batch.labels[row : row + n].tolist() == text[begin:].tolist()
@@ -101,8 +105,8 @@ def test_every_learnt_token_follows_what_the_plain_path_shows(model, examples):
     assert row == len(found)
 
 
-def test_what_stands_in_the_same_row_changes_nothing(model, examples):
-    together, alone = packed(examples, width=200), packed(examples, width=1)
+def test_the_other_examples_of_a_row_change_nothing(model, examples):
+    together, alone = pack_batch(examples, width=200), pack_batch(examples, width=1)
     assert len(together.tokens) == 1
     assert len(alone.tokens) == len(examples)
     with torch.no_grad():
@@ -113,24 +117,26 @@ def test_what_stands_in_the_same_row_changes_nothing(model, examples):
 
 
 def test_a_line_that_ends_before_its_rating_is_read_at_its_end(bloom, examples, spans):
-    """As candidates are asked about: nobody knows the rating, so no token spells it."""
+    """As for candidates, whose rating is unknown, so that no token spells it."""
     whole = examples[1]
-    asked = [branch[:start] for branch, start in zip(whole.branches, (4, 2, 0), strict=True)]
+    open_branches = [
+        branch[:start] for branch, start in zip(whole.branches, (4, 2, 0), strict=True)
+    ]
     ends = spans((0, 4, 4, None), (1, 2, 2, None), (2, 0, 0, None))
-    open_ends = Example(whole.prefix, asked, ends)
-    layout = pack_example(open_ends, PROBES, (), read_unrated=True)
-    known = packed([whole], PROBES)
+    open_ends = Example(whole.prefix, open_branches, ends)
+    example = pack_example(open_ends, SUFFIXES, (), read_unrated=True)
+    known = pack_batch([whole], SUFFIXES)
     with torch.no_grad():
-        found = hidden_states(bloom, collate([layout], [[0]]))[
-            torch.from_numpy(layout.readout_positions)
+        found = hidden_states(bloom, collate([example], [[0]]))[
+            torch.from_numpy(example.readout_positions)
         ]
         expected = hidden_states(bloom, known)[known.readout_positions][1:]
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert np.isnan(layout.ratings).all()
+    assert np.isnan(example.ratings).all()
 
 
-def test_recomputing_activations_changes_no_gradient(bloom, examples, monkeypatch):
-    batch = packed(examples)
+def test_gradient_checkpointing_changes_no_gradient(bloom, examples, monkeypatch):
+    batch = pack_batch(examples)
     gradients, calls = [], []
     plain_block = bloom_path._run_block
     monkeypatch.setattr(bloom_path, "_run_block", lambda *a: (calls.append(1), plain_block(*a))[1])

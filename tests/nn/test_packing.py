@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 
 from tasks.nn.packing import ANSWER, RATING, first_fit_decreasing, pack_example
-from tests.small_models import packed
+from tests.small_models import pack_batch
 
 
-def test_only_supervised_tokens_are_learnt_by_default(examples):
-    batch = packed(examples, kinds=(ANSWER, RATING))
+def test_only_supervised_tokens_are_labels_by_default(examples):
+    batch = pack_batch(examples, kinds=(ANSWER, RATING))
     expected = sum(int((e.spans.end - e.spans.start).sum()) for e in examples)
     assert len(batch.label_positions) == expected
     assert (batch.label_kinds == ANSWER).sum() == 7
 
 
-def test_a_rating_at_the_very_beginning_is_refused(examples):
+def test_a_rating_as_the_first_token_is_refused(examples):
     example = examples[0]
     example.spans.start[0] = 0
     with pytest.raises(ValueError, match="first token of an example"):

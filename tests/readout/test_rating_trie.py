@@ -25,6 +25,6 @@ def test_the_trie_agrees_with_the_product_of_token_probabilities(bloom):
     assert found.exp().sum().item() == pytest.approx(1)
 
 
-def test_spellings_that_hide_in_one_another_are_refused():
+def test_a_spelling_that_begins_another_is_refused():
     with pytest.raises(ValueError, match="cannot be read off"):
         RatingTrie((1.0, 2.0), ((5,), (5, 6)))

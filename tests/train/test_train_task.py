@@ -36,8 +36,8 @@ def hashes(folder):
 
 
 @pytest.fixture(scope="module")
-def adapter(house, base, prompts, recipe):
-    return train_adapter.fn(base, prompts, config=recipe, store=house)
+def adapter(shared_store, base, prompts, train_config):
+    return train_adapter.fn(base, prompts, config=train_config, store=shared_store)
 
 
 def test_the_tokenizer_spells_each_rating_in_one_token(tokenizer):
@@ -49,7 +49,7 @@ def test_the_tokenizer_spells_each_rating_in_one_token(tokenizer):
     assert loaded.decode(ids[-2]) == "4.0"
 
 
-def test_the_base_is_a_bloom_that_learnt(base, prompts):
+def test_the_loss_of_the_new_bloom_falls_in_training(base, prompts):
     loaded = load_base(base)
     assert loaded.config.model_type == "bloom"
     assert not any(p.requires_grad for p in loaded.parameters())
@@ -59,10 +59,10 @@ def test_the_base_is_a_bloom_that_learnt(base, prompts):
     assert not (base.path / "checkpoint.pt").exists()
 
 
-def test_training_an_adapter_leaves_the_base_as_it_was(house, base, prompts, recipe):
+def test_training_an_adapter_leaves_the_base_as_it_was(shared_store, base, prompts, train_config):
     before = hashes(base.path)
-    other = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"seed": 1})})
-    train_adapter.fn(base, prompts, config=other, store=house)
+    other = train_config.model_copy(update={"fit": train_config.fit.model_copy(update={"seed": 1})})
+    train_adapter.fn(base, prompts, config=other, store=shared_store)
     assert hashes(base.path) == before
 
 
@@ -87,14 +87,14 @@ def test_its_card_names_what_it_was_made_from_and_its_validation_rmse(adapter, b
     assert result.metric_value == pytest.approx(adapter.metadata["validation_rmse"], abs=5e-5)
 
 
-def test_its_speed_is_measured(adapter):
-    speed = json.loads((adapter.path / "measured-throughput.json").read_text())
-    assert 0 < speed["mfu"] < 1
-    assert speed["tokens_per_second"] > speed["ratings_per_second"] > 0
+def test_its_throughput_is_measured(adapter):
+    throughput = json.loads((adapter.path / "measured-throughput.json").read_text())
+    assert 0 < throughput["mfu"] < 1
+    assert throughput["tokens_per_second"] > throughput["ratings_per_second"] > 0
     assert "measured-throughput.json" not in adapter.manifest["files"]
 
 
-def test_its_history_tells_of_every_logged_step(adapter):
+def test_its_history_has_a_row_per_logged_step(adapter):
     history = adapter.scan("history").collect()
     assert history["step"].to_list() == [0, 2, 3, 4, 6]
     assert history["validation_rmse"].is_not_null().to_list() == [True, False, True, False, True]
@@ -106,58 +106,59 @@ def test_a_loaded_adapter_is_the_one_that_was_trained(adapter, base):
     adapted, plain = load_adapted(base, adapter), load_base(base)
     tokens = torch.arange(20)[None]
     with torch.no_grad():
-        told, untold = adapted(tokens).logits, plain(tokens).logits
-    assert not torch.allclose(told, untold)
+        assert not torch.allclose(adapted(tokens).logits, plain(tokens).logits)
     saved = load_file(adapter.path / "adapter_model.safetensors")
     state = adapted.state_dict()
     for name, weight in saved.items():
         assert torch.equal(state[name.replace(".weight", ".default.weight")], weight)
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path, adapter, base, prompts, recipe):
-    again = train_adapter.fn(base, prompts, config=recipe, store=Store(tmp_path))
+def test_the_same_inputs_give_the_same_bytes(tmp_path, adapter, base, prompts, train_config):
+    again = train_adapter.fn(base, prompts, config=train_config, store=Store(tmp_path))
     assert hashes(again.path) == hashes(adapter.path)
 
 
-def test_a_finished_adapter_is_found_again(house, adapter, base, prompts, recipe):
-    again = train_adapter.fn(base, prompts, config=recipe, store=house)
+def test_a_finished_adapter_is_reused(shared_store, adapter, base, prompts, train_config):
+    again = train_adapter.fn(base, prompts, config=train_config, store=shared_store)
     assert again.cache_hit
     assert again == adapter
 
 
 @pytest.fixture(scope="module")
-def next_night(house, trusted, histories, tokenizer):
+def later_prompts(shared_store, ratings, split, tokenizer):
     config = Prompt(context_films=6, stride=6, list_length=3)
-    return write_prompts.fn(histories, trusted, tokenizer, config=config, store=house)
+    return write_prompts.fn(split, ratings, tokenizer, config=config, store=shared_store)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_warm_start_goes_on_from_the_last_adapter_of_the_base(
-    house, adapter, base, next_night, recipe, processes
+def test_a_warm_start_begins_with_the_newest_adapter_of_the_base(
+    shared_store, adapter, base, later_prompts, train_config, processes
 ):
-    barely = recipe.fit.model_copy(update={"learning_rate": 1e-9, "max_steps": 1})
-    warm = recipe.model_copy(
-        update={"warm_start": True, "fit": barely, "processes": processes}, deep=True
+    one_tiny_step = train_config.fit.model_copy(update={"learning_rate": 1e-9, "max_steps": 1})
+    warm = train_config.model_copy(
+        update={"warm_start": True, "fit": one_tiny_step, "processes": processes}, deep=True
     )
-    cold = recipe.model_copy(update={"fit": barely})
-    begun = train_adapter.fn(base, next_night, config=warm, store=house)
-    assert begun.metadata["initial_adapter"] == adapter.fingerprint
-    assert house.ancestor(Adapter, begun).fingerprint == adapter.fingerprint
+    cold = train_config.model_copy(update={"fit": one_tiny_step})
+    warmed = train_adapter.fn(base, later_prompts, config=warm, store=shared_store)
+    assert warmed.metadata["initial_adapter"] == adapter.fingerprint
+    assert shared_store.ancestor(Adapter, warmed).fingerprint == adapter.fingerprint
     before = load_file(adapter.path / "adapter_model.safetensors")
-    for name, weight in load_file(begun.path / "adapter_model.safetensors").items():
+    for name, weight in load_file(warmed.path / "adapter_model.safetensors").items():
         assert torch.allclose(weight, before[name], atol=1e-6), name
-    new = train_adapter.fn(base, next_night, config=cold, store=house)
+    new = train_adapter.fn(base, later_prompts, config=cold, store=shared_store)
     assert new.metadata["initial_adapter"] is None
-    assert train_adapter.fn(base, next_night, config=warm, store=house).cache_hit
+    assert train_adapter.fn(base, later_prompts, config=warm, store=shared_store).cache_hit
 
 
-def test_an_adapter_of_another_rank_is_not_gone_on_from(house, adapter, base, next_night, recipe):
-    warm = recipe.model_copy(update={"warm_start": True, "lora": Lora(r=4)})
+def test_a_warm_start_refuses_an_adapter_of_another_rank(
+    shared_store, adapter, base, later_prompts, train_config
+):
+    warm = train_config.model_copy(update={"warm_start": True, "lora": Lora(r=4)})
     with pytest.raises(ValueError, match=rf"cannot start from the adapter {adapter.fingerprint}"):
-        train_adapter.fn(base, next_night, config=warm, store=house)
+        train_adapter.fn(base, later_prompts, config=warm, store=shared_store)
 
 
-def test_lora_on_bloom_1b7_trains_what_the_original_trained():
+def test_lora_on_bloom_1b7_has_as_many_weights_as_the_original():
     config = AutoConfig.for_model(
         "bloom", vocab_size=250880, hidden_size=2048, n_layer=24, n_head=16
     )
@@ -179,18 +180,18 @@ def test_lora_on_bloom_1b7_trains_what_the_original_trained():
     ],
 )
 def test_adapters_of_each_kind_are_trained_saved_and_loaded(
-    house, base, prompts, recipe, lora, layers
+    shared_store, base, prompts, train_config, lora, layers
 ):
-    other = recipe.model_copy(update={"lora": lora})
-    made = train_adapter.fn(base, prompts, config=other, store=house)
-    names = load_file(made.path / "adapter_model.safetensors")
+    other = train_config.model_copy(update={"lora": lora})
+    built = train_adapter.fn(base, prompts, config=other, store=shared_store)
+    names = load_file(built.path / "adapter_model.safetensors")
     assert {name.split(".lora_")[0].split(".")[-1] for name in names} == layers
-    config = json.loads((made.path / "adapter_config.json").read_text())
+    config = json.loads((built.path / "adapter_config.json").read_text())
     assert (config["use_rslora"], config["use_dora"]) == (lora.rank_stabilised, lora.dora)
-    load_adapted(base, made)
+    load_adapted(base, built)
 
 
-def test_an_unknown_family_is_told_what_could_be_adapted():
+def test_an_error_for_an_unknown_family_lists_its_linear_layers():
     config = AutoConfig.for_model("gptj", vocab_size=50, n_embd=16, n_layer=1, n_head=2)
     config.rotary_dim = 4
     model = AutoModelForCausalLM.from_config(config)
@@ -198,55 +199,57 @@ def test_an_unknown_family_is_told_what_could_be_adapted():
         attach_lora(model, Lora(), seed=0)
 
 
-def test_a_folder_in_hub_layout_is_a_base_model(tmp_path, house, base, prompts, recipe):
-    """The same path as the hub's, but for the transport."""
+def test_a_folder_in_hub_layout_is_a_base_model(
+    tmp_path, shared_store, base, prompts, train_config
+):
+    """The hub's path without the download."""
     folder = tmp_path / "my-model"
     load_base(base).save_pretrained(str(folder))
     load_tokenizer(base).save_pretrained(str(folder))
-    (folder / "pytorch_model.bin").write_bytes(b"a pickle nobody should open")
+    (folder / "pytorch_model.bin").write_bytes(b"a pickle that must not be loaded")
     choice = BaseModelConfig(name=str(folder))
-    tokenizer = build_tokenizer.fn(None, None, config=choice, store=house)
-    found = build_base.fn(tokenizer, prompts, config=choice, store=house)
-    assert found.metadata["name"] == "my-model"
-    assert not (found.path / "pytorch_model.bin").exists()
+    tokenizer = build_tokenizer.fn(None, None, config=choice, store=shared_store)
+    copy = build_base.fn(tokenizer, prompts, config=choice, store=shared_store)
+    assert copy.metadata["name"] == "my-model"
+    assert not (copy.path / "pytorch_model.bin").exists()
     for name, weight in load_base(base).state_dict().items():
-        assert torch.equal(load_base(found).state_dict()[name], weight)
-    train_adapter.fn(found, prompts, config=recipe, store=house)
+        assert torch.equal(load_base(copy).state_dict()[name], weight)
+    train_adapter.fn(copy, prompts, config=train_config, store=shared_store)
 
 
-def test_two_processes_learn_what_one_learns(house, base, prompts, recipe):
-    """At the same global batch, without draws of dropout, which each process has its own of."""
-    one = recipe.model_copy(update={"lora": Lora(dropout=0)})
+def test_two_processes_learn_what_one_learns(shared_store, base, prompts, train_config):
+    """At the same global batch, without dropout, whose masks differ between processes."""
+    one = train_config.model_copy(update={"lora": Lora(dropout=0)})
     two = one.model_copy(update={"processes": 2})
     alone, together = (
-        train_adapter.fn(base, prompts, config=config, store=house) for config in (one, two)
+        train_adapter.fn(base, prompts, config=config, store=shared_store) for config in (one, two)
     )
     for column in ("loss", "validation_loss", "validation_rmse"):
         expected = alone.scan("history").collect()[column].drop_nulls().to_list()
-        found = together.scan("history").collect()[column].drop_nulls().to_list()
-        assert found == pytest.approx(expected, rel=1e-4)
+        actual = together.scan("history").collect()[column].drop_nulls().to_list()
+        assert actual == pytest.approx(expected, rel=1e-4)
     weights = load_file(together.path / "adapter_model.safetensors")
     for name, weight in load_file(alone.path / "adapter_model.safetensors").items():
         assert torch.allclose(weight, weights[name], atol=1e-3), name
 
 
 def test_the_workers_of_a_cluster_learn_what_two_processes_learn(
-    tmp_path, house, cluster, base, prompts, recipe
+    tmp_path, shared_store, cluster, base, prompts, train_config
 ):
-    """Bit for bit: each sum is one of two numbers, wherever these come from."""
-    two = recipe.model_copy(update={"processes": 2, "lora": Lora(dropout=0)})
+    """Bit for bit: a sum of two numbers does not depend on where they come from."""
+    two = train_config.model_copy(update={"processes": 2, "lora": Lora(dropout=0)})
     there = two.model_copy(update={"dask_address": cluster})
-    alone = train_adapter.fn(base, prompts, config=two, store=house)
+    alone = train_adapter.fn(base, prompts, config=two, store=shared_store)
     together = train_adapter.fn(base, prompts, config=there, store=Store(tmp_path))
     assert hashes(together.path) == hashes(alone.path)
 
 
-def test_a_cluster_of_too_few_or_without_the_draft_is_told_of(
-    tmp_path, store, cluster, base, prompts, recipe
+def test_a_cluster_with_too_few_workers_or_without_the_draft_is_refused(
+    tmp_path, store, cluster, base, prompts, train_config
 ):
     three = {"processes": 3, "dask_address": cluster}
     with pytest.raises(ClusterError, match=r"processes is 3, and the cluster has 2 workers"):
-        train_adapter.fn(base, prompts, config=recipe.model_copy(update=three), store=store)
+        train_adapter.fn(base, prompts, config=train_config.model_copy(update=three), store=store)
     with (
         connect_cluster(cluster, store, [base]) as workers,
         pytest.raises(ClusterError, match=r"does not see .*nowhere: .* on a mount that they share"),
@@ -262,8 +265,8 @@ from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.train.task import train_adapter
 
-house, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
-base, prompts = house.find(Base, sys.argv[3]), house.find(Prompts, sys.argv[4])
+built, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
+base, prompts = built.find(Base, sys.argv[3]), built.find(Prompts, sys.argv[4])
 config = Train.model_validate_json(sys.argv[5])
 config = config.model_copy(update={"dask_address": sys.argv[6] or None})
 train_adapter.fn(base, prompts, config=config, store=here)
@@ -272,24 +275,26 @@ train_adapter.fn(base, prompts, config=config, store=here)
 
 def trainers(root):
     """The training processes that write to a store."""
-    told = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    return [words for words in told if "tasks.train.worker" in words and str(root) in str(words)]
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [
+        words for words in commands if "tasks.train.worker" in words and str(root) in str(words)
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["here", "on a cluster"])
-def test_nobody_goes_on_training_for_a_night_that_was_killed(
-    tmp_path, house, cluster, base, prompts, recipe, where
+def test_training_processes_end_with_a_killed_run(
+    tmp_path, shared_store, cluster, base, prompts, train_config, where
 ):
-    fit = recipe.fit.model_copy(update={"epochs": 1000.0, "max_steps": None})
-    endless = recipe.model_copy(update={"processes": 2, "fit": fit})
-    names = map(str, (house.root, tmp_path, base.fingerprint, prompts.fingerprint))
+    fit = train_config.fit.model_copy(update={"epochs": 1000.0, "max_steps": None})
+    endless = train_config.model_copy(update={"processes": 2, "fit": fit})
+    names = map(str, (shared_store.root, tmp_path, base.fingerprint, prompts.fingerprint))
     address = cluster if where == "on a cluster" else ""
     command = [sys.executable, "-c", ENDLESS, *names, endless.model_dump_json(), address]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."}) as night:
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."}) as run:
         wait_until(lambda: list(tmp_path.glob("*/adapter/.draft-*/checkpoint.pt")), seconds=180)
         assert trainers(tmp_path)
-        night.kill()
+        run.kill()
     wait_until(lambda: not trainers(tmp_path), seconds=60)
 
 
@@ -309,28 +314,28 @@ def step_and_die(self, *args):
     if self.progress.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 Trainer._step = step_and_die
-house, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
-base, prompts = house.find(Base, sys.argv[3]), house.find(Prompts, sys.argv[4])
+built, here = Store(Path(sys.argv[1])), Store(Path(sys.argv[2]))
+base, prompts = built.find(Base, sys.argv[3]), built.find(Prompts, sys.argv[4])
 train_adapter.fn(base, prompts, config=Train.model_validate_json(sys.argv[5]), store=here)
 """
 
 
-def test_a_killed_night_ends_with_the_bytes_of_an_undisturbed_one(
-    tmp_path, house, adapter, base, prompts, recipe
+def test_a_killed_training_resumes_to_the_bytes_of_an_uninterrupted_one(
+    tmp_path, shared_store, adapter, base, prompts, train_config
 ):
-    arguments = [house.root, tmp_path, base.fingerprint, prompts.fingerprint]
-    command = [sys.executable, "-c", KILLED, *map(str, arguments), recipe.model_dump_json()]
+    arguments = [shared_store.root, tmp_path, base.fingerprint, prompts.fingerprint]
+    command = [sys.executable, "-c", KILLED, *map(str, arguments), train_config.model_dump_json()]
     environment = {**os.environ, "PYTHONPATH": "."}
     killed = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     draft = tmp_path / "artifacts" / "adapter" / f".draft-{adapter.fingerprint}"
     assert (draft / "checkpoint.pt").exists()
-    again = train_adapter.fn(base, prompts, config=recipe, store=Store(tmp_path))
+    again = train_adapter.fn(base, prompts, config=train_config, store=Store(tmp_path))
     assert hashes(again.path) == hashes(adapter.path)
 
 
-def test_validation_is_taken_on_films_to_be_rated_not_on_lists_of_liked_ones(prompts, recipe):
-    chosen = sample_validation(prompts, recipe.fit)
-    asked = {len(example.branches) for example in chosen}
+def test_validation_uses_rating_examples_not_lists_of_liked_films(prompts, train_config):
+    chosen = sample_validation(prompts, train_config.fit)
+    targets = {len(example.branches) for example in chosen}
     assert len(chosen) == 8
-    assert asked == {4}
+    assert targets == {4}

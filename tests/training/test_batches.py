@@ -5,7 +5,7 @@ from tasks.training.batches import plan_steps
 from tasks.training.config import TrainingConfig
 
 
-def test_each_pass_takes_every_example_once_and_half_a_pass_half_of_the_tokens():
+def test_each_epoch_takes_every_example_once_and_half_an_epoch_half_of_the_tokens():
     lengths = np.random.default_rng(0).integers(5, 30, 200)
     steps = plan_steps(lengths, TrainingConfig(epochs=2, tokens_per_step=100))
     taken = np.concatenate(steps)

@@ -11,7 +11,7 @@ from tasks.training import cross_entropy as sliced
 from tasks.training.config import Objective
 from tasks.training.cross_entropy import cross_entropy
 from tasks.training.objective import TargetCounts, compute_loss
-from tests.small_models import packed
+from tests.small_models import pack_batch
 
 SCALE = (1.0, 2.0, 3.0, 4.0, 5.0)
 TRIE = RatingTrie(SCALE, ((3,), (4,), (5,), (6,), (7,)))
@@ -46,7 +46,7 @@ def test_loss_and_lora_gradients_are_those_of_the_plain_path(request, examples, 
     stock = plain(input_ids=ids, labels=labels).loss
     stock.backward()
 
-    batch = packed([answer], kinds=(ANSWER,))
+    batch = pack_batch([answer], kinds=(ANSWER,))
     ours = compute_loss(fast, batch, TRIE, ONLY_WORDS, TargetCounts(0, 7, 1, 7)).total
     ours.backward()
 
@@ -58,7 +58,7 @@ def test_loss_and_lora_gradients_are_those_of_the_plain_path(request, examples, 
         assert difference < 1e-4, parameter
 
 
-def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(bloom, examples):
+def test_all_targets_in_one_pass_have_the_gradients_of_single_prompts(bloom, examples):
     """Squared error of the expectation and cross-entropy, from stock logits of whole prompts."""
     fast = with_lora(bloom, ["query_key_value"])
     plain = copy.deepcopy(fast)
@@ -79,7 +79,9 @@ def test_all_targets_of_a_history_in_one_pass_learn_what_they_learn_one_by_one(b
     total.backward()
 
     objective = Objective(vocab_ce=0, scale_ce=1, mse=1, answer_ce=0)
-    found = compute_loss(fast, packed([many], kinds=()), TRIE, objective, TargetCounts(0, 0, 4, 0))
+    found = compute_loss(
+        fast, pack_batch([many], kinds=()), TRIE, objective, TargetCounts(0, 0, 4, 0)
+    )
     found.total.backward()
     assert found.total.item() == pytest.approx(total.item(), rel=1e-4)
     expected = gradients(plain)
@@ -91,7 +93,7 @@ def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
     answer = examples[2]
     ids = torch.tensor([[*answer.prefix, *answer.branches[0]]], dtype=torch.long)
     objective = Objective(vocab_ce=1, mse=0, answer_ce=1, text_ce=1, mean="tokens")
-    batch = packed([answer], kinds=(TEXT, ANSWER, RATING))
+    batch = pack_batch([answer], kinds=(TEXT, ANSWER, RATING))
     found = compute_loss(
         bloom, batch, TRIE, objective, TargetCounts(13, 7, 1, ids.shape[1] - 1)
     ).total
@@ -101,7 +103,7 @@ def test_one_mean_over_all_tokens_is_the_loss_of_the_library(bloom, examples):
 def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
     objective = Objective(vocab_ce=1, scale_ce=0.5, mse=2, answer_ce=1, text_ce=0.1)
     kinds = (TEXT, ANSWER, RATING)
-    whole = packed(examples, kinds=kinds)
+    whole = pack_batch(examples, kinds=kinds)
     totals = TargetCounts(
         text=int((whole.label_kinds == TEXT).sum()),
         answer=int((whole.label_kinds == ANSWER).sum()),
@@ -110,7 +112,7 @@ def test_a_step_in_parts_is_the_step_in_one(bloom, examples):
     )
     at_once = compute_loss(bloom, whole, TRIE, objective, totals).total
     parts = [
-        compute_loss(bloom, packed([e], kinds=kinds), TRIE, objective, totals).total
+        compute_loss(bloom, pack_batch([e], kinds=kinds), TRIE, objective, totals).total
         for e in examples
     ]
     assert sum(p.item() for p in parts) == pytest.approx(at_once.item(), rel=1e-5)

@@ -15,5 +15,5 @@ from tasks.training.schedule import lr_factor
     ],
 )
 def test_learning_rates_follow_warm_up_and_decay(warmup, decay, step, expected):
-    recipe = TrainingConfig(warmup=warmup, decay=decay)
-    assert lr_factor(step, 100, recipe) == pytest.approx(expected, abs=0.01)
+    config = TrainingConfig(warmup=warmup, decay=decay)
+    assert lr_factor(step, 100, config) == pytest.approx(expected, abs=0.01)

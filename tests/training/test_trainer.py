@@ -1,4 +1,4 @@
-"""The loop, on a model that learns in a second: what it keeps, where it stops, how it goes on."""
+"""The training loop on a model that trains in a second: what it keeps, when it stops, resuming."""
 
 import math
 import os
@@ -43,16 +43,16 @@ SMALL = TrainingConfig(
 )
 
 
-def learnable(n: int, seed: int = 0) -> Examples:
-    """A rating that is told by the token before it, behind noise."""
+def make_examples(n: int, seed: int = 0) -> Examples:
+    """Noise, a token that determines the rating, and the rating."""
     draw = np.random.default_rng(seed)
     rows = []
     for i in range(n):
-        told = int(draw.integers(5))
+        value = int(draw.integers(5))
         noise = draw.integers(20, 40, int(draw.integers(3, 12))).tolist()
-        prefix = [*noise, 10 + told, 3 + told]
+        prefix = [*noise, 10 + value, 3 + value]
         at = len(prefix) - 1
-        span = {"branch": -1, "start": at, "end": at + 1, "rating": 1.0 + told}
+        span = {"branch": -1, "start": at, "end": at + 1, "rating": 1.0 + value}
         rows.append({"example": i, "prefix_tokens": prefix, "branch_tokens": [], "spans": [span]})
     schema = pa.schema(
         [
@@ -72,15 +72,15 @@ def new_model(dropout: float = 0.1) -> BloomForCausalLM:
     )
 
 
-def trained(folder: Path, recipe: TrainingConfig = SMALL, model=None):
+def train(folder: Path, config: TrainingConfig = SMALL, model=None):
     model = model or new_model()
-    held_out = learnable(30, seed=1).take(range(30))
-    trainer = Trainer(model, TRIE, Objective(), recipe, folder)
-    return model, trainer.train(learnable(120), held_out, "test")
+    held_out = make_examples(30, seed=1).take(range(30))
+    trainer = Trainer(model, TRIE, Objective(), config, folder)
+    return model, trainer.train(make_examples(120), held_out, "test")
 
 
-def test_it_learns_what_can_be_learnt(tmp_path):
-    _, history = trained(tmp_path, SMALL.model_copy(update={"epochs": 12}))
+def test_it_learns_what_can_be_learned(tmp_path):
+    _, history = train(tmp_path, SMALL.model_copy(update={"epochs": 12}))
     assert history[-1]["validation_rmse"] < 0.3
     assert (history[0]["step"], history[0]["loss"]) == (0, None)
     assert history[0]["validation_rmse"] > 1
@@ -92,7 +92,7 @@ def test_two_runs_end_with_the_same_weights(tmp_path):
     results = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        model, history = trained(tmp_path / name)
+        model, history = train(tmp_path / name)
         results.append((model.state_dict(), history))
     assert results[0][1] == results[1][1]
     for name, weight in results[0][0].items():
@@ -103,7 +103,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tasks.training.trainer import Trainer
-from tests.training.test_trainer import trained
+from tests.training.test_trainer import train
 
 doomed, sign = int(sys.argv[2]), int(sys.argv[3])
 step = Trainer._step
@@ -112,31 +112,31 @@ def step_and_die(self, *args):
     if self.progress.step == doomed:
         os.kill(os.getpid(), sign)
 Trainer._step = step_and_die
-trained(Path(sys.argv[1]))
+train(Path(sys.argv[1]))
 """
 
 
-def killed(folder: Path, at: int, sign: int) -> int:
+def train_and_kill(folder: Path, at: int, sign: int) -> int:
     command = [sys.executable, "-c", KILLED, str(folder), str(at), str(sign)]
     environment = {**os.environ, "PYTHONPATH": "."}  # as many threads: sums are shared out alike
     return subprocess.run(command, env=environment, capture_output=True).returncode
 
 
 @pytest.mark.parametrize("step", [1, 8])
-def test_a_run_killed_at_any_step_goes_on_to_the_same_weights(tmp_path, step):
+def test_a_run_killed_at_any_step_resumes_to_the_same_weights(tmp_path, step):
     (tmp_path / "whole").mkdir()
-    undisturbed, history = trained(tmp_path / "whole")
+    undisturbed, history = train(tmp_path / "whole")
     (tmp_path / "killed").mkdir()
-    assert killed(tmp_path / "killed", step, signal.SIGKILL) == -signal.SIGKILL
+    assert train_and_kill(tmp_path / "killed", step, signal.SIGKILL) == -signal.SIGKILL
     assert (tmp_path / "killed" / checkpoint.NAME).exists() == (step >= 3)
-    continued, found = trained(tmp_path / "killed")
-    assert found == history
+    continued, rows = train(tmp_path / "killed")
+    assert rows == history
     for name, weight in undisturbed.state_dict().items():
         assert torch.equal(weight, continued.state_dict()[name]), name
 
 
-def test_told_to_end_it_saves_the_step_it_is_at_and_ends(tmp_path):
-    assert killed(tmp_path, 4, signal.SIGTERM) == -signal.SIGTERM
+def test_sigterm_saves_the_current_step_and_ends(tmp_path):
+    assert train_and_kill(tmp_path, 4, signal.SIGTERM) == -signal.SIGTERM
     model = new_model()
     again = Trainer(model, TRIE, Objective(), SMALL, tmp_path)
     assert again.progress.step == 4
@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(tmp_path):
 
     trainer._step = poisoned
     with pytest.raises(TrainingError, match=r"loss of step 4 is nan.*checkpoint is of step 3"):
-        trainer.train(learnable(120), [], "test")
+        trainer.train(make_examples(120), [], "test")
 
 
 def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
@@ -168,44 +168,44 @@ def test_without_progress_it_stops_and_keeps_the_best(tmp_path):
             "warmup": 0,
         }
     )
-    model, history = trained(tmp_path, hopeless)
+    model, history = train(tmp_path, hopeless)
     losses = [row["validation_loss"] for row in history if row["validation_loss"] is not None]
     assert len(losses) == losses.index(min(losses)) + 1 + 2
-    held_out = learnable(30, seed=1).take(range(30))
+    held_out = make_examples(30, seed=1).take(range(30))
     again = Trainer(model, TRIE, Objective(), hopeless, tmp_path)
     quality = validate(again.gradients, again._pack(held_out))
     assert quality.loss == pytest.approx(min(losses), rel=1e-6)
 
 
 def test_the_plain_path_learns_the_same_step_by_step(tmp_path):
-    """Row by row as the library does it, against packed rows and fused kernels."""
+    """The library's own forward pass on single texts, against packed rows and fused kernels."""
     results = []
     for changes in ({}, {"attention": "plain", "pack_length": 1}, {"gradient_checkpointing": True}):
         folder = tmp_path / str(len(results))
         folder.mkdir()
-        recipe = SMALL.model_copy(update={"max_steps": 4, "validate_steps": None} | changes)
-        results.append(trained(folder, recipe, new_model(dropout=0)))
+        config = SMALL.model_copy(update={"max_steps": 4, "validate_steps": None} | changes)
+        results.append(train(folder, config, new_model(dropout=0)))
     for model, history in results[1:]:
         assert [r["loss"] for r in history] == pytest.approx([r["loss"] for r in results[0][1]])
         for name, weight in results[0][0].state_dict().items():
             assert torch.allclose(weight, model.state_dict()[name], atol=1e-4), name
 
 
-def scaled(folder: Path, scale: float):
-    """Training as in half precision, on weights in full: what the scaler does shows alone."""
+def train_scaled(folder: Path, scale: float):
+    """Training with a loss scale as in half precision, but in fp32, to see the scaler alone."""
     folder.mkdir()
     model = new_model(dropout=0)
     trainer = Trainer(model, TRIE, Objective(), SMALL, folder)
     trainer.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
-    return model, trainer.train(learnable(120), [], "test"), trainer.scaler.get_scale()
+    return model, trainer.train(make_examples(120), [], "test"), trainer.scaler.get_scale()
 
 
 def test_scaled_gradients_learn_the_same_and_those_that_overflow_are_left_out(tmp_path):
-    plain, _, _ = scaled(tmp_path / "plain", 1.0)
-    large, _, _ = scaled(tmp_path / "large", 2.0**16)
+    plain, _, _ = train_scaled(tmp_path / "plain", 1.0)
+    large, _, _ = train_scaled(tmp_path / "large", 2.0**16)
     for name, weight in plain.state_dict().items():
         assert torch.allclose(weight, large.state_dict()[name], atol=1e-4), name
-    _, history, scale = scaled(tmp_path / "too large", 2.0**128 * 0.9)
+    _, history, scale = train_scaled(tmp_path / "too large", 2.0**128 * 0.9)
     assert scale < 2.0**127
     assert history[-1]["loss"] < history[1]["loss"] / 2
 
@@ -214,9 +214,9 @@ def test_out_of_memory_repeats_the_step_as_if_rows_had_been_halved_before(
     tmp_path, monkeypatch, caplog
 ):
     """Bit for bit and with dropout: masks and gradients of the failed attempt leave no trace."""
-    recipe = SMALL.model_copy(update={"max_steps": 6, "tokens_per_step": 150})
+    config = SMALL.model_copy(update={"max_steps": 6, "tokens_per_step": 150})
     (tmp_path / "two rows").mkdir()
-    expected, history = trained(tmp_path / "two rows", recipe)
+    expected, history = train(tmp_path / "two rows", config)
     compute = gradients.compute_loss
 
     def scarce(model, batch, *rest):
@@ -228,10 +228,10 @@ def test_out_of_memory_repeats_the_step_as_if_rows_had_been_halved_before(
 
     monkeypatch.setattr(gradients, "compute_loss", scarce)
     (tmp_path / "four rows").mkdir()
-    four = recipe.model_copy(update={"micro_batch_rows": 4})
-    model, found = trained(tmp_path / "four rows", four)
+    four = config.model_copy(update={"micro_batch_rows": 4})
+    model, rows = train(tmp_path / "four rows", four)
     assert "micro_batch_rows is 2" in caplog.text
-    assert found[1:] == history[1:]
+    assert rows[1:] == history[1:]
     for name, weight in expected.state_dict().items():
         assert torch.equal(weight, model.state_dict()[name]), name
 
@@ -254,7 +254,7 @@ def test_a_retry_starts_after_the_failed_attempt_is_freed(tmp_path):
 def test_a_row_that_does_not_fit_alone_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(gradients, "compute_loss", lambda *_: exhaust_memory())
     with pytest.raises(TrainingError, match="a smaller pack_length"):
-        trained(tmp_path)
+        train(tmp_path)
 
 
 def test_other_errors_of_the_model_are_not_taken_for_memory(tmp_path, monkeypatch):
@@ -263,4 +263,4 @@ def test_other_errors_of_the_model_are_not_taken_for_memory(tmp_path, monkeypatc
 
     monkeypatch.setattr(gradients, "compute_loss", broken)
     with pytest.raises(RuntimeError, match="shapes differ"):
-        trained(tmp_path)
+        train(tmp_path)
