@@ -140,5 +140,6 @@ def _describe_file(file: Path) -> str:
     if suffix not in SEPARATORS:
         return file.name
     names = read_head(file, SEPARATORS[suffix]).names
-    shown = (name if name == name.strip() else repr(name) for name in names)
+    plain = (name == name.strip() and name.isprintable() for name in names)
+    shown = (name if ok else repr(name) for name, ok in zip(names, plain, strict=True))
     return f"{file.name} ({', '.join(shown)})"[:300]

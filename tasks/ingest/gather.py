@@ -45,8 +45,10 @@ def hash_sources(sources: Iterable[Source]) -> list[HashedSource]:
     """Hash the sources; of identical files, keep the first."""
     found: dict[tuple[str, str], HashedSource] = {}
     for source in sources:
-        sha256, lines = index_lines(source.file, quoted=source.format.quoted)
-        found.setdefault((sha256, source.format.relation), HashedSource(source, sha256, lines))
+        known = source.format
+        strict = known.quoted and known.separator == "," and known.relation == "ratings"
+        sha256, lines = index_lines(source.file, quoted=known.quoted, strict=strict)
+        found.setdefault((sha256, known.relation), HashedSource(source, sha256, lines))
     return list(found.values())
 
 

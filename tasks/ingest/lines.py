@@ -36,25 +36,46 @@ class Lines:
         return numbers + np.searchsorted(before, numbers, side="left")
 
 
-def index_lines(file: Path, *, quoted: bool) -> tuple[str, Lines]:
-    """The file's SHA-256 and its lines. Raises SourceError where a quote is not closed."""
+def index_lines(file: Path, *, quoted: bool, strict: bool) -> tuple[str, Lines]:
+    """The file's SHA-256 and its lines. Raises SourceError where a quote is not closed.
+
+    With `strict`, also where a quote is inside a field: Polars loses rows behind it.
+    """
     digest, count, is_open, last = hashlib.sha256(), 0, False, b"\n"
     continued = [np.empty(0, np.int64)]
     text = file.suffix.lower() != ".parquet"
     with file.open("rb") as opened:
         while block := opened.read(BLOCK):
             digest.update(block)
+            if strict and (quote := _find_inner_quote(last + block)) is not None:
+                line = count + 1 + block[:quote].count(b"\n")
+                raise SourceError(
+                    f"{file.name}, line {line}: a quote inside a field: remove it, or double it "
+                    "and quote the field"
+                )
             last = block[-1:]
             if text and quoted and (is_open or b'"' in block):
                 found, is_open = _quoted_newlines(block, is_open)
                 continued.append(found + count + 2)
             count += block.count(b"\n") * text
     lines = Lines(count + (text and last != b"\n"), np.concatenate(continued))
-    if line := _unclosed_quote(lines, is_open):
+    if opening := _unclosed_quote(lines, is_open):
         raise SourceError(
-            f"{file.name}, line {line}: the quote that opens here is not closed: close or remove it"
+            f"{file.name}, line {opening}: the quote that opens here is not closed: close or "
+            "remove it"
         )
     return digest.hexdigest(), lines
+
+
+def _find_inner_quote(text: bytes) -> int | None:
+    """The place of the first quote with neither a field's start before it nor its end behind."""
+    if b'"' not in text:
+        return None
+    symbols = np.frombuffer(text + b"\n", np.uint8)
+    quotes = np.flatnonzero(symbols[1:] == ord('"')) + 1
+    before, behind = symbols[quotes - 1], symbols[quotes + 1]
+    inner = quotes[~np.isin(before, list(b',\n"')) & ~np.isin(behind, list(b',\r\n"'))]
+    return int(inner[0]) - 1 if len(inner) else None
 
 
 def _quoted_newlines(block: bytes, is_open: bool) -> tuple[NDArray[np.int64], bool]:

@@ -94,6 +94,10 @@ REFUSED = {
     "milliseconds": (ratings(f"{HEAD}7,1,3,{T}000\n"), "ratings.csv: .*: divide it by 1000"),
     "quote left open": (ratings(f'{HEAD}7,"1,3,{T}\n7,2,3,{T}\n'), r"ratings.csv, line 2: the quo"),
     "quote left open at the end": (ratings(f'{HEAD}7,1,3,{T}\n7,2,3,"{T}'), r"ratings.csv, line 3"),
+    "quote inside a field": (
+        ratings(f'{HEAD}7,1"2,3,{T}\n7,2"1,3,{T}\n'),
+        r"ratings.csv, line 2: a quote inside a field: remove it",
+    ),
     "quote closed a thousand lines on": (
         ratings(f'{HEAD}7,1,3,{T}\n7,"1,3,{T}\n' + f"7,2,3,{T}\n" * 999 + f'7,1",3,{T}\n'),
         r"ratings.csv, line 3: the quote that opens here is not closed",
