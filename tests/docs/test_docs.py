@@ -105,3 +105,18 @@ def test_each_test_that_security_names_exists():
     files = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text())
     assert len(set(files)) > 5
     assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_the_architecture_shows_tasks_and_files_as_they_are():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    shown = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    assert shown in (ROOT / "tasks" / "split" / "task.py").read_text()
+    for stage, names in re.findall(r"^\| `(\w+)\.task\.([\w`, ]+)` \|", text, re.M):
+        module = (ROOT / "tasks" / stage / "task.py").read_text()
+        assert not [n for n in re.findall(r"\w+", names) if f"def {n}(" not in module]
+    drawing = re.search(r"```\n(flows/.*?)```", text, re.S)[1]
+    flows, tasks = drawing.split("\ntasks/")
+    files = {file.name for file in (ROOT / "flows").glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert set(re.findall(r"\b(\w+\.py)\b", flows)) == files
+    folders = {task.parent.name for task in (ROOT / "tasks").glob("*/__init__.py")}
+    assert set(re.findall(r"^  (\w+)/", tasks, re.M)) == folders
