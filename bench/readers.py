@@ -1,10 +1,10 @@
-"""How long readers of the metric file wait while nights are published, and what they see.
+"""Measures how long readers of the metrics database wait while runs are published.
 
-    python -m bench.readers --json readers.json        on the metric file below --root
+    python -m bench.readers --json readers.json        on the metrics database below --root
 
-Eight processes ask the leaderboard in a loop, each time through a connection of its own, while
-copies of the newest run are published one after the other. A wait is the time from opening the
-file to the answer.
+Eight processes query the leaderboard in a loop, each time over a new connection, while copies of
+the newest run are published one after the other. A wait is the time from opening the file to the
+answer.
 """
 
 import argparse
@@ -24,7 +24,7 @@ READERS, PUBLISHES = 8, 20
 
 
 def read(path: Path, stop: Any) -> tuple[list[float], set[int]]:  # noqa: ANN401
-    """Seconds of each wait, and how many rows of metrics a run was seen to have."""
+    """Seconds of each wait, and the numbers of metrics that runs were seen with."""
     waits, sizes = [], set()
     while not stop.is_set():
         began = time.monotonic()
@@ -39,7 +39,7 @@ def read(path: Path, stop: Any) -> tuple[list[float], set[int]]:  # noqa: ANN401
 
 
 def publish_again(path: Path, number: int) -> None:
-    """The newest run once more, under another name."""
+    """Publish the newest run once more, under another id."""
     with atomic_update(path) as db:
         (run_id,) = db.execute("select arg_max(run_id, run_at) from runs").fetchall()[0]
         tables = db.execute(
@@ -55,25 +55,28 @@ def publish_again(path: Path, number: int) -> None:
             )
 
 
-def measured(night: Path) -> dict[str, float]:
-    """Waits of all readers together, and seconds of a publish."""
+def measure(metrics: Path) -> dict[str, float]:
+    """Waits of all readers together, and seconds per publish.
+
+    Raises SystemExit where a reader saw an incomplete run.
+    """
     with TemporaryDirectory() as folder, get_context("spawn").Manager() as manager:
         path, stop = Path(folder) / "metrics.duckdb", manager.Event()
-        shutil.copyfile(night, path)
+        shutil.copyfile(metrics, path)
         with get_context("spawn").Pool(READERS) as pool:
-            reading_now = [pool.apply_async(read, (path, stop)) for _ in range(READERS)]
-            time.sleep(3)  # until all are there
+            readers = [pool.apply_async(read, (path, stop)) for _ in range(READERS)]
+            time.sleep(3)  # until all have started
             took = []
             for number in range(PUBLISHES):
                 began = time.monotonic()
                 publish_again(path, number)
                 took.append(time.monotonic() - began)
             stop.set()
-            results = [result.get() for result in reading_now]
+            results = [reader.get() for reader in readers]
     waits = [wait for some, _ in results for wait in some]
     sizes = set.union(*(seen for _, seen in results))
     if len(sizes) != 1:
-        raise SystemExit(f"a reader saw half a run: {sorted(sizes)} rows")
+        raise SystemExit(f"a reader saw an incomplete run: {sorted(sizes)} rows")
     return {
         "readers": READERS,
         "publishes": PUBLISHES,
@@ -85,17 +88,17 @@ def measured(night: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, and write JSON where --json is given."""
+    """Measure, print, and write JSON where it is asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, help="write all figures there")
-    parser.add_argument("--root", type=Path, default=ROOT, help="where a night lies")
-    arguments = parser.parse_args()
-    figures = measured(arguments.root / "artifacts" / "metrics.duckdb")
+    parser.add_argument("--root", type=Path, default=ROOT, help="a project with a published run")
+    options = parser.parse_args()
+    figures = measure(options.root / "artifacts" / "metrics.duckdb")
     print(json.dumps(figures, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from distributed import Client, LocalCluster
 from bench.data_path import settings_of
 from bench.data_path_peers import learn_tokenizer
 from bench.movielens_like import write_data_set
-from bench.score import write_world
+from bench.score import write_data
 from tasks.ingest.task import ingest_ratings
 from tasks.prompt.task import write_prompts
 from tasks.score.config import Score
@@ -53,7 +53,7 @@ def prepare(rows: int, root: Path) -> None:
     raw = ingest_ratings.fn(config=settings.ingest, store=store)
     ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
     split_ratings.fn(ratings, config=settings.split, store=store)
-    write_world(root / "score", rows // PREDICTED // 2, 10, ["first", "second"])
+    write_data(root / "score", rows // PREDICTED // 2, 10, ["first", "second"])
 
 
 def work(room: str, root: Path, address: str | None) -> dict[str, Any]:

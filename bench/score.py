@@ -1,12 +1,11 @@
 """Measures scoring: every metric and slice of ratings, and the intervals, over generated ratings.
 
     python -m bench.score --json score.json      20M predictions; a minute and 2 GB of disk
-    python -m bench.score --rows 1000000         a try
+    python -m bench.score --rows 1000000         a short one
 
-`seconds` and `peak_gb` are of all metrics and slices over `rows` predictions, from Parquet files
-to sums, 144 a user; `bootstrap_seconds` of the same with all resamples, figures, intervals and
-differences between two predictors over `bootstrap_rows` predictions, 10 a user. What is predicted
-is noise.
+`seconds` and `peak_gb`: the sums of all metrics and slices over `rows` predictions, 144 per user,
+read from Parquet. `bootstrap_seconds`: the same with all resamples, metrics, intervals and
+differences of two predictors, over `bootstrap_rows` predictions, 10 per user. All are noise.
 """
 
 import argparse
@@ -37,8 +36,8 @@ USERS_AT_ONCE = 5_000
 MILLION = 1_000_000
 
 
-def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> None:
-    """Leave handles with `rows` predictions of each predictor, `a_user` each, in a store."""
+def write_data(root: Path, rows: int, per_user: int, predictors: list[str]) -> None:
+    """Build artifacts with `rows` predictions of each predictor, `per_user` of a user."""
     store = Store(root)
 
     def write_films(draft: Path) -> dict[str, Any]:
@@ -52,8 +51,8 @@ def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> No
         _empty(ValidatedRatings, "quarantine").write_parquet(draft / "quarantine.parquet")
         return {}
 
-    def write_histories(draft: Path) -> dict[str, Any]:
-        for i, block in enumerate(_blocks(rows, a_user)):
+    def write_split(draft: Path) -> dict[str, Any]:
+        for i, block in enumerate(_blocks(rows, per_user)):
             block.write_parquet(draft / f"{i:03}.parquet")
         pl.scan_parquet(draft / "*.parquet").sink_parquet(draft / "ratings.parquet")
         return {"scale": SCALE, "dataset": "generated", "protocol": "noise"}
@@ -61,14 +60,15 @@ def write_world(root: Path, rows: int, a_user: int, predictors: list[str]) -> No
     def write_predictions(draft: Path) -> None:
         random = np.random.default_rng(1)
         for name in predictors:
-            for i, block in enumerate(_blocks(rows, a_user)):
+            for i, block in enumerate(_blocks(rows, per_user)):
                 targets = block.filter(fold="test").sort("user_id", "film_id")
-                predicted = _predictions(name, targets, random)
-                predicted.write_parquet(draft / f"ratings-{name}-{i:03}.parquet")
+                _predict(name, targets, random).write_parquet(
+                    draft / f"ratings-{name}-{i:03}.parquet"
+                )
 
     films = store.build(ValidatedRatings, recipe={}, write=write_films)
-    histories = store.build(SplitRatings, recipe={}, parents=[films], write=write_histories)
-    store.build(RatingPredictions, recipe={}, parents=[histories], write=write_predictions)
+    split = store.build(SplitRatings, recipe={}, parents=[films], write=write_split)
+    store.build(RatingPredictions, recipe={}, parents=[split], write=write_predictions)
 
 
 def _empty(kind: type[Artifact], table: str) -> pl.DataFrame:
@@ -85,13 +85,13 @@ def _empty(kind: type[Artifact], table: str) -> pl.DataFrame:
 
 
 def _blocks(rows: int, targets: int) -> Iterator[pl.DataFrame]:
-    """The histories of some users at a time."""
+    """The ratings of USERS_AT_ONCE users at a time, with fold and role."""
     random = np.random.default_rng(0)
-    a_user = targets + KNOWN
+    per_user = targets + KNOWN
     users = -(-rows // targets)
     for first in range(0, users, USERS_AT_ONCE):
         n = min(USERS_AT_ONCE, users - first)
-        user, place = np.divmod(np.arange(n * a_user), a_user)
+        user, place = np.divmod(np.arange(n * per_user), per_user)
         film = (random.integers(FILMS, size=n)[user] + place * 181) % FILMS  # all different
         table = pl.DataFrame(
             {
@@ -111,7 +111,7 @@ def _blocks(rows: int, targets: int) -> Iterator[pl.DataFrame]:
         )
 
 
-def _predictions(name: str, targets: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
+def _predict(name: str, targets: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
     p = random.random((len(targets), len(SCALE)), np.float32)
     p /= p.sum(axis=1, keepdims=True)
     guess = random.uniform(0.5, 5, len(targets))
@@ -134,7 +134,7 @@ def _predictions(name: str, targets: pl.DataFrame, random: np.random.Generator) 
 
 
 def sums(root: Path) -> dict[str, float]:
-    """What it costs to take all sums, without a resample."""
+    """Cost of all sums, without resamples."""
     with measure_usage() as cost:
         _, rows = _sums(Store(root), Score().model_copy(update={"resamples": 0}))
     gigabytes = round(cost["peak_bytes"] / 1e9, 2)
@@ -142,49 +142,49 @@ def sums(root: Path) -> dict[str, float]:
 
 
 def intervals(root: Path) -> dict[str, float]:
-    """What it costs with all resamples, and with figures and differences made of the sums."""
+    """Cost with all resamples, and with metrics and differences from the sums."""
     config = Score(compared=("first",))
     with measure_usage() as cost:
         table, rows = _sums(Store(root), config)
-        for part, of in table.items():
-            compute_metrics(part, of, config.compared)
+        for slice_value, sums_of_value in table.items():
+            compute_metrics(slice_value, sums_of_value, config.compared)
     return {f"bootstrap_{k}": v for k, v in [("rows", rows), *cost.items()] if k != "peak_bytes"}
 
 
 def _sums(store: Store, config: Score) -> tuple[SumTable, int]:
-    """The sums of ratings, and how many predictions they are of."""
+    """The sums of ratings, and the number of predictions."""
     predictions = store.find_all(RatingPredictions)[-1]
-    histories, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
-    inputs = ScoreInputs(histories, ratings, (predictions,), (), config)
+    split, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
+    inputs = ScoreInputs(split, ratings, (predictions,), (), config)
     with duckdb.connect(config={"threads": 2}) as db, open_executor(2, None, store, []) as threads:
         table = sum_ratings(ScoreContext.create(db, inputs), inputs, threads)
     return table, predictions.manifest["rows"]["ratings"]
 
 
 def main() -> None:
-    """Measure, print, and write JSON where --json is given."""
+    """Measure, print, and write JSON where it is asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--rows", type=int, default=20 * MILLION)
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     figures: dict[str, float] = {}
     plans: list[tuple[Any, ...]] = [
-        (sums, arguments.rows, 144, ["first"]),
-        (intervals, min(arguments.rows, MILLION) // 2, 10, ["first", "second"]),
+        (sums, options.rows, 144, ["first"]),
+        (intervals, min(options.rows, MILLION) // 2, 10, ["first", "second"]),
     ]
-    for measure, *world in plans:
+    for measure, *data in plans:
         with TemporaryDirectory() as folder:
-            _alone(write_world, Path(folder), *world)
-            figures |= _alone(measure, Path(folder))
+            _run_in_process(write_data, Path(folder), *data)
+            figures |= _run_in_process(measure, Path(folder))
     print(json.dumps(figures, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
 
 
-def _alone(work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
-    """What it returns, done in a process of its own, so that its memory is its own."""
+def _run_in_process(work: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+    """The result of `work` in a new process, whose peak memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(work, *arguments).result()
 

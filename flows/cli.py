@@ -106,7 +106,7 @@ def backfill(
     backfill.settings_per_day(*days)  # before Prefect starts
     _configure_logging()
     backfill.backfill(*days)
-    run_report("nights", {})
+    run_report("trend", {})
 
 
 @app.command(

@@ -1,4 +1,4 @@
--- champions: Which adapters became champion, which did not, and why?
+-- champions: Which adapters were promoted or rejected, and why?
 select decided_at, adapter, previous_champion, promoted, reason, run_id
 from champions
 order by decided_at desc;

@@ -1,6 +1,6 @@
--- protocols: What does each predictor reach under each protocol of the same data? Parameter: metric (rmse).
--- They differ as the films do that are asked: under `legacy` each user's best rated ones alone, whose
--- ratings hardly differ, so that any mean comes close; under `leave-last` whatever was rated last.
+-- protocols: What does each predictor score under each protocol of the same data? Parameter: metric (rmse).
+-- Figures of different protocols cannot be compared: their test ratings differ. Under `legacy` these are each user's
+-- highest ratings, which vary so little that any mean comes close; under `leave-last` they are each user's latest.
 pivot (
     select dataset, predictor, protocol, round(value, 4) as value
     from latest

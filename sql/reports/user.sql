@@ -1,4 +1,4 @@
--- user: What was recommended to a user, and what did the user then make of it? Parameters: user (the first), run_id.
+-- user: What was recommended to a user, and how did the user then rate it? Parameters: user (the first), run_id.
 select predictor, rank, title, round(expected, 2) as expected, rated
 from recommended
 where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))

@@ -1,4 +1,4 @@
--- why: What was a user's list made of, back to the shard, the adapter, the data and the commit? Parameters: user (the first), predictor (llm), run_id.
+-- why: Which shard, adapter, data and commit does a user's list come from? Parameters: user (the first), predictor (llm), run_id.
 select rank, title, round(expected, 2) as expected, rated, shard, prompts, adapter, validated_ratings as data, commit
 from why_recommended
 where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))

@@ -13,12 +13,12 @@ def trend(db: duckdb.DuckDBPyConnection, run: Row) -> Row:
     rows = fetch_rows(
         db,
         """
-        select l.night, l.run_id, l.value, l.ci95_low, l.ci95_high, l.promoted, b.value as blend
+        select l.day, l.run_id, l.value, l.ci95_low, l.ci95_high, l.promoted, b.value as blend
         from trend as l left join trend as b
             on b.run_id = l.run_id and b.metric = l.metric and b.predictor = 'blend'
         where l.dataset = ? and l.protocol = ? and l.predictor = 'llm' and l.metric = 'rmse'
             and l.run_at <= ?
-        order by l.night, l.run_at""",
+        order by l.day, l.run_at""",
         *(run["dataset"], run["protocol"], run["run_at"]),
     )
     plot = line_plot(
@@ -26,7 +26,7 @@ def trend(db: duckdb.DuckDBPyConnection, run: Row) -> Row:
         "run",
         "RMSE",
         [(row["ci95_low"], row["ci95_high"]) for row in rows],
-        [(str(row["night"]), "model" if row["promoted"] else "other") for row in rows],
+        [(str(row["day"]), "model" if row["promoted"] else "other") for row in rows],
     )
     return {"rows": rows, "plot": plot}
 

@@ -1,2 +1,2 @@
--- coverage_80: share of ratings that lie in the 80 % interval; 0.8 is right, more is too cautious.
+-- coverage_80: share of ratings in their 80 % prediction interval; 0.8 is calibrated, more is too wide.
 select cast(rating between pi80_low and pi80_high as integer) as value from predicted_ratings;

@@ -1,2 +1,2 @@
--- mae: mean absolute error, in stars, of the median of what was predicted.
+-- mae: mean absolute error, in stars, of the predicted median.
 select abs(median - rating) as value from predicted_ratings;

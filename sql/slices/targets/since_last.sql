@@ -1,4 +1,4 @@
--- since_last: time from the user's latest known rating to the one that was to be guessed.
+-- since_last: time from the user's latest known rating to the target.
 select
     case when hours is null then '0: no rating known' when hours < 1 then '1: under an hour'
          when hours < 24 then '2: under a day' when hours < 24 * 30 then '3: under 30 days' else '4: 30 days and more' end

@@ -1,4 +1,4 @@
--- history_length: how many ratings of the user were known.
+-- history_length: number of the user's known ratings.
 select
     user_id,
     case when known_ratings < 20 then '1: under 20' when known_ratings < 50 then '2: 20 to 49'

@@ -31,7 +31,7 @@ comment on column trend.protocol is 'how ratings were split into folds';
 comment on column trend.predictor is 'name of the predictor: llm, bias, ...';
 comment on column trend.metric is 'name of a file in sql/metrics';
 comment on column trend.k is 'length of the lists; null for metrics of ratings';
-comment on column trend.night is 'the day of the run, or the day that a run of the past knows';
+comment on column trend.day is 'the day of the run; of a run on past data the day that these end before';
 comment on column trend.run_at is 'when the run was first published';
 comment on column trend.run_id is 'the run';
 comment on column trend.value is 'the metric';

@@ -1,41 +1,41 @@
--- The tables of the metric file. Every row belongs to a run; a run is never changed.
+-- The first tables. Every row belongs to a run, which is never changed. ../comments has the meaning of each column.
 create table runs (
-    run_id varchar primary key,   -- fingerprint of the scores: the same night has the same id
-    run_at timestamptz not null,  -- when it was first published
-    profile varchar not null,     -- settings that it ran with
-    dataset varchar not null,     -- what was learnt from
-    protocol varchar not null,    -- how it was split
-    commit varchar                -- of the project; null outside of a git checkout
+    run_id varchar primary key,
+    run_at timestamptz not null,
+    profile varchar not null,
+    dataset varchar not null,
+    protocol varchar not null,
+    commit varchar
 );
 create table stages (
     run_id varchar not null,
-    stage integer not null,       -- place in the night, from 1
-    kind varchar not null,        -- which artifact
-    fingerprint varchar not null, -- which one
-    reused boolean not null,      -- found, not built, by the run that published
-    seconds double not null,      -- wall time of building it
-    cpu_seconds double not null,  -- of all threads
-    peak_bytes bigint not null,   -- of the process while building it
-    bytes bigint not null,        -- on disk
-    rows bigint not null,         -- of all its tables
+    stage integer not null,
+    kind varchar not null,
+    fingerprint varchar not null,
+    reused boolean not null,
+    seconds double not null,
+    cpu_seconds double not null,
+    peak_bytes bigint not null,
+    bytes bigint not null,
+    rows bigint not null,
     primary key (run_id, stage)
 );
 create table lineage (
     run_id varchar not null,
-    kind varchar not null,        -- which artifact
-    fingerprint varchar not null, -- which one
-    parent_kind varchar not null, -- what it was made from
-    parent_fingerprint varchar not null -- which one
+    kind varchar not null,
+    fingerprint varchar not null,
+    parent_kind varchar not null,
+    parent_fingerprint varchar not null
 );
 create table metrics (
     run_id varchar not null,
     predictor varchar not null,
-    metric varchar not null,      -- a file of sql/metrics
-    k integer,                    -- length of the lists; null for metrics of ratings
-    slice varchar not null,       -- a file of sql/slices
-    part varchar not null,        -- which part of that slice
+    metric varchar not null,
+    k integer,
+    slice varchar not null,
+    part varchar not null,
     value double not null,
-    low double not null,          -- 95 % interval, bootstrap over users; null for what is no mean over users
+    low double not null,
     high double not null,
     n bigint not null
 );
@@ -47,8 +47,8 @@ create table comparisons (
     k integer,
     slice varchar not null,
     part varchar not null,
-    difference double not null,   -- predictor less against
-    low double not null,          -- 95 % interval, paired bootstrap over users
+    difference double not null,
+    low double not null,
     high double not null,
     n bigint not null
 );
@@ -58,12 +58,12 @@ create table rating_predictions (
     fold varchar not null,
     user_id integer not null,
     film_id integer not null,
-    rating float not null,        -- the true one
+    rating float not null,
     mean double not null,
     median double not null,
     mode double not null,
     within_half double not null,
-    low double,                   -- 80 % interval
+    low double,
     high double,
     p_like double,
     probabilities float[]

@@ -1,2 +1,2 @@
--- Step 0 is what the model could do before it learnt: it has no loss yet.
+-- Step 0 is before training: it has no loss.
 alter table training alter column loss drop not null;

@@ -1,21 +1,21 @@
--- Where the prompts of a user lie: from a recommendation back to the file.
+-- The file of each user's prompts.
 create table shards (
     run_id varchar not null,
-    fingerprint varchar not null, -- of the prompts
-    file varchar not null,        -- its name in their folder
-    first_user integer not null,  -- whom it tells of
-    last_user integer not null,   -- up to and with
-    examples bigint not null,     -- rows of it
+    fingerprint varchar not null,
+    file varchar not null,
+    first_user integer not null,
+    last_user integer not null,
+    examples bigint not null,
     primary key (run_id, fingerprint, file)
 );
--- What becomes of the language model's error where its prompts are spoilt.
+-- The error of the language model with perturbed contexts.
 create table probes (
     run_id varchar not null,
-    probe varchar not null,       -- what was spoilt; none: nothing
-    predictor varchar not null,   -- whose error
-    n bigint not null,            -- ratings
+    probe varchar not null,
+    predictor varchar not null,
+    n bigint not null,
     rmse double not null,
-    difference double not null,   -- to none, on the same ratings
-    low double not null,          -- its 95 % interval, paired bootstrap over users
+    difference double not null,
+    low double not null,
     high double not null
 );

@@ -1,10 +1,10 @@
--- How much of the data a pretrained base knows by heart.
+-- Rows of the data that a pretrained base completes word for word.
 create table recalled (
     run_id varchar not null,
-    kind varchar not null,        -- of row: film or rating
-    n bigint not null,            -- rows asked for
-    recalled bigint not null,     -- rows that it ended as they are
+    kind varchar not null,
+    n bigint not null,
+    recalled bigint not null,
     share double not null,
-    low double not null,          -- its 95 % interval, by Wilson
+    low double not null,
     high double not null
 );

@@ -1,9 +1,9 @@
--- What each decision about a champion stands on.
+-- The checks of each decision about a champion.
 create table checks (
     run_id varchar not null,
-    checked varchar not null,  -- rmse, ndcg, coverage, rmse by a slice, data
-    part varchar not null,     -- everyone, a part of the slice, or the rule of the data
-    found double not null,     -- what is lost; larger is worse
-    allowed double not null,   -- the margin
-    passed boolean not null    -- found is at most allowed
+    checked varchar not null,
+    part varchar not null,
+    found double not null,
+    allowed double not null,
+    passed boolean not null
 );

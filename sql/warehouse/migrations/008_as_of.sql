@@ -1,2 +1,2 @@
--- A night that looks back knows only the ratings of days before that one; null for all there were.
+-- A run on past data knows only the ratings of days before this one; null for all.
 alter table runs add column as_of date;

@@ -1,4 +1,4 @@
--- leaderboard: every metric over everyone, run by run, the newest run first.
+-- leaderboard: every metric over everyone, the newest run first.
 create or replace view leaderboard as
 select run_id, run_at, dataset, protocol, predictor, metric, k, value, ci95_low, ci95_high, n
 from metrics join runs using (run_id)

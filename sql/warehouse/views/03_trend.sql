@@ -1,14 +1,14 @@
--- trend: how each metric of each predictor moved from night to night of the same data and protocol, and whether the
--- night's adapter became champion. A night that looks back is told of the day that it looks back to.
+-- trend: each metric of each predictor from run to run of the same data and protocol, and whether the run's adapter was
+-- promoted. The day of a run on past data is the day that these end before.
 create or replace view trend as
 select
-    dataset, protocol, predictor, metric, k, night, run_at, run_id, value, ci95_low, ci95_high,
-    value - lag(value) over (partition by dataset, protocol, predictor, metric, k order by night, run_at) as change,
+    dataset, protocol, predictor, metric, k, day, run_at, run_id, value, ci95_low, ci95_high,
+    value - lag(value) over (partition by dataset, protocol, predictor, metric, k order by day, run_at) as change,
     promoted, reason
 from leaderboard
-join (select run_id, coalesce(as_of, cast(run_at as date)) as night from runs) using (run_id)
+join (select run_id, coalesce(as_of, cast(run_at as date)) as day from runs) using (run_id)
 left join (
     select run_id, arg_min(promoted, decided_at) as promoted, arg_min(reason, decided_at) as reason
     from champions group by run_id
 ) using (run_id)
-order by dataset, protocol, predictor, metric, k, night, run_at;
+order by dataset, protocol, predictor, metric, k, day, run_at;

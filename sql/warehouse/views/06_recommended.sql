@@ -1,4 +1,4 @@
--- recommended: each list of the test fold, with whether the user then rated the film, and how.
+-- recommended: each entry of the test fold's lists, with the rating that the user then gave, if any.
 create or replace view recommended as
 select l.run_id, l.predictor, l.user_id, l.rank, l.title, l.rating as expected, p.rating as rated, l.score
 from lists as l

@@ -1,5 +1,5 @@
--- why_recommended: each named film with the shard of prompts that tells of its user, and the adapter, data and commit
--- that it came from.
+-- why_recommended: each recommended film with the shard of its user's prompts, and the adapter, data and commit behind
+-- it.
 create or replace view why_recommended as
 select r.*, p.run_at, p.prompts, s.file as shard, p.adapter, p.base, p.validated_ratings, p.raw_ratings, p.commit
 from recommended as r

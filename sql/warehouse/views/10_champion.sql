@@ -1,4 +1,4 @@
--- champion: the adapter in use for each dataset and protocol, the one that was decided on last first.
+-- champion: the adapter in use for each dataset and protocol, the newest decision first.
 create or replace view champion as
 select adapter, run_id, decided_at, reason, dataset, protocol
 from champions join runs using (run_id)

@@ -1,8 +1,0 @@
--- nights: How did a metric move from night to night, and who became champion? Parameters: metric (rmse), predictor (llm).
-select
-    night, dataset, run_id, k, round(value, 4) as value, round(ci95_low, 4) as ci95_low, round(ci95_high, 4) as ci95_high,
-    round(change, 4) as change,
-    case when promoted then 'champion' when not promoted then 'rejected' else '' end as adapter
-from trend
-where metric = coalesce(getvariable('metric'), 'rmse') and predictor = coalesce(getvariable('predictor'), 'llm')
-order by dataset, protocol, k, night, run_at;
