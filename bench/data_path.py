@@ -7,7 +7,7 @@
 The floor is DuckDB's order-keeping copy of the same CSV file to Parquet. Ours is ingest,
 validation, split and prompts, as the profile `nightly` sets them, in a process of its own: all of
 its CPU seconds count, those of imports too, while of the others only the work does. Not counted
-is the tokenizer, which a night fetches with its base model; here one is learnt from the films'
+is the tokenizer, which a run fetches with its base model; here one is trained on the films'
 lines. Pandas and the loop get 1 % of the users, and are extrapolated by their ratings.
 """
 
@@ -36,23 +36,23 @@ SMALL, LARGE = 5_000_000, 60_000_000
 
 def settings_of(data: Path) -> Settings:
     """The profile `nightly`, as far as the prompts, on local data."""
-    night = tomllib.loads((PROFILES / "nightly.toml").read_text())
-    wanted = {"ingest": {"data": str(data)}, "split": night["split"], "prompt": night["prompt"]}
+    profile = tomllib.loads((PROFILES / "nightly.toml").read_text())
+    wanted = {"ingest": {"data": str(data)}, "split": profile["split"], "prompt": profile["prompt"]}
     return Settings.model_validate(wanted)
 
 
 def prompts_of(data: Path, root: Path) -> None:
-    """Walk through the rooms."""
+    """Run the stages from ingest to prompts."""
     settings, store = settings_of(data), Store(root)
     tokenizer = store.find_all(Tokenizer)[-1]
     raw = ingest_ratings.fn(config=settings.ingest, store=store)
     ratings = validate_ratings.fn(raw, config=settings.validation, store=store)
     split = split_ratings.fn(ratings, config=settings.split, store=store)
     write_prompts.fn(split, ratings, tokenizer, config=settings.prompt, store=store)
-    for room in ("raw-ratings", "validated-ratings", "split-ratings", "prompts"):
-        for file in store.root.glob(f"*/{room}/*/cost.json"):
+    for kind in ("raw-ratings", "validated-ratings", "split-ratings", "prompts"):
+        for file in store.root.glob(f"*/{kind}/*/cost.json"):
             cost = json.loads(file.read_text())
-            print(f"  {room:<16} {cost['cpu_seconds']:8.1f} CPU s")
+            print(f"  {kind:<16} {cost['cpu_seconds']:8.1f} CPU s")
 
 
 def cost_of(way: str, data: Path, root: Path) -> tuple[float, float]:
@@ -65,9 +65,9 @@ def cost_of(way: str, data: Path, root: Path) -> tuple[float, float]:
         running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode:
         raise SystemExit(f"{way} ended with {running.returncode}: see above")
-    *rooms, cpu = output.splitlines()
+    *stages, cpu = output.splitlines()
     peak = usage.ru_maxrss * 1024 / 1e9
-    print(*rooms, f"{way:<18} {float(cpu):8.1f} CPU s  {peak:5.2f} GB", sep="\n", flush=True)
+    print(*stages, f"{way:<18} {float(cpu):8.1f} CPU s  {peak:5.2f} GB", sep="\n", flush=True)
     return float(cpu), peak
 
 

@@ -17,7 +17,7 @@ SCALE = [half / 2 for half in range(1, 11)]
 
 
 def learn_tokenizer(data: Path, store: Store) -> Tokenizer:
-    """Byte-level BPE from the films' lines, in place of the one that a night would fetch."""
+    """Byte-level BPE from the films' lines, in place of the one that a run would fetch."""
     films = pl.read_csv(data / "movies.csv")
     lines = films.select(pl.concat_str("title", "genres", separator=", "))["title"].to_list()
 

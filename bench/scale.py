@@ -1,10 +1,10 @@
-"""Measures what a night asks of its own machine and of a cluster's workers, shard by shard.
+"""Measures what a run costs on its own machine and on a cluster's workers, shard by shard.
 
     python -m bench.scale --json scale.json         5 and 20 million ratings
     python -m bench.scale --rows 500000 2000000     a try
 
 A Dask cluster of two workers on this machine makes the prompts of generated ratings, and takes the
-sums of as many predictions by ten. `here` is what the night's own process costs, and its peak;
+sums of as many predictions by ten. `here` is what the run's own process costs, and its peak;
 `there` what the workers do, of which more can be had. Each is compared with what one machine makes:
 `same_bytes`. docs/scale.md reckons with these figures.
 """
@@ -56,12 +56,12 @@ def prepare(rows: int, root: Path) -> None:
     write_data(root / "score", rows // PREDICTED // 2, 10, ["first", "second"])
 
 
-def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
-    """Have a room do its work, by this machine or by a cluster; what it cost, and its files."""
-    store = Store(root / room)
+def work(stage: str, root: Path, address: str | None) -> dict[str, Any]:
+    """Run a stage on this machine or on a cluster; return its cost and its files."""
+    store = Store(root / stage)
     split, ratings = store.find_all(SplitRatings)[-1], store.find_all(ValidatedRatings)[-1]
     made: Artifact
-    if room == "prompt":
+    if stage == "prompt":
         prompt = settings_of(root / "csv").prompt.model_copy(update={"dask_address": address})
         tokenizer = store.find_all(Tokenizer)[-1]
         made = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=store)
@@ -75,23 +75,23 @@ def work(room: str, root: Path, address: str | None) -> dict[str, Any]:
     return figures
 
 
-def alone(room: str, root: Path, address: str | None) -> dict[str, Any]:
+def alone(stage: str, root: Path, address: str | None) -> dict[str, Any]:
     """The same in a process of its own."""
-    command = [sys.executable, "-m", "bench.scale", "--work", room, str(root), address or ""]
+    command = [sys.executable, "-m", "bench.scale", "--work", stage, str(root), address or ""]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
-        raise SystemExit(f"{room} ended with {ran.returncode}:\n{ran.stderr}")
+        raise SystemExit(f"{stage} ended with {ran.returncode}:\n{ran.stderr}")
     figures: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return figures
 
 
-def compared(room: str, root: Path, cluster: LocalCluster) -> dict[str, Any]:
-    """What a room costs here and there, and whether it makes what one machine makes."""
+def compared(stage: str, root: Path, cluster: LocalCluster) -> dict[str, Any]:
+    """Costs of a stage here and on the workers, and whether the bytes are those of one machine."""
     with Client(cluster) as client:
         before = sum(client.run(spent).values())
-        shared = alone(room, root, cluster.scheduler_address)
+        shared = alone(stage, root, cluster.scheduler_address)
         there = sum(client.run(spent).values()) - before
-    whole = alone(room, root, None)
+    whole = alone(stage, root, None)
     return {
         "shards": shared["shards"],
         "here_cpu_seconds": shared["cpu_seconds"],
@@ -117,8 +117,8 @@ def main() -> None:
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)  # of the processes
     arguments = parser.parse_args()
     if arguments.work:
-        room, root, address = arguments.work
-        print(json.dumps(work(room, Path(root), address or None)))
+        stage, root, address = arguments.work
+        print(json.dumps(work(stage, Path(root), address or None)))
         return
     figures: dict[str, Any] = {}
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
@@ -126,7 +126,7 @@ def main() -> None:
             with TemporaryDirectory() as folder:
                 prepare(rows, Path(folder))
                 figures[str(rows)] = {
-                    room: compared(room, Path(folder), cluster) for room in ("prompt", "score")
+                    stage: compared(stage, Path(folder), cluster) for stage in ("prompt", "score")
                 }
             print(json.dumps({rows: figures[str(rows)]}, indent=1), flush=True)
     if arguments.json:

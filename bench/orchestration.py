@@ -1,11 +1,11 @@
-"""What a night costs beside the work of its rooms, and what it costs to find everything done.
+"""Measures what a run costs beside the work of its stages, and what a run without work costs.
 
-    python -m bench.night --json night.json
+    python -m bench.orchestration --json orchestration.json
 
-Each run is a night of profile smoke from nothing, beside a Prefect server of its own; the same
-night again; and a flow of as many tasks that do nothing. Wall seconds of whole processes; medians
-over the runs. `orchestration` is what the first night takes beyond its rooms, `own` what the second
-takes beyond the tasks that do nothing.
+Each repetition is a first run of profile smoke beside a Prefect server, the same run again, and a
+flow of as many empty tasks. Wall seconds of whole processes; medians over the repetitions.
+`orchestration` is the time of the first run beyond its stages, `own` that of the second beyond the
+empty tasks.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
-NIGHT = [sys.executable, "-m", "flows", "nightly", "--profile", "smoke"]
+RUN = [sys.executable, "-m", "flows", "nightly", "--profile", "smoke"]
 NOTHING = """
 import sys
 from prefect import flow, task
@@ -33,11 +33,11 @@ def nothing():
     pass
 
 @flow
-def night(tasks: int):
+def empty(tasks: int):
     for _ in range(tasks):
         nothing()
 
-night(int(sys.argv[1]))
+empty(int(sys.argv[1]))
 """
 
 
@@ -77,15 +77,15 @@ def seconds(command: list[str], environment: dict[str, str]) -> float:
 
 
 def measured(environment: dict[str, str]) -> dict[str, float]:
-    """One night from nothing, the same again, and one of nothing."""
+    """A first run, the same again, and a flow of empty tasks."""
     with TemporaryDirectory() as folder:
         environment = environment | {"CONTENT_ADVISOR_STORE": folder}
-        first = seconds(NIGHT, environment)
+        first = seconds(RUN, environment)
         costs = [json.loads(file.read_text()) for file in Path(folder).glob("*/*/[!.]*/cost.json")]
-        rooms = sum(cost["seconds"] for cost in costs)
-        again = seconds(NIGHT, environment)
+        stages = sum(cost["seconds"] for cost in costs)
+        again = seconds(RUN, environment)
     nothing = seconds([sys.executable, "-c", NOTHING, str(len(costs))], environment)
-    figures = {"first": first, "rooms": rooms, "orchestration": first - rooms}
+    figures = {"first": first, "stages": stages, "orchestration": first - stages}
     return figures | {"again": again, "nothing": nothing, "own": again - nothing}
 
 
