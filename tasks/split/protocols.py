@@ -5,20 +5,24 @@ batch of whole users, so memory is bounded by the batch.
 """
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 import pydantic
 
+from tasks.split.folds import (
+    CONTEXT,
+    TARGET,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    FoldAssigner,
+    Share,
+    fold_of_user,
+    user_uniform,
+)
+from tasks.split.legacy import Legacy
 from tasks.split.time_order import TimeOrdered
-
-FOLDS = pl.Enum(["train", "validation", "test", "unused"])
-ROLES = pl.Enum(["context", "target"])
-TRAIN, VALIDATION, TEST, UNUSED = (pl.lit(fold, FOLDS) for fold in FOLDS.categories)
-CONTEXT, TARGET = (pl.lit(role, ROLES) for role in ROLES.categories)
-Share = Annotated[float, pydantic.Field(ge=0, le=1)]
-FoldAssigner = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and role
 
 
 class HoldoutTail(TimeOrdered, frozen=True, extra="forbid"):
@@ -68,7 +72,7 @@ class LeaveLast(HoldoutTail, frozen=True, extra="forbid"):
             .then(TEST)
             .when(
                 (self.from_end <= 2 * self.tail_length)
-                & (_user_uniform(self.seed) < self.validation_users)
+                & (user_uniform(self.seed) < self.validation_users)
             )
             .then(VALIDATION)
             .otherwise(TRAIN)
@@ -131,84 +135,15 @@ class UserHoldout(HoldoutTail, frozen=True, extra="forbid"):
 
     def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
         """Assign by user, and by position in the history."""
-        fold = _fold_of_user(self.seed, self.test_users, self.validation_users)
+        fold = fold_of_user(self.seed, self.test_users, self.validation_users)
         is_target = (fold != TRAIN) & (self.from_end <= self.tail_length)
         role = pl.when(is_target).then(TARGET).otherwise(CONTEXT)
         return lambda users: self.order_by_time(users).with_columns(fold=fold, role=role)
 
 
-class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
-    """The original's selection: each user's best rated films, in random order.
-
-    Takes the first `users` users with more than `over` ratings. Of each, the `top` best rated
-    films (ties: the larger film id) are shuffled; the first `answers` are targets, the rest is
-    context. The original trained on all users; here a seeded share is held out for evaluation.
-    """
-
-    remedy: ClassVar = "lower split.over, or change split.test_users"
-    protocol: Literal["legacy"] = "legacy"
-    users: int = pydantic.Field(1000, ge=1)
-    """Number of users, the first that have enough ratings."""
-    over: int = pydantic.Field(100, ge=1)
-    """A user needs more ratings than this."""
-    top: int = pydantic.Field(40, ge=2)
-    """Best rated films of each user that are used."""
-    answers: int = pydantic.Field(10, ge=1)
-    """How many of them are targets; the rest is context."""
-    validation_users: Share = 0.1
-    """Share of the users with validation targets."""
-    test_users: Share = 0.2
-    """Share of the users with test targets."""
-    seed: int = 0
-    """Seed of the shuffle and the choice of users."""
-
-    @property
-    def name(self) -> str:
-        """The name in the leaderboard."""
-        return "legacy"
-
-    def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
-        """Assign the selected films of the selected users; all other ratings are unused."""
-        sizes = ratings.group_by("user_id").len().filter(pl.col("len") > self.over)
-        chosen = sizes.collect()["user_id"].sort().head(self.users).implode()
-        of_user = pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")
-        by_stars = pl.col("rating").rank("ordinal", descending=True).over("user_id")
-        selected = pl.col("user_id").is_in(chosen) & (by_stars <= self.top)
-        shuffled = pl.struct("user_id", "film_id").hash(self.seed)
-        used = pl.col("selected")
-        fold = _fold_of_user(self.seed, self.test_users, self.validation_users)
-        fold = pl.when(used).then(fold).otherwise(UNUSED)
-        role = pl.when(used & (of_user < self.answers)).then(TARGET).otherwise(CONTEXT)
-
-        def assign(users: pl.DataFrame) -> pl.DataFrame:
-            best = users.sort("user_id", "film_id", descending=[False, True])
-            ordered = best.with_columns(selected=selected).sort(
-                "user_id", pl.col("selected").not_(), shuffled, "film_id"
-            )
-            # Context first: positions of targets follow those of their context.
-            return (
-                ordered.with_columns(fold=fold, role=role)
-                .sort("user_id", pl.col("selected").not_(), "role", maintain_order=True)
-                .with_columns(position=of_user)
-            )
-
-        return assign
-
-
 Split = Annotated[
     LeaveLast | GlobalTime | UserHoldout | Legacy, pydantic.Field(discriminator="protocol")
 ]
-
-
-def _user_uniform(seed: int) -> pl.Expr:
-    """A uniform number in [0, 1), fixed for each user and seed."""
-    return pl.col("user_id").hash(seed + 1) % 10_000 / 10_000
-
-
-def _fold_of_user(seed: int, test: float, validation: float) -> pl.Expr:
-    """One fold for each user, by seeded shares."""
-    held = pl.when(_user_uniform(seed) < test).then(TEST)
-    return held.when(_user_uniform(seed) < test + validation).then(VALIDATION).otherwise(TRAIN)
 
 
 def _moment(at: float | dt.datetime) -> pl.Expr:

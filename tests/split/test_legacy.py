@@ -4,7 +4,7 @@ import datetime as dt
 
 import polars as pl
 
-from tasks.split.protocols import Legacy
+from tasks.split.legacy import Legacy
 
 SETTINGS = Legacy(users=3, over=5, top=4, answers=1, validation_users=0.0, test_users=0.0)
 

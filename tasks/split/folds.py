@@ -1,0 +1,25 @@
+"""Folds and roles, and how a user gets one: what all protocols share."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import polars as pl
+import pydantic
+
+FOLDS = pl.Enum(["train", "validation", "test", "unused"])
+ROLES = pl.Enum(["context", "target"])
+TRAIN, VALIDATION, TEST, UNUSED = (pl.lit(fold, FOLDS) for fold in FOLDS.categories)
+CONTEXT, TARGET = (pl.lit(role, ROLES) for role in ROLES.categories)
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+FoldAssigner = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and role
+
+
+def user_uniform(seed: int) -> pl.Expr:
+    """A uniform number in [0, 1), fixed for each user and seed."""
+    return pl.col("user_id").hash(seed + 1) % 10_000 / 10_000
+
+
+def fold_of_user(seed: int, test: float, validation: float) -> pl.Expr:
+    """One fold for each user, by seeded shares."""
+    held = pl.when(user_uniform(seed) < test).then(TEST)
+    return held.when(user_uniform(seed) < test + validation).then(VALIDATION).otherwise(TRAIN)
