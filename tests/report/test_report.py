@@ -1,4 +1,4 @@
-"""The page of a run says what the metric file says, and takes titles for what they are: data."""
+"""The page of a run shows the figures of the metrics database, and escapes titles."""
 
 import re
 
@@ -21,8 +21,8 @@ def renamed(table):
 
 
 @pytest.fixture
-def night(store, split, ratings, predict, rank, challenge):
-    """The page of a night whose films have evil titles, and its run."""
+def page_of_run(store, split, ratings, predict, rank, challenge):
+    """The page of a run whose films have evil titles, and its id."""
 
     def films(draft):
         renamed(ratings.scan("films")).write_parquet(draft / "films.parquet")
@@ -50,8 +50,8 @@ def night(store, split, ratings, predict, rank, challenge):
     return (made.path / "report.html").read_text(), run_id
 
 
-def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, rank, challenge):
-    html, first = night
+def test_runs_are_drawn_as_a_line_with_a_band(page_of_run, store, split, predict, rank, challenge):
+    html, first = page_of_run
     assert 'class="band"' not in html.split("<h2>Trend")[1]
     parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
     config = Score(ks=(5,), resamples=101)
@@ -74,16 +74,18 @@ def test_nights_are_drawn_as_a_line_with_a_band(night, store, split, predict, ra
 
 
 def test_protocols_of_the_same_data_stand_side_by_side(
-    night, store, split, ratings, predict, rank, challenge
+    page_of_run, store, split, ratings, predict, rank, challenge
 ):
-    html, _ = night
+    html, _ = page_of_run
     assert "By protocol" not in html
 
-    def asked_otherwise(draft):
+    def under_another_protocol(draft):
         split.scan("ratings").collect().write_parquet(draft / "ratings.parquet")
         return split.metadata | {"protocol": "legacy"}
 
-    other = store.build(SplitRatings, recipe={"other": 1}, parents=[ratings], write=asked_otherwise)
+    other = store.build(
+        SplitRatings, recipe={"other": 1}, parents=[ratings], write=under_another_protocol
+    )
     parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
     scores = score.fn(other, ratings, *parts, config=Score(ks=(5,), resamples=100), store=store)
     run_id = publish.fn(
@@ -102,8 +104,8 @@ def test_protocols_of_the_same_data_stand_side_by_side(
     assert f"<td>bias</td>{figure}{figure}" in shown
 
 
-def test_titles_are_shown_and_never_run(night, store):
-    html, _ = night
+def test_titles_are_escaped(page_of_run, store):
+    html, _ = page_of_run
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "&#39;); drop table runs; --" in html
@@ -112,27 +114,29 @@ def test_titles_are_shown_and_never_run(night, store):
         assert db.execute("select count(*) from runs").fetchall() == [(1,)]
 
 
-def test_the_decision_about_the_adapter_is_told(night, challenge):
-    html, _ = night
-    told = f"The adapter {challenge().challenger.fingerprint} was promoted to champion: the first"
-    assert told in html
+def test_the_decision_about_the_adapter_is_shown(page_of_run, challenge):
+    html, _ = page_of_run
+    sentence = (
+        f"The adapter {challenge().challenger.fingerprint} was promoted to champion: the first"
+    )
+    assert sentence in html
 
 
-def test_a_page_needs_nothing_from_anywhere(night):
-    html, _ = night
+def test_a_page_loads_nothing(page_of_run):
+    html, _ = page_of_run
     assert not re.search(r"src=|<link|url\(|@import|https?://", html)
 
 
-def test_a_page_leads_to_what_was_asked_of_the_data(night, store):
-    html, _ = night
+def test_a_page_links_to_the_validation_of_its_data(page_of_run, store):
+    html, _ = page_of_run
     (page,) = (path.parent for path in store.root.glob("artifacts/report/*/report.html"))
-    (asked,) = re.findall(r'href="([^"]*)"', html)
-    data = (page / asked.removesuffix("/measured-docs/index.html")).resolve()
+    (link,) = re.findall(r'href="([^"]*)"', html)
+    data = (page / link.removesuffix("/measured-docs/index.html")).resolve()
     assert data in {ratings.path.resolve() for ratings in store.find_all(ValidatedRatings)}
 
 
-def test_every_section_is_there_with_the_figures_of_the_metric_file(night, store):
-    html, run_id = night
+def test_every_section_is_there_with_the_figures_of_the_metrics_database(page_of_run, store):
+    html, run_id = page_of_run
     sections = re.findall(r"<h2>(.*?)</h2>", html)
     assert sections == [
         "Leaderboard", "RMSE by slice", "Calibration", "Expected and true ratings", "Training",
