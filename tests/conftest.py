@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from tasks.ingest.sources import WHEELS
 from tasks.store.remote.remote_store import _open
@@ -49,6 +50,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Dask scheduler with two workers."""
     folder = tmp_path_factory.mktemp("cluster")
     with scheduler(folder) as address, dask_workers(address, folder):
+        with Client(address) as client:
+            client.wait_for_workers(2, timeout=120)
         yield address
 
 
