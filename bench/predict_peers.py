@@ -22,8 +22,7 @@ from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.config import Retrieve
 from tasks.rank.task import retrieve_candidates
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged, truncate_at_ratings
-from tasks.readout.rating_trie import RatingTrie
+from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
 from tasks.readout.resumable_batches import iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings, Tokenizer
 from tasks.store.artifacts import ValidatedRatings as Ratings
@@ -63,10 +62,9 @@ class ChampionRun:
             config=Prompt.model_validate(prompts.manifest["recipe"]),
             store=scratch,
         )
-        tokenizer, metadata = load_tokenizer(base), prompts.metadata
+        tokenizer = load_tokenizer(base)
         inference = Inference(pack_length=2048, micro_batch_rows=8)
-        trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
-        reader = Reader(load_merged(base, adapter), trie, inference)
+        reader = load_reader(adapter, base, prompts, inference)
         examples = Examples.from_table(_first(candidate_prompts, "rate", users))
         return cls(
             predictions,

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import polars as pl
 import pydantic
 
+from tasks.store.artifacts import Prompts
+
 TENTHS = 51  # of a star, 0.0 to 5.0
 COUNT_BUCKETS = 32  # powers of two; the first is a count of zero
 
@@ -65,6 +67,14 @@ class Original(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 Template = Annotated[Compact | Original, pydantic.Field(discriminator="wording")]
+
+
+def read_template(prompts: Prompts) -> Compact | Original:
+    """The template that prompts were written with."""
+    template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
+        prompts.manifest["recipe"]["template"]
+    )
+    return template
 
 
 def film_texts(films: pl.DataFrame) -> list[str]:

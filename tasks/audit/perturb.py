@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
-import pydantic
 from transformers import AutoTokenizer
 
 from tasks.audit.config import Ablation, Perturbation
 from tasks.store.artifacts import Prompts, Tokenizer
-from tasks.templates import Compact, Original, Template
+from tasks.templates import Template, read_template
 
 Line = tuple[str, ...]  # the film with its genres, each feature, the rating with its line's end
 Tokenize = Callable[[Sequence[str]], list[list[int]]]
@@ -31,9 +30,7 @@ def write_perturbed(
     config: Ablation,
 ) -> dict[str, Any]:
     """Write perturbed examples of a seeded sample of the test users; return the metadata."""
-    template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
-        prompts.manifest["recipe"]["template"]
-    )
+    template = read_template(prompts)
     loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
     examples = prompts.scan("examples").filter(fold="test", kind="rate").sort("example").collect()
     random = np.random.default_rng(config.seed)

@@ -21,11 +21,9 @@ from tasks.nn.examples import Example, Examples, SupervisedSpans
 from tasks.nn.out_of_memory import run_with_oom_split
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged
-from tasks.readout.rating_trie import RatingTrie
+from tasks.readout.inference import Reader, load_reader
 from tasks.readout.resumable_batches import (
     LISTS,
-    Batch,
     BatchJob,
     MakeTable,
     finish_batches,
@@ -49,8 +47,8 @@ def write_lists(
 ) -> None:
     """Write lists.parquet: a list for every user of the test fold."""
     batches, inputs = draft / "batches", (adapter, base, prompts, split, config, inference)
-    work = BatchJob("decode", prompts, inference.users_per_batch, load_writer, inputs, LISTS)
-    finish_batches(batches, work, inference.workers, executor)
+    job = BatchJob("decode", prompts, inference.users_per_batch, load_writer, inputs, LISTS)
+    finish_batches(batches, job, inference.workers, executor)
     lists = read_batches(batches, "recommend", LIST)
     to_list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")
     shutil.rmtree(batches)
@@ -65,15 +63,9 @@ def load_writer(
     inference: Inference,
 ) -> MakeTable:
     """Load the model; return a function that decodes the lists of a batch."""
-    metadata, tokenizer = prompts.metadata, load_tokenizer(base)
-    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
-    reader = Reader(load_merged(base, adapter), trie, inference)
-    writer = ListWriter.from_prompts(reader, tokenizer, prompts, split, config)
-
-    def decode(batch: Batch) -> pl.DataFrame:
-        return writer.decode(batch.examples)
-
-    return decode
+    reader = load_reader(adapter, base, prompts, inference)
+    writer = ListWriter.from_prompts(reader, load_tokenizer(base), prompts, split, config)
+    return lambda batch: writer.decode(batch.examples)
 
 
 @dataclass(frozen=True)

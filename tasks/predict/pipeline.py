@@ -20,9 +20,9 @@ from tasks.predict.tables import (
     to_matrix,
 )
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged
+from tasks.readout.inference import load_reader
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.resumable_batches import Batch, BatchJob, MakeTable, finish_batches, read_batches
+from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
 
 
@@ -40,8 +40,8 @@ def write_predictions(
     """Write ratings.parquet and calibration.json; return the metadata."""
     metadata, batches = prompts.metadata, draft / "batches"
     inputs = (adapter, base, prompts, inference)
-    work = BatchJob("predict", prompts, inference.users_per_batch, load_reader, inputs)
-    finish_batches(batches, work, inference.workers, executor)
+    job = BatchJob("predict", prompts, inference.users_per_batch, load_predictor, inputs)
+    finish_batches(batches, job, inference.workers, executor)
     trie = RatingTrie.from_tokenizer(
         load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
     )
@@ -63,15 +63,9 @@ def write_predictions(
     }
 
 
-def load_reader(adapter: Adapter, base: Base, prompts: Prompts, inference: Inference) -> MakeTable:
+def load_predictor(
+    adapter: Adapter, base: Base, prompts: Prompts, inference: Inference
+) -> MakeTable:
     """Load the model; return a function that reads a batch's log-probabilities."""
-    metadata = prompts.metadata
-    trie = RatingTrie.from_tokenizer(
-        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
-    )
-    reader = Reader(load_merged(base, adapter), trie, inference)
-
-    def read(batch: Batch) -> pl.DataFrame:
-        return read_out(reader, batch.examples)
-
-    return read
+    reader = load_reader(adapter, base, prompts, inference)
+    return lambda batch: read_out(reader, batch.examples)

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pydantic
 
 from tasks.executor import Executor
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged
-from tasks.readout.rating_trie import RatingTrie
+from tasks.readout.inference import load_reader
 from tasks.readout.resumable_batches import Batch, BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, CandidatePrompts
-from tasks.templates import Compact, Original, Template
+from tasks.templates import read_template
 
 EMPTY = np.empty(0, np.int64)
 NO_SPANS = SupervisedSpans(EMPTY, EMPTY, EMPTY, np.empty(0, np.float32))
@@ -40,10 +38,10 @@ def write_scores(
     """Write scores.parquet: the log-likelihood of each candidate's line, in nats."""
     batches, inputs = draft / "batches", (adapter, base, prompts, inference)
     users = inference.users_per_batch
-    work = BatchJob(
+    job = BatchJob(
         "score candidates", prompts, users, load_scorer, inputs, extra_columns=("context",)
     )
-    finish_batches(batches, work, inference.workers, executor)
+    finish_batches(batches, job, inference.workers, executor)
     scores = read_batches(batches, "rate", SCORE).sort("fold", "user_id", "film_id")
     scores.write_parquet(draft / "scores.parquet")
     shutil.rmtree(batches)
@@ -53,13 +51,8 @@ def load_scorer(
     adapter: Adapter, base: Base, prompts: CandidatePrompts, inference: Inference
 ) -> MakeTable:
     """Load the model; return a function that scores the candidates of a batch."""
-    metadata = prompts.metadata
-    template: Compact | Original = pydantic.TypeAdapter(Template).validate_python(
-        prompts.manifest["recipe"]["template"]
-    )
-    tokenizer = load_tokenizer(base)
-    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
-    reader = Reader(load_merged(base, adapter), trie, inference)
+    template, tokenizer = read_template(prompts), load_tokenizer(base)
+    reader = load_reader(adapter, base, prompts, inference)
     films = prompts.scan("films").collect()
     lines = dict(zip(films["film_id"], films["tokens"].to_list(), strict=True))
 

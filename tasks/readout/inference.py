@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tasks.hub import load_adapted
+from tasks.hub import load_adapted, load_tokenizer
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import hidden_states, output_layer
 from tasks.nn.out_of_memory import run_with_oom_split
@@ -23,7 +23,7 @@ from tasks.nn.packing import (
 )
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
-from tasks.store.artifacts import Adapter, Base
+from tasks.store.artifacts import Adapter, Base, Prompts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,6 +97,15 @@ class Reader:
             log_p = torch.log_softmax(head(hidden[positions]).float(), -1)
             log_ps.append(log_p.gather(1, labels[:, None])[:, 0].double().cpu().numpy())
         return np.concatenate(log_ps)
+
+
+def load_reader(adapter: Adapter, base: Base, prompts: Prompts, config: Inference) -> Reader:
+    """Load the model and the spelling of ratings in the prompts' wording."""
+    metadata = prompts.metadata
+    trie = RatingTrie.from_tokenizer(
+        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
+    )
+    return Reader(load_merged(base, adapter), trie, config)
 
 
 def load_merged(base: Base, adapter: Adapter) -> nn.Module:

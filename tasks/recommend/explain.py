@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
-import pydantic
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_merged, truncate_at_ratings
-from tasks.readout.rating_trie import RatingTrie
+from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
 from tasks.recommend.config import RecommendRequest
 from tasks.store.artifacts import (
     Adapter,
@@ -26,7 +24,7 @@ from tasks.store.artifacts import (
     RatingPredictions,
     ValidatedRatings,
 )
-from tasks.templates import Compact, Original, Template
+from tasks.templates import Compact, Original, read_template
 
 RATED_LINE = re.compile(r", Rating:? (\d\.\d)$")
 
@@ -44,11 +42,13 @@ class Person:
     def from_prompts(cls, prompts: CandidatePrompts) -> "Person":
         """From the candidate prompts of one user."""
         table = pq.read_table(prompts.files("examples"))
-        template = pydantic.TypeAdapter(Template).validate_python(
-            prompts.manifest["recipe"]["template"]
-        )
         context, film_ids = table["context"][0].as_py(), table["film_ids"][0].as_py()
-        return cls(context, template, truncate_at_ratings(Examples.from_table(table)[0]), film_ids)
+        return cls(
+            context,
+            read_template(prompts),
+            truncate_at_ratings(Examples.from_table(table)[0]),
+            film_ids,
+        )
 
     def select(self, film_ids: list[int], prefix: NDArray[np.integer]) -> Example:
         """The example with these films only, behind another prefix."""
@@ -86,9 +86,7 @@ def write_recommendations(
     best.select(columns).write_parquet(draft / "lists.parquet")
     expected = predictions.scan("ratings").join(best.lazy(), on="film_id", how="semi").collect()
     expected.write_parquet(draft / "ratings.parquet")
-    metadata, tokenizer = prompts.metadata, load_tokenizer(base)
-    trie = RatingTrie.from_tokenizer(tokenizer, metadata["scale"], metadata["rating_prefix"])
-    reader = Reader(load_merged(base, adapter), trie, Inference())
+    reader, tokenizer = load_reader(adapter, base, prompts, Inference()), load_tokenizer(base)
     films = best["film_id"].to_list()
     reasons = _find_reasons(Person.from_prompts(prompts), films, reader, tokenizer, request.reasons)
     (draft / "reasons.json").write_text(json.dumps(reasons, indent=1))
