@@ -5,8 +5,9 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
-from tasks.nn.packing import ANSWER, RATING, TEXT, collate, first_fit_decreasing, pack_example
+from tasks.nn.packing import ANSWER, RATING, TEXT, pack_example
 
 VOCABULARY = 64
 

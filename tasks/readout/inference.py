@@ -10,17 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tasks.hub import load_adapted, load_tokenizer
+from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import hidden_states, output_layer
 from tasks.nn.out_of_memory import run_with_oom_split
-from tasks.nn.packing import (
-    ANSWER,
-    PackedBatch,
-    PackedExample,
-    collate,
-    first_fit_decreasing,
-    pack_example,
-)
+from tasks.nn.packing import ANSWER, PackedBatch, PackedExample, pack_example
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Adapter, Base, Prompts

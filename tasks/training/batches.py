@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.nn.packing import PackedBatch, PackedExample, collate, first_fit_decreasing
+from tasks.nn.collate import collate, first_fit_decreasing
+from tasks.nn.packing import PackedBatch, PackedExample
 from tasks.training.config import TrainingConfig
 
 Ints = NDArray[np.int64]

@@ -4,9 +4,10 @@ import torch
 
 from tasks.nn import bloom as bloom_path
 from tasks.nn import sparse_attention
+from tasks.nn.collate import collate
 from tasks.nn.examples import Example
 from tasks.nn.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
-from tasks.nn.packing import collate, pack_example
+from tasks.nn.packing import pack_example
 from tests.small_models import pack_batch, stock_hidden_states
 
 SUFFIXES = ((), (7,), (8, 9))

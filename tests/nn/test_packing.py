@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tasks.nn.packing import ANSWER, RATING, first_fit_decreasing, pack_example
+from tasks.nn.collate import first_fit_decreasing
+from tasks.nn.packing import ANSWER, RATING, pack_example
 from tests.small_models import pack_batch
 
 
