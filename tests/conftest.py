@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from tasks.ingest.sources import WHEELS
+from tasks.datasets import WHEELS
 from tasks.store.remote.remote_store import _open
 from tasks.store.store import Store
 from tasks.wheel_data import fetch_wheel

@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 
 import polars as pl
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
+from tasks.ingest.formats import FORMATS, MOVIELENS, MOVIES, Format
 from tasks.ingest.heads import SAMPLE, Head, UnreadableError, read_head
-from tasks.ingest.sources import FORMATS, MOVIELENS, MOVIES, Format
 
 log = logging.getLogger(__name__)
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t", ".item": "\t", ".parquet": ""}

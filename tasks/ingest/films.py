@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
+from tasks.download import SourceError
 from tasks.ingest.detect_format import Source
-from tasks.ingest.download import SourceError
+from tasks.ingest.formats import GENRES_100K, Format
 from tasks.ingest.parquet_types import ParquetColumns
-from tasks.ingest.sources import GENRES_100K, Format
 from tasks.store.artifacts import RawRatings
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.download import SourceError
 from tasks.ingest.detect_format import Source
-from tasks.ingest.download import SourceError
 from tasks.ingest.films import read_films
 from tasks.ingest.lines import Lines, index_lines
 from tasks.ingest.ratings import read_ratings

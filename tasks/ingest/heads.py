@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 
 HEAD = 1 << 16  # bytes that are read for the header and the sample
 SAMPLE = 100  # rows that decide how times are read

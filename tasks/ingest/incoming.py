@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tasks.download import SourceError
 from tasks.ingest.detect_format import Source, detect_formats
-from tasks.ingest.download import SourceError
 
 
 def incoming_sources(folder: Path) -> list[Source]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 
 BLOCK = 1 << 23
 MAX_LINES_PER_ROW = 100  # longer rows mean an unclosed quote

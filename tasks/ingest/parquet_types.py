@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 from tasks.ingest.times import parse_seconds, parse_text
 
 SPELLED = (pl.String, pl.Binary, pl.Categorical, pl.Enum)

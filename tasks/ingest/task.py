@@ -8,8 +8,8 @@ import pydantic
 from prefect import task
 from prefect.client.schemas.objects import State
 
+from tasks.download import UnreachableError
 from tasks.ingest.detect_format import detect_sources
-from tasks.ingest.download import UnreachableError
 from tasks.ingest.gather import gather, hash_sources
 from tasks.ingest.incoming import incoming_sources
 from tasks.ingest.resolve_source import resolve_source

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 from tasks.ingest.task import Ingest, ingest_ratings
 from tasks.split.check_folds import DegenerateSplitError
 from tasks.split.task import LeaveLast, split_ratings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.download import SourceError
 from tasks.ingest.detect_format import detect_sources
-from tasks.ingest.download import SourceError
 from tasks.ingest.gather import gather, hash_sources
 
 SEED = 20_261_125

@@ -9,7 +9,7 @@ from flows.nightly import nightly
 from flows.recommend import latest_champion_ranking
 from flows.rollback import rollback
 from flows.settings import WEBHOOK
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.store.artifacts import Adapter

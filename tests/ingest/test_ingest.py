@@ -6,7 +6,7 @@ import zipfile
 import polars as pl
 import pytest
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 from tasks.ingest.task import Ingest, ingest_ratings
 
 MOMENT = dt.datetime(2005, 4, 2, 23, 53, 47, tzinfo=dt.UTC)

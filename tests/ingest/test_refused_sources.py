@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from tasks.ingest.download import SourceError
+from tasks.download import SourceError
 from tasks.ingest.task import Ingest, ingest_ratings
 from tasks.store.store import Store
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.datasets import Archive
+from tasks.download import RetryPolicy, SourceError, UnreachableError, download
 from tasks.ingest import resolve_source
-from tasks.ingest.download import RetryPolicy, SourceError, UnreachableError, download
-from tasks.ingest.sources import Archive
 from tasks.ingest.task import Ingest, ingest_ratings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +147,7 @@ def test_a_refused_connection_is_unreachable(tmp_path):
 def test_a_killed_download_resumes(tmp_path):
     file, part = tmp_path / "set.zip", tmp_path / ".set.zip.part"
     with Server("stall", "whole") as server:
-        code = "from pathlib import Path; from tasks.ingest.download import download; "
+        code = "from pathlib import Path; from tasks.download import download; "
         code += f"download({server.url!r}, Path({str(file)!r}))"
         dying = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
         while not (part.exists() and part.stat().st_size >= HALF):
