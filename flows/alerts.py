@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from flows.settings import WEBHOOK, webhook
 from tasks.metrics_db import open_readonly
 from tasks.metrics_location import metrics_path
+from tasks.plain_text import escape_control
 from tasks.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -27,12 +28,14 @@ class Alert:
     @property
     def text(self) -> str:
         """For people."""
-        return f"{self.summary}\nin {self.source}; for details: {self.hint}"
+        text = f"{self.summary}\nin {self.source}; for details: {self.hint}"
+        return escape_control(text, keep="\n")
 
     @property
     def payload(self) -> dict[str, str]:
         """For the webhook."""
-        return {"text": self.text} | asdict(self)
+        fields = {name: escape_control(text, keep="\n") for name, text in asdict(self).items()}
+        return {"text": self.text} | fields
 
     def send(self) -> None:
         """Log and post it."""

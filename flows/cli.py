@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from flows.errors import ROOT, CommandError, error_message
 from flows.overrides import Profile, parse, with_data
+from tasks.plain_text import escape_control
 
 STARTED_IN = Path.cwd()
 RUN = "Beginning of the fingerprint of ranked lists to build on, instead of the champion's latest."
@@ -125,12 +126,13 @@ def recommend(
     """Recommend films to a user of the data, or for ratings typed by hand."""
     from flows.recommend import make_request, print_recommendation, recommend_for
     from flows.settings import open_store
+    from tasks.plain_text import dump_json
 
     _configure_logging()
     with _user_error(ValueError):
         recommendation = recommend_for(make_request(user, list(ratings), count), run, open_store())
     if as_json:
-        print(json.dumps(recommendation.to_json(), indent=1, ensure_ascii=False))
+        print(dump_json(recommendation.to_json()))
     else:
         print_recommendation(recommendation)
 
@@ -233,7 +235,7 @@ def main() -> NoReturn:
     """Run the command that was typed, and end the process with an error in one line."""
     os.chdir(ROOT)  # where Prefect finds its settings
     if error := error_message(run_command):
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", escape_control(error, keep="\n"), file=sys.stderr)
     # Prefect keeps frames that hold DuckDB's types: taken down with them, the interpreter would
     # list two screens of leaks.
     atexit._run_exitfuncs()

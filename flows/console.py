@@ -12,12 +12,22 @@ from prefect.artifacts import (
 from rich.console import Console
 from rich.table import Table
 
+from flows.tables import plain
 from tasks.metrics_db import read_leaderboard
 from tasks.metrics_location import metrics_path
+from tasks.plain_text import escape_control, escape_markdown
 from tasks.store.artifacts import Artifact, Report, ValidatedRatings
 from tasks.store.store import Store
 
 SHOWN = {"rmse": None, "mae": None, "within_half": None, "ndcg": 10}
+
+
+class PlainFormatter(logging.Formatter):
+    """Escapes what data may have brought into a line; further lines are indented below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The time and the message."""
+        return escape_control(super().format(record), keep="\n").replace("\n", "\n" + " " * 10)
 
 
 def configure_logging() -> None:
@@ -28,7 +38,7 @@ def configure_logging() -> None:
     for name in ("transformers", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    handler.setFormatter(PlainFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
     for name in ("tasks", "flows"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
@@ -45,11 +55,13 @@ def print_summary(
     rows = leaderboard_rows(store, run_id)
     page = report.path.relative_to(store.root) / "report.html"
     title = f"run {run_id}, test fold, 95 % intervals"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title=plain(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for name in ("predictor", *SHOWN):
         table.add_column(name, no_wrap=True)
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(plain, row.values()))
     console = Console(width=100)
     console.print(table)
     built = [artifact.cost["seconds"] for artifact in made if not artifact.cache_hit]
@@ -57,11 +69,13 @@ def print_summary(
         f"stages: {len(built)} built in {sum(built):.0f} s, {len(made) - len(built)} reused\n"
         f'report: {page}\nquery:  make sql q="select * from latest"',
         highlight=False,
+        markup=False,
     )
     create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
+    best = escape_markdown(rows[0]["predictor"])
     create_markdown_artifact(
         key="summary",
-        markdown=f"Run `{run_id}`: best by RMSE is **{rows[0]['predictor']}** with "
+        markdown=f"Run `{run_id}`: best by RMSE is **{best}** with "
         f"{rows[0]['rmse']}.\n\nThe page of the run: `{page}`",
     )
     docs = ratings.path / "measured-docs" / "index.html"
@@ -73,7 +87,9 @@ def leaderboard_rows(store: Store, run_id: str) -> list[dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     order: dict[str, float] = {}
     for predictor, metric, k, value, low, high in read_leaderboard(metrics_path(store), run_id):
-        row = rows.setdefault(predictor, {"predictor": predictor} | dict.fromkeys(SHOWN, ""))
+        row = rows.setdefault(
+            predictor, {"predictor": escape_control(predictor)} | dict.fromkeys(SHOWN, "")
+        )
         if metric in SHOWN and k == SHOWN[metric]:
             row[metric] = f"{value:.4f} {low:.3f}-{high:.3f}"
         if metric == "rmse":
@@ -91,7 +107,7 @@ def print_garbage(rows: list[dict[str, str]], *, apply: bool) -> None:
     for name in ("kind", "folders", "megabytes"):
         table.add_column(name, justify="left" if name == "kind" else "right")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(plain, row.values()))
     console.print(table)
     console.print(
         "deleted" if apply else "not deleted: add --apply, or apply=yes to make", highlight=False

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.settings import describe_error, open_store
+from flows.tables import plain
 from tasks.metrics_db import find_champion
 from tasks.metrics_location import metrics_path
+from tasks.plain_text import escape_markdown
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
@@ -111,7 +113,9 @@ def recommend(
     """Films for a user, or for ratings such as ["Toy Story (1995)=5", "Heat=4"]."""
     recommendation = recommend_for(make_request(user, ratings, count), run, open_store())
     create_table_artifact(
-        recommendation.rows(), key="recommendation", description=recommendation.heading
+        recommendation.rows(),
+        key="recommendation",
+        description=escape_markdown(recommendation.heading),
     )
     print_recommendation(recommendation)
     return recommendation.to_json()
@@ -121,7 +125,7 @@ def print_recommendation(recommendation: Recommendation) -> None:
     """Print a table; in 80 columns each film takes two lines, and reasons are cut short."""
     console = Console()
     table = Table(
-        title=recommendation.heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        title=plain(recommendation.heading), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
     table.add_column("film", overflow="fold")
     table.add_column("genres", width=11)  # as the longest genre
@@ -129,5 +133,5 @@ def print_recommendation(recommendation: Recommendation) -> None:
     reasons = max(12, (console.width - 36) // 2)  # the other half is the film's
     table.add_column("because of", no_wrap=True, overflow="ellipsis", max_width=reasons)
     for row in recommendation.rows():
-        table.add_row(*row.values())
+        table.add_row(*(plain(text, keep="\n") for text in row.values()))
     console.print(table, highlight=False)

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.settings import open_store
+from flows.tables import plain
 from tasks import metrics_db
 from tasks.metrics_db import open_readonly
 from tasks.metrics_location import metrics_path
+from tasks.plain_text import escape_control
 
 VIEWS = "select view_name from duckdb_views() where not internal order by view_name"
 
@@ -29,7 +31,7 @@ def run_lines(lines: Iterable[str]) -> None:
             try:
                 print_rows(db.execute(query))
             except duckdb.Error as error:
-                print(f"error: {error}", file=sys.stderr)
+                print("error:", escape_control(str(error), keep="\n"), file=sys.stderr)
 
 
 def run_report(name: str, parameters: dict[str, str]) -> None:
@@ -46,19 +48,9 @@ def print_reports() -> None:
 
 def print_rows(rows: duckdb.DuckDBPyConnection) -> None:
     """Print a table that is at least 100 columns wide."""
-    table = Table(
-        *[column[0] for column in rows.description or []],
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in rows.description or []:
+        table.add_column(plain(column[0]))
     for row in rows.fetchall():
-        table.add_row(*map(_cell, row))
+        table.add_row(*map(plain, row))
     Console(width=max(100, Console().width)).print(table, highlight=False)
-
-
-def _cell(value: object) -> str:
-    """Numbers to four places; empty for null."""
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
-    return "" if value is None else str(value)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tasks.plain_text import escape_control
 from tasks.store.artifacts import Recommendations, SplitRatings, ValidatedRatings
 from tasks.templates import film_texts
 
@@ -43,13 +44,15 @@ class Recommendation:
         return f"for user {self.user}" + (f", with {rated}" if rated else "")
 
     def rows(self) -> list[dict[str, str]]:
-        """As a table of texts, with at most two genres and one line a reason."""
+        """As a table of texts, with at most two genres and one line a reason, controls escaped."""
         return [
             {
-                "film": film.title,
-                "genres": ", ".join(film.genres.split("|")[:2]),
+                "film": escape_control(film.title),
+                "genres": escape_control(", ".join(film.genres.split("|")[:2])),
                 "expected": f"{film.expected:.1f} ({film.pi80_low:.1f} to {film.pi80_high:.1f})",
-                "because of": "\n".join(f"+{r['stars']:.2f} {r['title']}" for r in film.reasons),
+                "because of": "\n".join(
+                    f"+{r['stars']:.2f} {escape_control(r['title'])}" for r in film.reasons
+                ),
             }
             for film in self.films
         ]
