@@ -5,6 +5,7 @@ Every error is one line on stderr and exit status 1.
 
 import atexit
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,45 @@ def nightly(*, chosen: Chosen = Chosen()) -> None:
 
     _configure_logging()
     nightly.nightly(profile=chosen.profile, overrides=overrides)
+
+
+@app.command(
+    help_epilogue=examples("check ../ml-latest-small", "check ratings.zip --set split.n=5 --json")
+)
+def check(
+    data: str,
+    *,
+    profile: Profile = "laptop",
+    set: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    as_json: Annotated[bool, Parameter("--json", negative=())] = False,
+) -> None:
+    """Read, validate and split a data set without a run; exit status 1 where a run would refuse it.
+
+    Parameters
+    ----------
+    data
+        A data source by name, such as ml-100k-wheel, or a local path.
+    profile
+        A file of flows/profiles.
+    set
+        A setting over the profile's, such as split.n=5; may be repeated.
+    as_json
+        Print JSON.
+    """
+    from flows.settings import load
+
+    settings = load(profile, Chosen(profile, data, set).overrides)
+    from flows.check import check_data, print_check
+    from tasks.plain_text import dump_json
+
+    _configure_logging(logging.ERROR)  # warnings are part of the check
+    checked = check_data(settings)
+    if as_json:
+        print(dump_json(checked.to_json()))
+    else:
+        print_check(checked)
+    if checked.error:
+        raise CommandError(checked.error)
 
 
 @app.command(help_epilogue=examples("rescore 3f2a --set score.resamples=5000"))
@@ -219,10 +259,10 @@ def _user_error(*kinds: type[Exception]) -> Iterator[None]:
         raise CommandError(error.args[0] if isinstance(error, KeyError) else error) from None
 
 
-def _configure_logging() -> None:
+def _configure_logging(level: int = logging.INFO) -> None:
     from flows.console import configure_logging
 
-    configure_logging()
+    configure_logging(level)
 
 
 def run_command() -> None:

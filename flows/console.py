@@ -30,14 +30,15 @@ class PlainFormatter(logging.Formatter):
         return escape_control(super().format(record), keep="\n").replace("\n", "\n" + " " * 10)
 
 
-def configure_logging() -> None:
-    """Show the log of flows and tasks, and of libraries only what has gone wrong."""
+def configure_logging(level: int = logging.INFO) -> None:
+    """Show the log of flows and tasks from `level` on, of libraries only what has gone wrong."""
     warnings.filterwarnings("ignore")
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # the command line prints errors, once
     for name in ("transformers", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     handler = logging.StreamHandler()
+    handler.setLevel(level)
     handler.setFormatter(PlainFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
     for name in ("tasks", "flows"):
         logger = logging.getLogger(name)

@@ -8,7 +8,6 @@ import re
 import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from tasks.download import SourceError
@@ -16,9 +15,10 @@ from tasks.ingest.task import Ingest, ingest_ratings
 from tasks.split.check_folds import DegenerateSplitError
 from tasks.split.task import LeaveLast, split_ratings
 from tasks.store.store import Store
-from tasks.validate import expectations, validate_tables
+from tasks.validate import validate_tables
 from tasks.validate.enforce_limits import UnfitDataError
 from tasks.validate.task import Validate, validate_ratings
+from tests.rule_counts import count_violations
 
 CASES = Path(__file__).parent / "cases"
 NAMES = {
@@ -30,22 +30,6 @@ NAMES = {
     "named-set-star": "set*",
     "named-set1": "set1",
 }
-
-
-def count_violations(relations, docs):
-    """The rules in SQL alone: Great Expectations takes a second for each case."""
-    with duckdb.connect() as db:
-        db.execute("set timezone = 'UTC'")
-        return [
-            expectations.Outcome(
-                rule,
-                db.execute(
-                    f"select count(*) from ({relations[rule.relation]}) "
-                    f"where coalesce({rule.violation}, true)"
-                ).fetchone()[0],
-            )
-            for rule in expectations.RULES
-        ]
 
 
 def prepare(name, folder):

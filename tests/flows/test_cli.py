@@ -12,8 +12,8 @@ from flows.errors import error_message
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
-    "nightly", "rescore", "backfill", "recommend", "rollback", "gc", "sql", "reports", "serve",
-    "alerts", "config",
+    "nightly", "check", "rescore", "backfill", "recommend", "rollback", "gc", "sql", "reports",
+    "serve", "alerts", "config",
 )  # fmt: skip
 
 
