@@ -149,16 +149,16 @@ def _genres(row: dict[str, Any], known: Format) -> str:
     if known.producer == "ml-100k":
         return "|".join(genre for genre in GENRES_100K[1:] if row.get(genre) == "1")
     genres = str(row.get("genres") or "").strip()
-    if genres.startswith("["):
+    if genres.startswith(("[", "(")):
         parts = _names_in_list(genres)
     else:
-        separators = (known.genre_separator, "|", ";", ",")
+        separators = (known.genre_separator, "|", ";", ",", " / ")
         parts = genres.split(next((s for s in separators if s in genres), "|"))
     return "|".join(part for part in map(str.strip, parts) if part.lower() not in NO_GENRE)
 
 
 def _names_in_list(text: str) -> list[str]:
-    """The genres of a JSON or Python list of names or of {"name": ...}; else the text itself."""
+    """The genres of a JSON list or Python tuple of names or {"name": ...}; else the text itself."""
     try:
         items = ast.literal_eval(text)
         names = [item["name"] if isinstance(item, dict) else item for item in items]

@@ -1,6 +1,7 @@
 """Hashes a file and maps its rows to its lines, in one pass."""
 
 import hashlib
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,10 @@ def index_lines(file: Path, *, quoted: bool, strict: bool) -> tuple[str, Lines]:
     with file.open("rb") as opened:
         while block := opened.read(BLOCK):
             digest.update(block)
-            if strict and (quote := _find_inner_quote(last + block)) is not None:
+            checked = last + block
+            if opened.tell() == len(block) and block.startswith(BOM_UTF8):
+                checked = checked.replace(BOM_UTF8, b"\n\n\n", 1)  # it is before the first field
+            if strict and (quote := _find_inner_quote(checked)) is not None:
                 line = count + 1 + block[:quote].count(b"\n")
                 raise SourceError(
                     f"{file.name}, line {line}: a quote inside a field: remove it, or double it "

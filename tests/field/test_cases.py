@@ -68,7 +68,15 @@ def test_a_case_is_read_or_refused_as_expected(name, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["pq-list-genres", "json-genres", "comma-genres", "genres-semicolon", "genre-tail-pipe"],
+    [
+        "pq-list-genres",
+        "json-genres",
+        "comma-genres",
+        "genres-semicolon",
+        "genres-slash",
+        "genres-tuple",
+        "genre-tail-pipe",
+    ],
 )
 def test_genres_are_split_whatever_their_form(name, tmp_path):
     ratings, _ = prepare(name, tmp_path)
@@ -89,3 +97,8 @@ def test_windows_1252_titles_keep_their_punctuation(tmp_path):
 def test_several_rating_files_are_merged_with_a_warning(tmp_path, caplog):
     prepare("kaggle-two", tmp_path)
     assert "ratings are merged from ratings.csv, ratings_small.csv" in caplog.text
+
+
+def test_the_documentation_has_the_number_of_cases():
+    documented = (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
+    assert f"the {len(list(CASES.iterdir()))} cases of `tests/field/cases`" in documented
