@@ -200,7 +200,7 @@ def gc(*, runs: int = 7, apply: Annotated[bool, Parameter(negative=())] = False)
 
 
 @app.command(help_epilogue=examples('sql "select * from latest"'))
-def sql(query: str = "") -> None:
+def sql(query: Annotated[str, Parameter(allow_leading_hyphen=True)] = "") -> None:
     """Query the metrics database, read-only; without a query, one from each line of the input."""
     import duckdb
 

@@ -1,8 +1,7 @@
 """The metrics database: the only module that opens it, read-only or for one atomic update.
 
-Copy on write: a publish edits a copy and atomically renames it over the file; open readers keep
-the old version. With a remote, the file is replaced there by compare-and-swap, and each machine
-has a copy.
+A publish edits a copy and atomically renames it over the file; open readers keep the old version.
+With a remote, the file is replaced there by compare-and-swap, and each machine has a copy.
 """
 
 import os
@@ -25,10 +24,13 @@ LONGEST_UPDATE = 600.0  # seconds; a publish takes a few
 
 @contextmanager
 def open_readonly(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection. Raises FileNotFoundError where nothing was published yet."""
+    """A read-only connection that reads no other file, but can spill to disk beside this one.
+
+    Raises FileNotFoundError where nothing was published yet.
+    """
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
-    with duckdb.connect(str(path), read_only=True) as db:
+    with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as db:
         yield db
 
 

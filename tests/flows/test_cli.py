@@ -85,6 +85,31 @@ def test_a_query_that_fails_ends_with_exit_status_1(store_with_metrics: Path) ->
     assert ran.stderr.startswith("error: Binder Error")
 
 
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["reports", "user", "user=abc"], 'report "user" with user=abc: Could not convert string'),
+        (["reports", "user", "user=99999999999"], 'report "user" with user=99999999999: Could not'),
+        (["sql", "select '"], "Parser Error: unterminated"),
+        (["sql", "select cast('x' as integer)"], "Conversion Error: Could not convert string 'x'"),
+    ],
+)
+def test_what_sql_cannot_take_is_one_line(
+    store_with_metrics: Path, typed: list[str], message: str
+) -> None:
+    ran = advisor(store_with_metrics, *typed)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"error: {message}")
+    assert ran.stderr.count("\n") == 1
+    assert ran.stdout == ""
+
+
+def test_a_query_without_a_statement_prints_nothing(store_with_metrics: Path) -> None:
+    for query in (";", "-- nothing", " ", "/* */"):
+        ran = advisor(store_with_metrics, "sql", query)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
 def test_queries_are_read_from_the_input_until_it_ends(store_with_metrics: Path) -> None:
     ran = advisor(store_with_metrics, "sql", input="select nonsense\nselect 41 + 1 as answer\n")
     assert ran.returncode == 0
@@ -132,6 +157,8 @@ def test_make_passes_settings_on() -> None:
     ]  # fmt: skip
     assert make("sql") == ["sql"]
     assert make("sql", "q=select '$1'") == ["sql", "select '$1'"]
+    assert make("sql", "q=select '$$x'") == ["sql", "select '$$x'"]
+    assert make("sql", "q=select '$(shell echo 1)'") == ["sql", "select '$(shell echo 1)'"]
     assert make("reports", "name=user", "user=196") == ["reports", "user", "user=196"]
     assert make("gc", "runs=3", "apply=yes") == ["gc", "--runs=3", "--apply"]
     assert make("rollback", "to=3f2a") == ["rollback", "--to=3f2a"]
