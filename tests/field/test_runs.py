@@ -1,6 +1,6 @@
 """Whole runs, cut down, on data sets whose faults show only after training; a folder of runs/ each.
 
-A run takes about two minutes, so they are slow tests.
+A run takes about a minute, so they are slow tests.
 """
 
 import json
