@@ -76,7 +76,8 @@ def nightly(*, chosen: Chosen = Chosen()) -> None:
     from flows import nightly
 
     _configure_logging()
-    nightly.nightly(profile=chosen.profile, overrides=overrides)
+    with _print_cancelled():
+        nightly.nightly(profile=chosen.profile, overrides=overrides)
 
 
 @app.command(
@@ -248,6 +249,17 @@ def config(*, chosen: Chosen = Chosen()) -> None:
 
     for name, value, source in sources(chosen.profile, chosen.overrides):
         print(f"{name:<40} {json.dumps(value, default=str):<32} {source}".rstrip())
+
+
+@contextmanager
+def _print_cancelled() -> Iterator[None]:
+    """A run that had nothing to do is no error: print why, and end with exit status 0."""
+    from prefect.exceptions import CancelledRun
+
+    try:
+        yield
+    except CancelledRun as reason:
+        print("cancelled:", escape_control(str(reason)))
 
 
 @contextmanager

@@ -85,7 +85,10 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
         return self
 
     @pydantic.model_validator(mode="after")
-    def _candidates_can_be_ranked(self) -> Self:
+    def _shapes_fit(self) -> Self:
+        width, heads = self.base.mini.hidden, self.base.mini.heads
+        if width % heads:
+            raise ValueError(f"base.mini.hidden: {width} is no multiple of {heads} base.mini.heads")
         if self.rank.films < self.retrieve.films:
             raise ValueError(
                 f"rank.films: {self.rank.films} films cannot rank candidates among the "

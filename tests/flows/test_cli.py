@@ -9,6 +9,7 @@ import pytest
 
 from flows.cli import app
 from flows.errors import error_message
+from tasks.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -77,6 +78,15 @@ def test_what_cannot_be_done_ends_with_one_line_and_exit_status_1(
     assert ran.stderr.count("\n") == 1
     assert ran.stdout == ""
     assert not list(tmp_path.rglob("*.duckdb"))
+
+
+def test_a_run_that_does_not_wait_prints_as_cancelled(tmp_path: Path) -> None:
+    typed = ("nightly", "--profile", "smoke", "--set", "wait_for_lock=false")
+    with Store(tmp_path).exclusive_lock("a run of profile smoke", wait=True):
+        ran = advisor(tmp_path, *typed)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("cancelled: ")
+    assert ran.stdout.count("\n") == 1
 
 
 def test_a_query_that_fails_ends_with_exit_status_1(store_with_metrics: Path) -> None:

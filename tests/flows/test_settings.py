@@ -66,6 +66,8 @@ def test_a_dask_address_reaches_every_stage_with_shards_and_no_recipe() -> None:
         ({"predict": {"predictor": "mine"}}, "baseline.blended: no predictor llm: .*mine"),
         ({"predict": {"predictor": "bias"}}, "two predictors are called bias"),
         ({"rank": {"predictor": "rank"}}, "score.compared: no predictor ranked: there are"),
+        ({"base": {"mini": {"hidden": 100, "heads": 3}}}, "base.mini.hidden: 100 is no .* 3 base"),
+        ({"base": {"mini": {"heads": 5}}}, "base.mini.hidden: 128 is no multiple of 5 base"),
         ({"rank": {"films": 10}}, "rank.films: 10 films cannot rank .* the 10000 of retrieve"),
     ],
 )
