@@ -149,7 +149,7 @@ def store_with_metrics(tmp_path: Path) -> Path:
 def make(goal: str, *variables: str) -> list[str]:
     """What `make` would run the command line with, an argument each."""
     show = f"advisor={sys.executable} -c 'import sys; print(*sys.argv[1:], sep=chr(0), end=chr(0))'"
-    command = ["make", "--old-file=.venv/installed", goal, show, *variables]
+    command = ["make", "--no-print-directory", "--old-file=.venv/installed", goal, show, *variables]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return ran.stdout.split("\0")[:-1]
 
