@@ -55,13 +55,15 @@ def test_a_night_on_other_machines_of_which_one_dies(runs: Runs, tmp_path: Path)
             overrides={"dask_address": address},
             environment=bucket | {"CONTENT_ADVISOR_REMOTE": "s3://runs/advisor"},
         )
-        wait_until(lambda: list(root.glob("artifacts/predictions/.draft-*")), seconds=300)
+        wait_until(lambda: list(root.glob("artifacts/rating-predictions/.draft-*")), seconds=300)
         os.kill(workers_under(one)[0].pid, signal.SIGKILL)
         output, _ = run.communicate()
         assert run.returncode == 0, output
         disks = [Path(f"/proc/{worker.pid}/root{root}") for worker in (one, other)]
         fetched = {path.parts[-3] for disk in disks for path in disk.glob("*/*/*/manifest.json")}
-        assert fetched >= {"tokenizer", "prompts", "base", "adapter", "histories", "predictions"}
+        assert fetched >= {
+            "tokenizer", "prompts", "base", "adapter", "split-ratings", "rating-predictions"
+        }  # fmt: skip
         assert not [path for disk in disks for path in disk.rglob("metrics.duckdb")]
     assert nothing_half_there(root)
     assert without_pages(root) == without_pages(runs.whole)

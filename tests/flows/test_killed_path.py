@@ -48,7 +48,7 @@ def test_a_path_killed_at_any_moment_ends_with_the_bytes_of_an_undisturbed_one(t
     began = time.monotonic()
     assert walking(data, whole).wait() == 0
     seconds, expected = time.monotonic() - began, finished(whole)
-    assert {name.split("/")[1] for name in expected} >= {"raw-ratings", "histories", "prompts"}
+    assert {name.split("/")[1] for name in expected} >= {"raw-ratings", "split-ratings", "prompts"}
     killed = 0
     for kill, moment in enumerate(np.random.default_rng(0).uniform(0.2, 0.95, KILLS)):
         root = tmp_path / str(kill)
