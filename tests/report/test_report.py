@@ -30,7 +30,7 @@ def page_of_run(store, split, ratings, predict, rank, challenge):
             ratings.scan(name).collect().write_parquet(draft / f"{name}.parquet")
         return ratings.metadata
 
-    trusted = store.build(ValidatedRatings, recipe={"evil": True}, write=films)
+    evil = store.build(ValidatedRatings, recipe={"evil": True}, write=films)
 
     def with_evil_titles(made):
         def write(draft):
@@ -41,8 +41,8 @@ def page_of_run(store, split, ratings, predict, rank, challenge):
     predictions = [predict("llm"), predict("bias")]
     lists = [with_evil_titles(rank("llm")), with_evil_titles(rank("bias"))]
     config = Score(ks=(5, 10), resamples=100)
-    scores = score.fn(split, trusted, predictions, lists, config=config, store=store)
-    handles = [trusted, split, *predictions, *lists]
+    scores = score.fn(split, evil, predictions, lists, config=config, store=store)
+    handles = [evil, split, *predictions, *lists]
     run_id = publish.fn(
         scores, handles, profile="<i>", commit=None, challenge=challenge(), store=store
     )

@@ -189,7 +189,7 @@ def test_the_task_writes_the_same_bytes_again(store, tmp_path):
         split_ratings.fn(validated(at, HAND), config=EVERYONE, store=at)
         for at in (store, Store(tmp_path / "second"))
     ]
-    first, second = (histories.files("ratings")[0].read_bytes() for histories in made)
+    first, second = (split.files("ratings")[0].read_bytes() for split in made)
     assert first == second
     assert made[0].metadata["protocol"] == "leave-last-1"
 
