@@ -15,15 +15,17 @@ AT_ONCE = 100  # resamples in memory as floats: 110 MB for 138,493 users
 class Resamples:
     """`counts` [1 + resamples, users]: how often each user counts; the same for equal seeds.
 
-    Row 0 counts every user once, each further row as often as the user was resampled.
+    Row 0 counts every user once, each further row as often as the user was resampled. Draws are the
+    raw bits of PCG64, which NumPy keeps from version to version, scaled to the number of users.
     """
 
     def __init__(self, users: int, resamples: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
+        bits = np.random.PCG64(seed)
         self.counts = np.empty((1 + resamples, users), np.uint8)  # over 255 times: never
         self.counts[0] = 1
         for row in self.counts[1:]:
-            row[:] = np.bincount(rng.integers(users, size=users), minlength=users)
+            drawn = (bits.random_raw(users) >> np.uint64(32)) * np.uint64(users) >> np.uint64(32)
+            row[:] = np.bincount(drawn.view(np.int64), minlength=users)
 
     def sums(self, columns: Floats, first: int = 0) -> Floats:
         """[1 + resamples, columns] from the [n, columns] of the n users from place `first` on."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
 from tasks.audit.config import Memorization
 from tasks.hub import load_base, load_tokenizer
 from tasks.progress import track
+from tasks.seeded_hash import permute, uniform
 from tasks.store.artifacts import Base, ValidatedRatings
 
 
@@ -32,8 +32,7 @@ def write_memorization(
     draft: Path, base: Base, ratings: ValidatedRatings, config: Memorization
 ) -> None:
     """Write memorization.parquet: how many of the sampled films and ratings the base completes."""
-    draw = np.random.default_rng(config.seed)
-    rows = [*sample_film_rows(ratings, config, draw), *sample_rating_rows(ratings, config, draw)]
+    rows = [*sample_film_rows(ratings, config), *sample_rating_rows(ratings, config)]
     completes = load_completer(base)
     tracked = track(rows, "memorization", len(rows), "rows")
     results = pl.DataFrame([{"kind": row.kind, "completed": completes(row)} for row in tracked])
@@ -47,36 +46,33 @@ def write_memorization(
     table.sort("kind").write_parquet(draft / "memorization.parquet")
 
 
-def sample_film_rows(
-    ratings: ValidatedRatings, config: Memorization, draw: np.random.Generator
-) -> Iterator[Row]:
+def sample_film_rows(ratings: ValidatedRatings, config: Memorization) -> Iterator[Row]:
     """Films drawn by id, each behind the films that precede it in the file."""
     films = ratings.scan("films").sort("film_id").select("film_id", "title", "genres").collect()
     lines = to_csv(films)
-    ends = np.arange(config.shown, len(lines))
-    for at in sorted(draw.choice(ends, min(config.rows, len(ends)), replace=False)):
+    order = permute(max(0, len(lines) - config.shown), config.seed, "films to complete")
+    for at in sorted(order[: config.rows] + config.shown):
         genres = lines[at].rindex(",")
         start = lines[at].index(",") + 1
         yield _row("film", lines[at - config.shown : at], lines[at][:genres], start)
 
 
-def sample_rating_rows(
-    ratings: ValidatedRatings, config: Memorization, draw: np.random.Generator
-) -> Iterator[Row]:
+def sample_rating_rows(ratings: ValidatedRatings, config: Memorization) -> Iterator[Row]:
     """One rating of each drawn user, behind the ratings that precede it in the file."""
     rated = ratings.scan("ratings")
     counts = rated.group_by("user_id").agg(n=pl.len()).filter(pl.col("n") > config.shown)
     users = counts.select("user_id").collect().to_series().sort().to_numpy()
-    drawn = draw.choice(users, min(config.rows, len(users)), replace=False)
+    drawn = users[permute(len(users), config.seed, "users to complete")[: config.rows]]
     own = (
         rated.filter(pl.col("user_id").is_in(drawn.tolist()))
         .sort("user_id", "film_id")
         .select("user_id", "film_id", "rating", pl.col("rated_at").dt.epoch("s"))
         .collect()
     )
-    for _, history in own.group_by("user_id", maintain_order=True):
+    for (user,), history in own.group_by("user_id", maintain_order=True):
         lines = to_csv(history)
-        at = int(draw.integers(config.shown, len(lines)))
+        place = uniform(config.seed, "rating to complete", [user])[0]
+        at = config.shown + int(place * (len(lines) - config.shown))
         start = lines[at].index(",", lines[at].index(",") + 1) + 1
         yield _row("rating", lines[at - config.shown : at], lines[at], start)
 

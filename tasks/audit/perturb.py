@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from transformers import AutoTokenizer
 
 from tasks.audit.config import Ablation, Perturbation
+from tasks.seeded_hash import permute
 from tasks.store.artifacts import Prompts, Tokenizer
 from tasks.templates import Template, read_template
 
@@ -33,12 +34,10 @@ def write_perturbed(
     template = read_template(prompts)
     loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
     examples = prompts.scan("examples").filter(fold="test", kind="rate").sort("example").collect()
-    random = np.random.default_rng(config.seed)
-    drawn = np.sort(random.permutation(len(examples))[: config.users])
+    drawn = np.sort(permute(len(examples), config.seed, "sample of ablations")[: config.users])
     table = examples[drawn]
-    contexts = perturb(
-        [split_lines(text, template) for text in table["context"]], perturbation, random
-    )
+    lines = [split_lines(text, template) for text in table["context"]]
+    contexts = perturb(lines, perturbation, config.seed)
     wording = Wording(template, lambda texts: loaded(texts, add_special_tokens=False)["input_ids"])
     questions = table["question"].to_list()
     columns = {
@@ -55,18 +54,16 @@ def write_perturbed(
     return prompts.metadata | {"examples": {"test rate": len(table)}, "perturbation": perturbation}
 
 
-def perturb(
-    contexts: list[list[Line]], perturbation: Perturbation, random: np.random.Generator
-) -> list[list[Line]]:
+def perturb(contexts: list[list[Line]], perturbation: Perturbation, seed: int) -> list[list[Line]]:
     """The contexts after the perturbation, in the same order of users."""
     match perturbation:
         case "shuffled":  # each user gets another user's
-            order = random.permutation(len(contexts))
+            order = permute(len(contexts), seed, perturbation)
             after = dict(zip(order, np.roll(order, 1), strict=True))
             return [contexts[after[i]] for i in range(len(contexts))]
         case "retitled":  # ratings and features stay, films are shuffled over all contexts
-            films = random.permutation([line[0] for lines in contexts for line in lines])
-            others = iter(films.tolist())
+            films = [line[0] for lines in contexts for line in lines]
+            others = (films[i] for i in permute(len(films), seed, perturbation))
             return [[(next(others), *line[1:]) for line in lines] for lines in contexts]
         case "reversed":
             return [lines[::-1] for lines in contexts]

@@ -6,6 +6,8 @@ from typing import Annotated
 import polars as pl
 import pydantic
 
+from tasks.seeded_hash import uniform
+
 FOLDS = pl.Enum(["train", "validation", "test", "unused"])
 ROLES = pl.Enum(["context", "target"])
 TRAIN, VALIDATION, TEST, UNUSED = (pl.lit(fold, FOLDS) for fold in FOLDS.categories)
@@ -16,7 +18,10 @@ FoldAssigner = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and
 
 def user_uniform(seed: int) -> pl.Expr:
     """A uniform number in [0, 1), fixed for each user and seed."""
-    return pl.col("user_id").hash(seed + 1) % 10_000 / 10_000
+    return pl.col("user_id").map_batches(
+        lambda users: pl.Series(uniform(seed, "fold of a user", users.to_numpy())),
+        return_dtype=pl.Float64,
+    )
 
 
 def fold_of_user(seed: int, test: float, validation: float) -> pl.Expr:

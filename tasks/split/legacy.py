@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import polars as pl
 import pydantic
 
+from tasks.seeded_hash import hash_integers
 from tasks.split.folds import CONTEXT, TARGET, UNUSED, FoldAssigner, Share, fold_of_user
 
 
@@ -45,7 +46,6 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
         of_user = pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")
         by_stars = pl.col("rating").rank("ordinal", descending=True).over("user_id")
         selected = pl.col("user_id").is_in(chosen) & (by_stars <= self.top)
-        shuffled = pl.struct("user_id", "film_id").hash(self.seed)
         used = pl.col("selected")
         fold = fold_of_user(self.seed, self.test_users, self.validation_users)
         fold = pl.when(used).then(fold).otherwise(UNUSED)
@@ -53,8 +53,10 @@ class Legacy(pydantic.BaseModel, frozen=True, extra="forbid"):
 
         def assign(users: pl.DataFrame) -> pl.DataFrame:
             best = users.sort("user_id", "film_id", descending=[False, True])
-            ordered = best.with_columns(selected=selected).sort(
-                "user_id", pl.col("selected").not_(), shuffled, "film_id"
+            keys = (best[name].to_numpy() for name in ("user_id", "film_id"))
+            shuffled = pl.Series(hash_integers(self.seed, "order of best films", *keys))
+            ordered = best.with_columns(selected=selected, shuffled=shuffled).sort(
+                "user_id", pl.col("selected").not_(), "shuffled", "film_id"
             )
             # Context first: positions of targets follow those of their context.
             return (

@@ -7,6 +7,8 @@ import polars as pl
 import pydantic
 from numpy.typing import NDArray
 
+from tasks.seeded_hash import hash_integers
+
 Ints = NDArray[np.int64]
 
 
@@ -41,12 +43,12 @@ class TimeOrdered(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     def _tie_ranks(self, films: pl.Series) -> tuple[Ints, int]:
         """The rank of each row's film in the tie order, and the number of films."""
-        tie = pl.col("film_id") if self.ties == "film" else pl.col("film_id").hash(self.seed)
-        distinct = films.unique().sort()
+        distinct = films.unique().sort().to_numpy()
+        by_film = self.ties == "film"
+        tie = distinct if by_film else hash_integers(self.seed, "ties", distinct)
         rank = np.empty(len(distinct), np.int64)
-        order = distinct.to_frame().select(pl.arg_sort_by(tie, "film_id")).to_series()
-        rank[order.to_numpy()] = np.arange(len(distinct))
-        return rank[np.searchsorted(distinct.to_numpy(), films.to_numpy())], len(distinct)
+        rank[np.argsort(tie, kind="stable")] = np.arange(len(distinct))
+        return rank[np.searchsorted(distinct, films.to_numpy())], len(distinct)
 
 
 def _starts_new_time(ratings: pl.DataFrame) -> NDArray[np.bool_]:

@@ -1,6 +1,5 @@
 """Each perturbation changes what it names and nothing else."""
 
-import numpy as np
 import pytest
 
 from tasks.audit.perturb import Wording, perturb, split_lines
@@ -34,7 +33,7 @@ def test_joining_the_lines_restores_the_context(template):
 
 def test_each_perturbation_does_what_it_names():
     def apply(perturbation):
-        return perturb(CONTEXTS, perturbation, np.random.default_rng(0))
+        return perturb(CONTEXTS, perturbation, seed=0)
 
     assert apply("empty") == [[], []]
     assert apply("reversed") == [CONTEXTS[0][::-1], CONTEXTS[1]]
@@ -47,6 +46,6 @@ def test_each_perturbation_does_what_it_names():
 
 def test_no_user_keeps_the_own_context_when_shuffled():
     contexts = [[(str(user), "")] for user in range(50)]
-    after = perturb(contexts, "shuffled", np.random.default_rng(1))
+    after = perturb(contexts, "shuffled", seed=1)
     assert all(new != old for new, old in zip(after, contexts, strict=True))
     assert sorted(after) == sorted(contexts)
