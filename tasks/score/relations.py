@@ -2,7 +2,7 @@
 
 `users`: one row per user with targets. `film_facts`: one row per film, with its ratings before the
 test. `targets`: one row per test rating, by user and film. `predicted_ratings`: the targets with
-the predictions of one predictor, in the same order. `listed`: one row per predictor, user, k and
+the predictions of one predictor. `listed`: one row per predictor, user, k and
 rank. `targets` and `predicted_ratings` hold one block of whole users at a time.
 """
 

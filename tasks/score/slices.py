@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.score.keys import join_to_keys, require_keys
 from tasks.score.statements import read_statements, without_semicolon
 
 Ints = NDArray[np.int64]
@@ -45,17 +46,19 @@ def film_slices(db: duckdb.DuckDBPyConnection) -> list[Slice]:
     for file, text in read_statements("slices/films"):
         query = f"select distinct * from ({without_semicolon(text)}) order by film_id, slice_value"
         table = db.sql(query).pl()
+        require_keys(films, table["film_id"], file.stem)
         first = np.searchsorted(table["film_id"].to_numpy(), films)
         values, codes = _encode(table["slice_value"])
         slices.append(Slice(file.stem, values, codes, np.append(first, len(table))))
     return slices
 
 
-def target_slices(db: duckdb.DuckDBPyConnection) -> list[Slice]:
-    """The slices of the block's targets, in their order."""
+def target_slices(db: duckdb.DuckDBPyConnection, keys: pl.DataFrame) -> list[Slice]:
+    """The slices of the block's targets, in the order of their keys (user_id, film_id)."""
     slices = []
     for file, text in read_statements("slices/targets"):
-        values, codes = _encode(db.sql(without_semicolon(text)).pl()["slice_value"])
+        table = join_to_keys(keys, db.sql(without_semicolon(text)).pl(), file.stem)
+        values, codes = _encode(table["slice_value"])
         slices.append(Slice(file.stem, values, codes, np.arange(len(codes) + 1)))
     return slices
 

@@ -19,6 +19,7 @@ from tasks.bootstrap import Resamples
 from tasks.executor import Executor
 from tasks.progress import track
 from tasks.score.config import Score
+from tasks.score.keys import StatementError, join_to_keys, require_keys
 from tasks.score.relations import Block, create_relations, user_blocks
 from tasks.score.slices import Slice, film_slices
 from tasks.score.statements import read_statements, without_semicolon
@@ -117,15 +118,18 @@ def sum_block(context: ScoreContext, block: Block) -> SumTable:
 
 
 def sum_lists(context: ScoreContext) -> SumTable:
-    """The sums of sql/metrics/lists, after `create_listed`."""
+    """The sums of sql/metrics/lists, after `create_listed`.
+
+    Raises StatementError where a statement does not return a value for each list once.
+    """
+    keys = context.db.sql("select distinct predictor, k, user_id from listed order by all").pl()
     totals: dict[str, list[tuple[Metric, Floats]]] = {}
     for file, text in read_statements("metrics/lists"):
-        query = f"select * from ({without_semicolon(text)}) order by predictor, k, user_id"
-        table = context.db.sql(query).pl()
+        table = join_to_keys(keys, context.db.sql(without_semicolon(text)).pl(), file.stem)
+        if table["value"].null_count():
+            raise StatementError(f"{file.stem} returns null for some lists: give each a value")
         for (predictor, k), rows in table.group_by("predictor", "k", maintain_order=True):
-            total = np.zeros(len(context.users))
-            value = rows["value"].cast(pl.Float64).to_numpy()
-            total[np.searchsorted(context.users, rows["user_id"])] = np.rint(value * MILLION)
+            total = np.rint(rows["value"].cast(pl.Float64).to_numpy() * MILLION)
             metric = Metric(file.stem, int(str(k)))
             totals.setdefault(str(predictor), []).append((metric, total))
     made: SumTable = {}
@@ -147,6 +151,7 @@ def _user_slices(db: duckdb.DuckDBPyConnection, users: Ints) -> Masks:
     slices = {}
     for file, text in read_statements("slices/users"):
         table = db.sql(without_semicolon(text)).pl().sort("slice_value", "user_id")
+        require_keys(users, table["user_id"], file.stem)
         for (value,), rows in table.group_by("slice_value", maintain_order=True):
             slices[file.stem, str(value)] = np.isin(users, rows["user_id"])
     return slices

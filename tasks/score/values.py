@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from tasks.score.keys import join_to_keys
 from tasks.score.relations import Block, MissingPredictionError, load_predictions, load_targets
 from tasks.score.slices import Slice, everyone, target_slices
 from tasks.score.statements import read_statements, without_semicolon
@@ -65,26 +66,29 @@ def block_sums(
 ) -> Iterator[BlockSums]:
     """The sums of a block of users, by predictor and slice; `slices` are those of the films.
 
-    Raises MissingPredictionError where a predictor lacks a target, or a metric some value.
+    Raises MissingPredictionError where a predictor lacks a target, or a metric some value;
+    StatementError where a statement does not return each target once.
     """
     targets = load_targets(db, block)
     users, user = np.unique(targets["user_id"].to_numpy(), return_inverse=True)
     film = np.searchsorted(films, targets["film_id"].to_numpy())
-    by_rating = [everyone(len(targets)), *(s.take(film) for s in slices), *target_slices(db)]
+    keys = targets.select("user_id", "film_id")
+    by_rating = [everyone(len(targets)), *(s.take(film) for s in slices), *target_slices(db, keys)]
     for predictor in predictors:
         load_predictions(db, predictor, block, targets)
-        values = _metric_values(db, predictor)
+        values = _metric_values(db, predictor, keys)
         for one in by_rating:
             sums = _sum_by_user(values, one, user, len(users))
             yield BlockSums(one, predictor, values.metrics, users, sums)
 
 
-def _metric_values(db: duckdb.DuckDBPyConnection, predictor: str) -> Values:
+def _metric_values(db: duckdb.DuckDBPyConnection, predictor: str, keys: pl.DataFrame) -> Values:
     """sql/metrics/ratings over `predicted_ratings`, without metrics that are null throughout."""
     found = []
     for file, text in read_statements("metrics/ratings"):
         query = f"select cast(round(value * {MILLION}) as bigint) as value, * exclude value"
         table = db.sql(f"{query} from ({without_semicolon(text)})").pl()
+        table = join_to_keys(keys, table, file.stem)
         valued = len(table) - table["value"].null_count()
         if 0 < valued < len(table):
             raise MissingPredictionError(

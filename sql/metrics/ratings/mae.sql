@@ -1,2 +1,2 @@
 -- mae: mean absolute error, in stars, of the predicted median.
-select abs(median - rating) as value from predicted_ratings;
+select user_id, film_id, abs(median - rating) as value from predicted_ratings;

@@ -1,2 +1,2 @@
 -- mean_error: mean of expected less true rating, in stars; positive where ratings are overestimated.
-select mean - rating as value from predicted_ratings;
+select user_id, film_id, mean - rating as value from predicted_ratings;

@@ -1,2 +1,2 @@
 -- mse: mean squared error, in squared stars, of the expected rating.
-select (mean - rating) * (mean - rating) as value from predicted_ratings;
+select user_id, film_id, (mean - rating) * (mean - rating) as value from predicted_ratings;
