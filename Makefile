@@ -13,6 +13,9 @@ typed := profile data set from to every runs apply port q name user film title r
 	predictor against
 $(foreach each,$(typed),$(eval override $(each) := $$(value $(each))))
 export $(typed)
+# Make would expand any other variable of its command line when it starts the shell.
+$(foreach each,$(filter-out $(typed) advisor MAKEFLAGS,$(.VARIABLES)),$(if \
+	$(filter command line,$(origin $(each))),$(error no parameter $(each): there are $(typed))))
 flag = $${$(1):+--$(2)="$$$(1)"}
 settings = $(call flag,profile,profile) $(call flag,data,data) "$${settings[@]/\#/--set=}"
 read_settings = read -ra settings <<< "$$set"

@@ -88,6 +88,6 @@ def looped(data: Path, root: Path) -> None:
 
 def _tokenizer(root: Path) -> PreTrainedTokenizerBase:
     loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        Store(root).find_all(Tokenizer)[-1].path
+        Store(root).find_all(Tokenizer)[-1].path, trust_remote_code=False
     )
     return loaded

@@ -75,7 +75,7 @@ def nightly(*, chosen: Chosen = Chosen()) -> None:
     load(chosen.profile, overrides)  # before Prefect starts
     from flows import nightly
 
-    _configure_logging()
+    _prepare_prefect()
     with _print_cancelled():
         nightly.nightly(profile=chosen.profile, overrides=overrides)
 
@@ -128,7 +128,7 @@ def rescore(adapter: str = "champion", *, chosen: Chosen = Chosen()) -> None:
     load(chosen.profile, overrides)
     from flows import rescore
 
-    _configure_logging()
+    _prepare_prefect()
     rescore.rescore(adapter, profile=chosen.profile, overrides=overrides)
 
 
@@ -146,7 +146,7 @@ def backfill(
 
     days = (first, last, every_days, chosen.profile, chosen.overrides)
     backfill.settings_per_day(*days)  # before Prefect starts
-    _configure_logging()
+    _prepare_prefect()
     backfill.backfill(*days)
     run_report("trend", {})
 
@@ -238,7 +238,9 @@ def serve(*, port: int = 4200) -> None:
 def alerts(*, start_within: float = 15, end_within: float = 6) -> None:
     """Have the server alert the webhook of a run that starts late (min) or does not end (hours)."""
     from flows.serve import print_triggers
+    from flows.server_access import protect_temporary_server
 
+    protect_temporary_server()
     print_triggers(start_within, end_within)
 
 
@@ -269,6 +271,14 @@ def _user_error(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         raise CommandError(error.args[0] if isinstance(error, KeyError) else error) from None
+
+
+def _prepare_prefect() -> None:
+    """Before a flow: what it prints, and who may use the server that Prefect starts for it."""
+    from flows.server_access import protect_temporary_server
+
+    _configure_logging()
+    protect_temporary_server()
 
 
 def _configure_logging(level: int = logging.INFO) -> None:

@@ -36,6 +36,8 @@ def _expected(error: Exception) -> str | None:
 
     if isinstance(error, httpx.ConnectError):
         return f"the Prefect server is gone ({error}): start it, then the run again, which resumes"
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
+        return "the Prefect server wants its secret: set PREFECT_PROFILE=serve, not PREFECT_API_URL"
     expected = (SettingsError, RemoteError, StoreBusyError, StoreError, FileNotFoundError)
     return str(error) if isinstance(error, expected) else None
 

@@ -17,12 +17,22 @@ POOL = ("local", "--type", "process")
 
 def serve(port: int) -> None:
     """Serve until interrupted. Raises SettingsError where the server does not start."""
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"  # read by these processes
+    from flows.server_access import CLIENT, PROFILE, read_secret, save_profile, secret_file
+
+    address = f"http://127.0.0.1:{port}"
+    os.environ["PREFECT_API_URL"] = f"{address}/api"  # read by these processes
+    os.environ[CLIENT] = read_secret()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), _server(port):
+    with suppress(KeyboardInterrupt), _server(port, address):
+        save_profile(f"{address}/api")
         _run(*PREFECT, "work-pool", "create", *POOL, "--overwrite")
         _run(*PREFECT, "deploy", "--all")
         _run(sys.executable, "-m", "flows", "alerts")
+        print(
+            f"UI: {address}, log in with the line in {secret_file()}\n"
+            f"command line: .venv/bin/prefect --profile {PROFILE} flow-run ls",
+            flush=True,
+        )
         _run(*PREFECT, "worker", "start", "--pool", *POOL, "--limit", "1")
 
 
@@ -44,9 +54,13 @@ def print_triggers(start_within: float = 15, end_within: float = 6) -> None:
 
 
 @contextmanager
-def _server(port: int) -> Iterator[None]:
+def _server(port: int, origin: str) -> Iterator[None]:
+    """A server on loopback that answers its own pages, and who has the secret."""
+    from flows.server_access import CLIENT, ORIGINS, SERVER
+
     start = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    with subprocess.Popen(start, cwd=ROOT) as server:
+    environment = os.environ | {SERVER: os.environ[CLIENT], ORIGINS: origin}
+    with subprocess.Popen(start, cwd=ROOT, env=environment) as server:
         try:
             _run(*PREFECT, "server", "status", "--wait", "--timeout", "60")
             if server.poll() is not None:

@@ -32,7 +32,7 @@ def write_perturbed(
 ) -> dict[str, Any]:
     """Write perturbed examples of a seeded sample of the test users; return the metadata."""
     template = read_template(prompts)
-    loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
+    loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path, trust_remote_code=False)
     examples = prompts.scan("examples").filter(fold="test", kind="rate").sort("example").collect()
     drawn = np.sort(permute(len(examples), config.seed, "sample of ablations")[: config.users])
     table = examples[drawn]

@@ -52,7 +52,7 @@ class ShardContext(NamedTuple):
 def load_context(ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt) -> ShardContext:
     """Load films, scale and wording, once in each process."""
     films, scale = ratings.scan("films").collect(), ratings.metadata["scale"]
-    loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path)
+    loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path, trust_remote_code=False)
     wording = Wording(config.template, loaded, films, scale)
     return ShardContext(films, films["film_id"].to_numpy(), scale, wording)
 

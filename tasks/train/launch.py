@@ -9,7 +9,7 @@ from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.store.store import Store
 from tasks.train.cluster_launch import train_on_cluster
 from tasks.train.config import Train
-from tasks.train.torchrun import has_ended, start_torchrun
+from tasks.train.processes import LOOPBACK, end_meeting, meeting_file, run_processes
 from tasks.train.worker import METADATA
 from tasks.training.gradients import TrainingError
 from tasks.training.signals import defer_sigterm
@@ -33,11 +33,13 @@ def train_in_processes(
     paths = {name: str(i.path.resolve()) for name, i in zip(names, inputs, strict=False)}
     spec = paths | {"draft": str(draft.resolve()), "config": config.model_dump(mode="json")}
     job_spec = json.dumps(spec)
+    file = meeting_file(draft.resolve())
     if config.dask_address is None:
-        exit_code = _train_here(job_spec, config.processes)
+        exit_code = _train_here(job_spec, file, config.processes)
     else:
         with connect_cluster(config.dask_address, store, inputs) as cluster:
-            exit_code = train_on_cluster(job_spec, draft.resolve(), config.processes, cluster)
+            exit_code = train_on_cluster(job_spec, file, config.processes, cluster)
+    end_meeting(draft)
     if exit_code:
         raise TrainingError(
             f"one of {config.processes} training processes ended with exit code {exit_code}: see "
@@ -49,12 +51,7 @@ def train_in_processes(
     return metadata
 
 
-def _train_here(job_spec: str, processes: int) -> int:
-    """Train in processes of this machine, which meet on the loopback address; their exit code."""
-    options = ["--nproc-per-node", str(processes), "--rdzv-backend", "c10d"]
-    options += ["--rdzv-endpoint", "127.0.0.1:0"]
-    with defer_sigterm() as terminated, start_torchrun(job_spec, *options) as launcher:
-        while not has_ended(launcher, 1):
-            if terminated():
-                launcher.terminate()
-    return launcher.returncode
+def _train_here(job_spec: str, file: Path, processes: int) -> int:
+    """Train in processes of this machine, which listen on loopback only; their exit code."""
+    with defer_sigterm() as terminated:
+        return run_processes(job_spec, file, range(processes), processes, terminated, LOOPBACK)

@@ -1,7 +1,9 @@
-"""One of several processes that train an adapter together; torchrun starts them."""
+"""One of several processes that train an adapter together, and end with their launcher."""
 
+import ctypes
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,18 +14,26 @@ import torch.distributed as dist
 from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
+from tasks.train.processes import Member
 
 METADATA = "metadata.json"
+PR_SET_PDEATHSIG = 1  # Linux: prctl(2)
 
 
-def main(job_spec: str) -> None:
+def main(job_spec: str, member: Member) -> None:
     """Join the process group, train by the JSON spec, and leave the metadata in the draft."""
+    end_with(member.parent)
     spec: dict[str, Any] = json.loads(job_spec)
     draft, base, prompts = (Path(spec[name]) for name in ("draft", "base", "prompts"))
     initial = Path(spec["initial_adapter"]) if "initial_adapter" in spec else None
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        torch.cuda.set_device(member.device)
+    dist.init_process_group(
+        "nccl" if torch.cuda.is_available() else "gloo",
+        store=dist.FileStore(member.file, member.processes),  # type: ignore[attr-defined]
+        world_size=member.processes,
+        rank=member.rank,
+    )
     metadata = train_lora(
         draft,
         Base(base, base.name),
@@ -36,5 +46,13 @@ def main(job_spec: str) -> None:
     dist.destroy_process_group()
 
 
+def end_with(parent: int) -> None:
+    """Have the kernel send SIGTERM when the parent dies: an orphan would write on to the draft."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            raise SystemExit("the process that started this one has ended")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Member(*json.loads(sys.argv[2])))

@@ -1,6 +1,7 @@
 """The command line: errors are one line on stderr and exit status 1, and help is quick."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -177,8 +178,16 @@ def test_make_passes_settings_on() -> None:
 @pytest.mark.parametrize("goal", ["nightly", "sql", "reports", "backfill", "gc", "rollback"])
 def test_make_expands_nothing_that_was_typed(goal: str, tmp_path: Path) -> None:
     hostile = f"$(shell touch {tmp_path}/make)$$(touch {tmp_path}/sh)`touch {tmp_path}/tick`'\";*"
-    names = ("profile", "data", "set", "from", "to", "every", "runs", "q", "name", "user", "port")
+    names = re.search(r"^typed := ((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text(), re.M)[1]
+    names = names.replace("\\", "").split()
     passed = make(goal, *(f"{name}={hostile}" for name in names))
     assert list(tmp_path.iterdir()) == []
     assert len(passed) > 1
     assert "$(shell touch" in "".join(passed)
+
+
+def test_make_refuses_a_variable_that_it_would_expand(tmp_path: Path) -> None:
+    hostile = f"Title=$(shell touch {tmp_path}/make)"
+    ran = subprocess.run(["make", "help", hostile], cwd=ROOT, capture_output=True, text=True)
+    assert "no parameter Title: there are profile data" in ran.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,10 @@ def unsafe(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     keywords = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
-    loads = ast.unparse(node.func) == "torch.load" and keywords.get("weights_only") is not True
+    function = ast.unparse(node.func)
+    loads = function == "torch.load" and keywords.get("weights_only") is not True
+    if function.startswith("Auto") and function.endswith((".from_pretrained", ".from_config")):
+        return keywords.get("trust_remote_code") is not False  # the default asks on a terminal
     return loads or True in (keywords.get("trust_remote_code"), keywords.get("allow_pickle"))
 
 
@@ -47,6 +50,7 @@ def test_nothing_is_unpickled_and_no_code_comes_with_weights() -> None:
         "torch.load(file)",
         "torch.load(file, weights_only=False)",
         "AutoModel.from_pretrained(name, trust_remote_code=True)",
+        "AutoTokenizer.from_pretrained(name)",
         "np.load(file, allow_pickle=True)",
     ],
 )

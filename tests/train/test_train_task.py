@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager, suppress
 
 import polars as pl
 import psutil
@@ -22,6 +24,7 @@ from tasks.prompt.task import write_prompts
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
 from tasks.train.cluster_launch import train_on_cluster
+from tasks.train.processes import LOOPBACK, meeting_file, run_processes
 from tasks.train.task import train_adapter
 from tasks.training.adapter import attach_lora, count_parameters
 from tasks.training.config import Lora
@@ -217,12 +220,49 @@ def test_a_folder_in_hub_layout_is_a_base_model(
     train_adapter.fn(copy, prompts, config=train_config, store=shared_store)
 
 
-def test_two_processes_learn_what_one_learns(shared_store, base, prompts, train_config):
+@contextmanager
+def listening():
+    """The addresses on which children of this process listen during the block."""
+    found: set[str] = set()
+    ended = threading.Event()
+
+    def look():
+        while not ended.wait(0.05):
+            with suppress(psutil.NoSuchProcess):
+                for child in psutil.Process().children(recursive=True):
+                    sockets = child.net_connections("inet")
+                    found.update(s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    yield found
+    ended.set()
+    looking.join()
+
+
+@pytest.fixture(scope="module")
+def of_two_processes(shared_store, base, prompts, train_config):
+    """(adapter, addresses on which its processes listened)."""
+    two = train_config.model_copy(update={"processes": 2, "lora": Lora(dropout=0)})
+    with listening() as addresses:
+        adapter = train_adapter.fn(base, prompts, config=two, store=shared_store)
+    return adapter, addresses
+
+
+def test_two_processes_listen_on_loopback_only(of_two_processes):
+    adapter, addresses = of_two_processes
+    assert addresses == {"127.0.0.1"}
+    assert not list(adapter.path.glob(".*"))
+
+
+def test_two_processes_learn_what_one_learns(
+    shared_store, base, prompts, train_config, of_two_processes
+):
     """At the same global batch, without dropout, whose masks differ between processes."""
     one = train_config.model_copy(update={"lora": Lora(dropout=0)})
-    two = one.model_copy(update={"processes": 2})
     alone, together = (
-        train_adapter.fn(base, prompts, config=config, store=shared_store) for config in (one, two)
+        train_adapter.fn(base, prompts, config=one, store=shared_store),
+        of_two_processes[0],
     )
     for column in ("loss", "validation_loss", "validation_rmse"):
         expected = alone.scan("history").collect()[column].drop_nulls().to_list()
@@ -254,7 +294,7 @@ def test_a_cluster_with_too_few_workers_or_without_the_draft_is_refused(
         connect_cluster(cluster, store, [base]) as workers,
         pytest.raises(ClusterError, match=r"does not see .*nowhere: .* on a mount that they share"),
     ):
-        train_on_cluster("{}", tmp_path / "nowhere", 2, workers)
+        train_on_cluster("{}", tmp_path / "nowhere" / ".rendezvous" / "x", 2, workers)
 
 
 ENDLESS = """
@@ -339,3 +379,20 @@ def test_validation_uses_rating_examples_not_lists_of_liked_films(prompts, train
     targets = {len(example.branches) for example in chosen}
     assert len(chosen) == 8
     assert targets == {4}
+
+
+def test_when_one_process_dies_the_others_end(tmp_path):
+    """Two of three wait for the third until one of them is killed."""
+    killed = []
+
+    def kill_one():
+        found = [p for p in psutil.Process().children() if "tasks.train.worker" in p.cmdline()]
+        if not killed and len(found) == 2:
+            killed.append(found[0])
+            found[0].kill()
+        return False
+
+    spec = json.dumps(dict.fromkeys(("draft", "base", "prompts"), str(tmp_path)))
+    code = run_processes(spec, meeting_file(tmp_path), [0, 1], 3, kill_one, LOOPBACK)
+    assert code == -signal.SIGKILL
+    assert not trainers(tmp_path)
