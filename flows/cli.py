@@ -20,6 +20,7 @@ from cyclopts import App, CycloptsError, Parameter
 from flows.errors import ROOT, CommandError, error_message
 from flows.overrides import Profile, parse, with_data
 from tasks.plain_text import escape_control
+from tasks.store.private import UMASK
 
 STARTED_IN = Path.cwd()
 RUN = "Beginning of the fingerprint of ranked lists to build on, instead of the champion's latest."
@@ -296,6 +297,7 @@ def run_command() -> None:
 def main() -> NoReturn:
     """Run the command that was typed, and end the process with an error in one line."""
     os.chdir(ROOT)  # where Prefect finds its settings
+    os.umask(UMASK)
     if error := error_message(run_command):
         print("error:", escape_control(error, keep="\n"), file=sys.stderr)
     # Prefect keeps frames that hold DuckDB's types: taken down with them, the interpreter would

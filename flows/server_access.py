@@ -35,6 +35,8 @@ def secret_file() -> Path:
 def read_secret() -> str:
     """The secret; the first call makes it. Raises SettingsError where others can read it."""
     file = secret_file()
+    if file.parent.is_dir():
+        file.parent.chmod(0o700)  # the database beside it holds the webhook's address
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with NamedTemporaryFile("w", dir=file.parent) as draft, suppress(FileExistsError):

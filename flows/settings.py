@@ -26,6 +26,7 @@ from tasks.rank.config import Rank, Retrieve
 from tasks.readout.config import Inference
 from tasks.score.config import Score
 from tasks.split.task import LeaveLast, Split
+from tasks.store.private import keep_private
 from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.validate.task import Validate
@@ -178,8 +179,10 @@ def open_store() -> Store:
     """Where data/ and artifacts/ are: CONTENT_ADVISOR_STORE, or the project itself.
 
     CONTENT_ADVISOR_REMOTE is where they are kept as well: s3://bucket/prefix, or a mount's path.
+    From here on, what this process writes is private to its user.
     """
     root = Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
+    keep_private(root)
     return Store(root, remote=os.environ.get("CONTENT_ADVISOR_REMOTE") or None)
 
 

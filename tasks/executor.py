@@ -13,6 +13,7 @@ import pydantic
 
 from tasks.store.artifacts import Artifact
 from tasks.store.code_version import code_version
+from tasks.store.private import keep_private
 from tasks.store.store import Store
 
 T = TypeVar("T")
@@ -131,6 +132,7 @@ def _run_on_worker(
     """Raises ClusterError where the worker's environment differs from the run's."""
     if (found := environment_id(work)) != expected:
         raise ClusterError(f"a worker has {found}, this run has {expected}: update the worker")
+    keep_private(store.root)
     for artifact in inputs:
         if not artifact.path.exists():
             store.ensure_local(artifact)
