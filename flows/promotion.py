@@ -26,7 +26,7 @@ def predict_with_champion(
         stages.skip(*OPPONENT)
         return [], []
     prompt, predict, decode = OPPONENT
-    wording = Prompt.model_validate(store.ancestor(Prompts, champion).manifest["recipe"])
+    wording = Prompt.model_validate(store.recipe(Prompts, champion))
     tokenizer, base = store.ancestor(Tokenizer, champion), store.ancestor(Base, champion)
     prompts = stages(prompt, write_prompts)(
         data.split, data.ratings, tokenizer, config=wording, store=store

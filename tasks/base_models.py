@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.store.manifest import hash_file
+from tasks.store.checksum import hash_file
 
 
 @dataclass(frozen=True)

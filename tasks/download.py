@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import logging
-import os
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.progress import progress
+from tasks.store.durable import durable_rename
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
@@ -63,7 +63,7 @@ def download(
         raise SourceError(
             f"{url} has MD5 {found}, not {md5}: removed; check whether the file has changed"
         )
-    os.replace(part, file)
+    durable_rename(part, file)
     _discard_part(part)
 
 

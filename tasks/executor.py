@@ -134,7 +134,7 @@ def _run_on_worker(
         raise ClusterError(f"a worker has {found}, this run has {expected}: update the worker")
     keep_private(store.root)
     for artifact in inputs:
-        if not artifact.path.exists():
+        if artifact.path.is_relative_to(store.root) or not artifact.path.exists():
             store.ensure_local(artifact)
     return work(item)
 

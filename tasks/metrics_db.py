@@ -4,7 +4,6 @@ A publish edits a copy and atomically renames it over the file; open readers kee
 With a remote, the file is replaced there by compare-and-swap, and each machine has a copy.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from tasks.store.durable import durable_rename
 from tasks.store.file_lock import file_lock
 from tasks.store.garbage import ArtifactId
 from tasks.store.remote.shared_file import SharedFile
@@ -59,12 +59,10 @@ def atomic_update(
             yield db
             db.execute("checkpoint")
         draft.chmod(0o600)
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
         if shared:
             shared.push(draft, version)
         else:
-            os.replace(draft, path)
+            durable_rename(draft, path)
 
 
 def pull_metrics(shared: SharedFile) -> None:

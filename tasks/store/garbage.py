@@ -1,13 +1,14 @@
 """Deletes artifacts that no kept run depends on, on this disk and in the remote."""
 
 import logging
-import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tasks.store.artifacts import KINDS, Report
+from tasks.store.durable import discard_folder
 from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store
 
@@ -36,6 +37,8 @@ def find_unreachable(
 
     A draft is garbage when nothing was written to it for `draft_days`: until then a run may resume
     it. So is a remote artifact: another machine's run, not published yet, may depend on it.
+
+    Raises StoreError where the manifest of what stays is damaged.
     """
     reachable = _find_reachable(store, roots)
     oldest = time.time() - draft_days * 24 * 3600
@@ -51,33 +54,36 @@ def delete(garbage: Iterable[Garbage]) -> None:
         if item.remote:
             item.remote.delete(item.path.as_posix())
             continue
-        hidden = item.path.with_name(f".gone-{item.path.name.lstrip('.')}")
-        item.path.rename(hidden)
-        shutil.rmtree(hidden)
+        discard_folder(item.path)
         item.path.with_name(f".lock-{item.path.name}").unlink(missing_ok=True)
 
 
 def _find_reachable(store: Store, roots: Iterable[ArtifactId]) -> set[ArtifactId]:
-    """The roots, their lineage, and the reports that were made from these."""
-    parents = {
-        (manifest["kind"], manifest["fingerprint"]): [
-            (parent["kind"], parent["fingerprint"]) for parent in manifest["parents"]
-        ]
-        for kind in KINDS
-        for manifest in store.manifests(kind)
-    }
+    """The roots, their lineage, and the reports that were made from these.
+
+    Raises StoreError where a manifest on the way is damaged: what it was made from is unknown.
+    """
+    kinds = {kind.kind(): kind for kind in KINDS}
+    finished = {name: set(store.fingerprints(kind)) for name, kind in kinds.items()}
     reachable: set[ArtifactId] = set()
     queue = list(roots)
     while queue:
-        if (artifact := queue.pop()) not in reachable:
-            reachable.add(artifact)
-            queue += parents.get(artifact, ())
+        if (artifact := queue.pop()) in reachable:
+            continue
+        reachable.add(artifact)
+        name, fingerprint = artifact
+        if fingerprint in finished.get(name, ()):
+            queue += _parents(store.read_manifest(kinds[name], fingerprint))
     reports = {
-        artifact
-        for artifact, made_from in parents.items()
-        if artifact[0] == Report.kind() and reachable.issuperset(made_from)
+        (Report.kind(), manifest["fingerprint"])
+        for manifest in store.manifests(Report)
+        if reachable.issuperset(_parents(manifest))
     }
     return reachable | reports
+
+
+def _parents(manifest: Mapping[str, Any]) -> list[ArtifactId]:
+    return [(parent["kind"], parent["fingerprint"]) for parent in manifest["parents"]]
 
 
 def _unreachable_in_remote(

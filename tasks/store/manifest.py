@@ -1,15 +1,15 @@
-"""Finishes a draft: verifies its tables, hashes every file, writes the manifest, renames."""
+"""Makes a draft ready to be renamed: verifies its tables, hashes its files, writes the manifest."""
 
 import fnmatch
-import hashlib
 import json
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from tasks.store.artifacts import Artifact, Table
+from tasks.store.checksum import dump_json, hash_file, parse_json
 
 # What a clock or a renderer wrote differs between two equal builds. The manifest, which is the
 # same for the same inputs, does not list it.
@@ -42,50 +42,27 @@ def write_manifest(draft: Path, manifest: dict[str, Any], cost: dict[str, float]
     size = sum(path.stat().st_size for path in listed)
     totals = {"bytes": size, "rows": sum(manifest["rows"].values())}
     (draft / "cost.json").write_text(json.dumps(cost | totals, indent=1))
-    text = json.dumps(manifest | {"files": files}, indent=1, sort_keys=True)
-    (draft / "manifest.json").write_text(text)
+    (draft / "manifest.json").write_text(dump_json(manifest | {"files": files}))
 
 
-def find_corruption(folder: Path) -> str | None:
-    """What is wrong with a finished folder, or None."""
+def find_corruption(folder: Path, hash_of: Callable[[Path], str] = hash_file) -> str | None:
+    """What is wrong with a finished folder, or None; `hash_of` may know a file from before."""
     try:
-        files = json.loads((folder / "manifest.json").read_text())["files"]
+        files = parse_json((folder / "manifest.json").read_bytes())["files"]
         json.loads((folder / "cost.json").read_text())
     except (OSError, ValueError, KeyError) as error:
         return f"its manifest or cost cannot be read: {error}"
     for name, expected in files.items():
         try:
-            if hash_file(folder / name) != expected["sha256"]:
+            if hash_of(folder / name) != expected["sha256"]:
                 return f"{name} has changed"
         except OSError as error:
             return f"{name} cannot be read: {error.strerror}"
     return None
 
 
-def commit_draft(draft: Path, folder: Path) -> None:
-    """Flush a draft to disk, then rename it to its final name."""
-    for path in (*draft.rglob("*"), draft):
-        _fsync(path)
-    os.rename(draft, folder)
-    _fsync(folder.parent)
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _is_non_deterministic(name: Path) -> bool:
     return any(fnmatch.fnmatch(str(name), pattern) for pattern in NON_DETERMINISTIC)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _verify_table(kind: type[Artifact], table: Table, draft: Path) -> int:

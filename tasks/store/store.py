@@ -20,10 +20,10 @@ import pydantic
 
 from tasks.store.artifacts import Artifact
 from tasks.store.code_version import code_version
+from tasks.store.durable import discard_folder, durable_rename
 from tasks.store.file_lock import DAY, StoreBusyError, file_lock
 from tasks.store.manifest import (
     StoreError,
-    commit_draft,
     find_corruption,
     verify_tables,
     write_manifest,
@@ -100,7 +100,7 @@ class Store(StoreReader):
             return None
         if reason := find_corruption(artifact.path):
             log.warning("%s %s is corrupt (%s): deleting it", kind.kind(), fingerprint, reason)
-            shutil.rmtree(artifact.path)
+            discard_folder(artifact.path)
             return None
         return artifact
 
@@ -122,7 +122,7 @@ class Store(StoreReader):
         write: Write,
         resumable: bool,
     ) -> A:
-        folder = self._folder(kind) / fingerprint
+        folder = self._path(kind, fingerprint)
         draft = folder.with_name(f".draft-{fingerprint}")
         if draft.exists() and not resumable:
             shutil.rmtree(draft)
@@ -136,7 +136,7 @@ class Store(StoreReader):
             "metadata": dict(metadata),
         }
         write_manifest(draft, manifest, cost)
-        commit_draft(draft, folder)
+        durable_rename(draft, folder)
         return kind(folder, fingerprint)
 
 

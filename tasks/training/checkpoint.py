@@ -1,6 +1,5 @@
 """Saves the state of training atomically, and resumes from it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from tasks.store.durable import durable_rename
 
 NAME = "checkpoint.pt"
 
@@ -58,11 +59,8 @@ def save(
         "best": best,
     }
     new = folder / f"{NAME}.new"
-    with new.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, folder / NAME)
+    torch.save(state, new)
+    durable_rename(new, folder / NAME)
 
 
 def resume(

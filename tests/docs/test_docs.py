@@ -101,10 +101,20 @@ def test_the_site_builds_with_all_links_and_loads_nothing_from_other_hosts(tmp_p
     assert not [file for file, text in pages.items() if re.search(loads, text)]
 
 
-def test_each_test_that_security_names_exists():
-    files = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text())
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/faults.md"])
+def test_each_test_that_a_page_names_exists(page):
+    files = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / page).read_text())
     assert len(set(files)) > 5
     assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_each_fault_names_its_test():
+    rows = [
+        line
+        for line in (ROOT / "docs" / "faults.md").read_text().splitlines()
+        if line.startswith("| ")
+    ][1:]
+    assert [row for row in rows if "`tests/" not in row.split(" | ")[-1]] == []
 
 
 def test_the_architecture_shows_tasks_and_files_as_they_are():

@@ -64,10 +64,10 @@ def test_the_item_of_a_killed_worker_is_done_by_another(store, cluster, tmp_path
 
 
 def test_an_input_that_a_worker_cannot_get_is_named(store, cluster, tmp_path):
-    gone = SplitRatings(tmp_path / "gone", "gone")
+    gone = SplitRatings(tmp_path / "gone", "0123")
     with (
         open_executor(1, cluster, store, [gone]) as executor,
-        pytest.raises(StoreError, match="split-ratings gone"),
+        pytest.raises(StoreError, match="split-ratings 0123"),
     ):
         list(executor.map_ordered(with_process, range(3)))
 

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.store.artifacts import Base, Report, Tokenizer
 from tasks.store.garbage import delete, find_unreachable
+from tasks.store.store import StoreError
 
 
 def build(store, kind, *parents, seed=0):
@@ -68,3 +69,13 @@ def test_a_draft_is_garbage_after_a_week(store, two_runs):
     old = time.time() - 8 * 24 * 3600
     os.utime(draft, (old, old))
     assert paths(store, *roots) == {draft}
+
+
+def test_a_root_with_a_damaged_manifest_stops_the_collection(store, two_runs):
+    first, second = two_runs
+    manifest = first[1].path / "manifest.json"
+    whole = manifest.read_text()
+    manifest.write_text(whole.replace(first[0].fingerprint, second[0].fingerprint))
+    with pytest.raises(StoreError, match=f"the manifest of artifacts/base/{first[1].fingerprint}"):
+        garbage(store, first[1])
+    assert first[1].path in paths(store, second[1])  # damaged garbage is garbage

@@ -1,13 +1,12 @@
 """A manifest names the parents and counts the rows of an artifact; look-ups follow it."""
 
-import json
-
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tasks.store.artifacts import Adapter, Base, CandidateScores, RankedLists, Report, Tokenizer
+from tasks.store.checksum import dump_json
 from tasks.store.store import StoreError
 
 SCORES = {"fold": pl.String, "user_id": pl.Int32, "film_id": pl.Int32, "log_likelihood": pl.Float64}
@@ -70,7 +69,7 @@ def test_a_kind_of_an_earlier_version_ends_the_lineage(store):
     child = build(store, Report, build(store, Base, build(store, Tokenizer)))
     manifest = child.manifest
     manifest["parents"][0]["kind"] = "histories"
-    (child.path / "manifest.json").write_text(json.dumps(manifest))
+    (child.path / "manifest.json").write_text(dump_json(manifest))
     with pytest.raises(StoreError, match="was not made from any tokenizer"):
         store.ancestor(Tokenizer, child)
 

@@ -170,6 +170,27 @@ def test_corruption_on_the_local_disk_is_replaced_from_the_remote(machine):
     assert content(one.path)["tokenizer.json"] == b'{"words": 3}'
 
 
+def test_corruption_on_the_local_disk_is_replaced_wherever_it_is_looked_up(machine, caplog):
+    a = machine("a")
+    one = build_tokenizer(a)
+    for look_up in (a.ensure_local, lambda found: a.find(Tokenizer, found.fingerprint)):
+        (one.path / "tokenizer.json").write_text("{")
+        assert look_up(one) == one
+        assert content(one.path)["tokenizer.json"] == b'{"words": 3}'
+    assert "is corrupt (tokenizer.json has changed): fetching it again" in caplog.text
+
+
+def test_a_damaged_manifest_of_the_remote_is_named(machine, remote, tmp_path):
+    one = build_tokenizer(machine("a"))
+    child = machine("a").build(Base, recipe={}, parents=[one], write=Write.tokenizer)
+    flip_bit(remote, f"{name_of(one)}/manifest.json", tmp_path / "scratch")
+    with pytest.raises(StoreError, match=f"{one.fingerprint} is damaged"):
+        machine("b").recipe(Tokenizer, machine("b").find(Base, child.fingerprint))
+    RemoteStore(remote).delete(name_of(one))
+    with pytest.raises(StoreError, match=f"{one.fingerprint} is missing here and in the remote"):
+        machine("b").recipe(Tokenizer, child)
+
+
 def _build(store: Store) -> None:
     build_tokenizer(store, write=Write.many_files)
 
@@ -245,3 +266,12 @@ def test_no_key_is_uploaded(machine, remote):
     assert json.loads(files.read(next(n for n in files.list_files("artifacts") if "manifest" in n)))
     assert b"hush" not in uploaded
     assert b"127.0.0.1" not in uploaded
+
+
+def test_only_fingerprints_of_the_remote_are_listed(machine, remote, tmp_path):
+    one = build_tokenizer(machine("a"))
+    (tmp_path / "manifest").write_text("{}")
+    with RemoteStore(remote).connect() as files:
+        files.upload({"artifacts/tokenizer/by hand/manifest.json": tmp_path / "manifest"})
+    assert machine("b").fingerprints(Tokenizer) == [one.fingerprint]
+    assert machine("b").find(Tokenizer, "").fingerprint == one.fingerprint

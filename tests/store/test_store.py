@@ -3,12 +3,15 @@
 import json
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tasks.store import checksum
 from tasks.store.artifacts import KINDS, Adapter, Artifact, Scores, SplitRatings, Tokenizer
+from tasks.store.checksum import hash_file
 from tasks.store.store import Store, StoreError
 
 LOSSES = pl.DataFrame(
@@ -165,3 +168,83 @@ def test_every_kind_of_artifact_is_listed_once():
 
 def test_kinds_are_named_like_their_folders():
     assert SplitRatings.kind() == "split-ratings"
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["history.parquet", "manifest.json"])
+def test_a_flipped_byte_is_noticed_by_every_look_up(store, file):
+    parent = build(store, seed=2)
+    artifact = build(store, parents=[parent])
+    flip(parent.path / file)
+    look_ups = {
+        "by name": lambda: store.find(Adapter, parent.fingerprint),
+        "by prefix": lambda: store.find(Adapter, parent.fingerprint[:8]),
+        "by handle": lambda: store.ensure_local(parent),
+        "by lineage": lambda: store.ancestor(Adapter, artifact),
+        "all": lambda: store.find_all(Adapter),
+    }
+    for look_up in look_ups.values():
+        with pytest.raises(StoreError, match=f"adapter {parent.fingerprint} is corrupt"):
+            look_up()
+    assert parent.path.exists()  # a look-up deletes nothing
+    assert not build(store, seed=2).cache_hit
+    assert look_ups["by name"]() == parent
+
+
+def test_a_damaged_manifest_is_not_listed_and_its_recipe_not_used(store, caplog):
+    parent = build(store, seed=12)
+    artifact = build(store, parents=[parent])
+    manifest = parent.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"seed": 12', '"seed": 13'))
+    assert [m["fingerprint"] for m in store.manifests(Adapter)] == [artifact.fingerprint]
+    assert "damaged: it differs from its own sha256" in caplog.text
+    with pytest.raises(StoreError, match="damaged"):
+        store.recipe(Adapter, artifact)
+
+
+def test_an_artifact_is_hashed_once_for_as_long_as_it_stays_as_it_is(store, monkeypatch):
+    artifact, hashed = build(store), []
+    monkeypatch.setattr(checksum, "hash_file", lambda path: hashed.append(path.name) or real(path))
+    real = hash_file
+    for _ in range(3):
+        store.find(Adapter, artifact.fingerprint)
+    assert hashed == ["history.parquet"]
+    os.utime(artifact.path / "history.parquet", (0, 0))
+    store.find(Adapter, artifact.fingerprint)
+    assert hashed == ["history.parquet"] * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["../../outside", "../adapter/{}", ".draft-{}", "{}/../{}", "", "{} (copy)"]
+)
+def test_only_a_fingerprint_is_found(store, name):
+    first, second = build(store, seed=1), build(store, seed=2)
+    for folder in (
+        store.root / "outside",
+        first.path.with_name(f".draft-{first.fingerprint}"),
+        first.path.with_name(f"{first.fingerprint} (copy)"),
+    ):
+        shutil.copytree(first.path, folder)
+    known = ", ".join(sorted((first.fingerprint, second.fingerprint)))
+    with pytest.raises(StoreError, match=rf"artifacts of kind adapter .*there are {known}$"):
+        store.find(Adapter, name.format(first.fingerprint, first.fingerprint))
+
+
+def test_a_path_in_a_manifest_leads_nowhere(store):
+    parent = build(store, seed=2)
+    artifact = build(store, parents=[parent])
+    shutil.copytree(parent.path, store.root / "outside")
+    manifest = artifact.manifest
+    manifest["parents"][0]["fingerprint"] = "../../outside"
+    (artifact.path / "manifest.json").write_text(checksum.dump_json(manifest))
+    with pytest.raises(StoreError):
+        store.ancestor(Adapter, artifact)
+    with pytest.raises(StoreError, match="a fingerprint is hexadecimal"):
+        store.recipe(Adapter, artifact)
+    with pytest.raises(StoreError, match="a fingerprint is hexadecimal"):
+        store.ensure_local(Adapter(store.root / "outside", "../../outside"))

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import polars as pl
 
+from tasks.store.checksum import parse_json
+
 
 @dataclass(frozen=True)
 class Table:
@@ -36,8 +38,11 @@ class Artifact:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What was built from what: recipe, code, parents, rows, files, metadata."""
-        return dict(json.loads((self.path / "manifest.json").read_text()))
+        """What was built from what: recipe, code, parents, rows, files, metadata.
+
+        Raises ValueError where it is damaged.
+        """
+        return parse_json((self.path / "manifest.json").read_bytes())
 
     @property
     def metadata(self) -> dict[str, Any]:

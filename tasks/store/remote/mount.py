@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import SoftFileLock, Timeout
 
+from tasks.store.durable import durable_rename
 from tasks.store.remote.errors import ConflictError, RemoteError, RemoteFile
 
 
@@ -49,7 +50,7 @@ class Mount:
     def upload(self, files: Mapping[str, Path]) -> None:
         """Copy local paths to remote files."""
         for name, path in files.items():
-            os.replace(self._copy_beside(name, path), self.root / name)
+            durable_rename(self._copy_beside(name, path), self.root / name)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, and the folders that are empty then."""
@@ -78,7 +79,7 @@ class Mount:
             with self._lock(name):
                 if self.version(name) != expected_version:
                     raise ConflictError(f"another machine has replaced {self.root / name}")
-                os.replace(draft, self.root / name)
+                durable_rename(draft, self.root / name)
                 return str(self.version(name))
         finally:
             draft.unlink(missing_ok=True)

@@ -4,19 +4,20 @@ A remote folder is finished when it has its manifest, which is uploaded last and
 Downloads are verified against the hashes of the manifest.
 """
 
-import json
 import os
 import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.store.manifest import commit_draft, find_corruption
+from tasks.store.checksum import parse_json
+from tasks.store.durable import durable_rename
+from tasks.store.manifest import find_corruption
 from tasks.store.remote.bucket import Bucket
 from tasks.store.remote.errors import CorruptArtifactError, RemoteError, RemoteFile
 from tasks.store.remote.mount import Mount
@@ -58,10 +59,11 @@ class RemoteStore:
         with self.connect() as files:
             return files.version(f"{name}/manifest.json") is not None
 
-    def read_manifest(self, name: str) -> dict[str, Any]:
-        """The manifest of a finished folder."""
-        with self.connect() as files:
-            return dict(json.loads(files.read(f"{name}/manifest.json")))
+    def read_manifest(self, name: str) -> dict[str, Any] | None:
+        """The manifest of a finished folder, or None. Raises ValueError where it is damaged."""
+        with self.connect() as files, suppress(FileNotFoundError):
+            return parse_json(files.read(f"{name}/manifest.json"))
+        return None
 
     def download(self, name: str, folder: Path) -> bool:
         """Copy a finished folder to `folder`, in one step; False where there is none.
@@ -85,7 +87,7 @@ class RemoteStore:
             os.utime(draft / "manifest.json", (found["manifest.json"].modified_at,) * 2)
         if reason := find_corruption(draft):
             raise CorruptArtifactError(f"{name} in {self} is corrupt ({reason})")
-        commit_draft(draft, folder)
+        durable_rename(draft, folder)
         return True
 
     def upload(self, folder: Path, name: str) -> None:

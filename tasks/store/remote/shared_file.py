@@ -1,11 +1,11 @@
 """One remote file that several machines replace in turn, by compare-and-swap."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.store.manifest import hash_file
+from tasks.store.checksum import hash_file
+from tasks.store.durable import durable_rename
 from tasks.store.remote.errors import RemoteError
 from tasks.store.remote.remote_store import RemoteStore
 
@@ -57,9 +57,9 @@ class SharedFile:
 
     def _install(self, draft: Path, version: str, content_hash: str) -> None:
         draft.chmod(0o600)
-        os.replace(draft, self.path)
+        durable_rename(draft, self.path)
         draft.write_text(json.dumps({"version": version, "hash": content_hash}))
-        os.replace(draft, self._base_file)
+        durable_rename(draft, self._base_file)
 
     @property
     def _base_file(self) -> Path:
