@@ -41,10 +41,6 @@ backfill: .venv/installed  ## runs of past days, from=2018-09-17 to=2018-09-23, 
 	@$(read_settings); $(advisor) backfill $(call flag,from,from) $(call flag,to,to) \
 		$(call flag,every,every-days) $(settings)
 
-# Tests start several processes on the same cores: threads that spin while they wait take the time
-# of the others (six times as long on two busy cores).
-test test-slow chaos: export OMP_WAIT_POLICY := passive
-
 test: .venv/installed  ## the tests
 	@$(python) -m pytest -m "not slow and not chaos"
 

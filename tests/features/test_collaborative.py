@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tasks.features.biases import ITERATIONS
 from tasks.features.collaborative import damped_bias_prediction, gaussian_process_prediction
@@ -110,3 +111,16 @@ def test_unknown_ratings_change_no_prediction(ratings, hidden):
         gaussian_process_prediction(*each, fitted, fitted, **KERNEL) for each in (ratings, blinded)
     )
     assert np.array_equal(*corrected)
+
+
+def test_no_digit_depends_on_the_number_of_threads():
+    rng = np.random.default_rng(0)
+    user, film = np.repeat(np.arange(40), 300), np.tile(np.arange(300), 40)
+    known = rng.random(len(user)) < 0.9
+    ratings = (user, film, rng.integers(1, 6, len(user)).astype(float), known)
+    fitted = np.full(len(user), 3.0)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            found.append(gaussian_process_prediction(*ratings, fitted, fitted, **KERNEL))
+    assert np.array_equal(*found)
