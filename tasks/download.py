@@ -14,6 +14,7 @@ from tasks.store.durable import durable_rename
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
+MAX_BYTES = 2 * 10**9  # of a file whose size is not known beforehand; the largest zip has 0.3
 
 
 class SourceError(ValueError):
@@ -81,6 +82,7 @@ def _resume(url: str, part: Path, size: int | None, timeout: float) -> None:
             total = _total_size(response, received)
             if size is not None and total not in (None, size):
                 raise SourceError(f"{url} has {total} bytes, not {size}: not downloaded")
+            limit = MAX_BYTES if size is None else size
             if resumed and not (response.headers["Content-Range"] or "").startswith(
                 f"bytes {received}-"
             ):
@@ -88,7 +90,7 @@ def _resume(url: str, part: Path, size: int | None, timeout: float) -> None:
                 raise UnreachableError(f"{url} resumes at another offset than requested")
             version = response.headers["ETag"] or response.headers["Last-Modified"] or ""
             _version_file(part).write_text(version)
-            _append_body(response, part, received, total)
+            _append_body(response, part, received, total, limit)
     except urllib.error.HTTPError as error:
         _raise_for_status(url, part, error)
     except (OSError, http.client.HTTPException) as error:
@@ -108,12 +110,17 @@ def _partial_state(part: Path) -> tuple[int, str]:
 
 
 def _append_body(
-    response: http.client.HTTPResponse, part: Path, received: int, total: int | None
+    response: http.client.HTTPResponse, part: Path, received: int, total: int | None, limit: int
 ) -> None:
+    """Raises SourceError where more than `limit` bytes come or are announced."""
     with part.open("r+b" if received else "wb") as written, progress("download", total, "B") as bar:
         written.seek(received)
         bar.update(received)
         while block := response.read1(BLOCK):
+            received += len(block)
+            if max(received, total or 0) > limit:
+                _discard_part(part)
+                raise SourceError(f"{response.url} sends more than {limit} bytes: not downloaded")
             written.write(block)
             bar.update(len(block))
 

@@ -4,6 +4,7 @@ import json
 import unicodedata
 from typing import Any
 
+MAX_LENGTH = 300  # characters of a title, and of the genres of a film; MovieLens' have 160
 JOINERS = "\u200c\u200d"  # format characters that words and emoji are spelt with
 # Control, format, unpaired surrogate, U+2028, U+2029.
 ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 import polars as pl
 
 from tasks.download import SourceError
+from tasks.ingest.bounds import check_link
 from tasks.ingest.formats import FORMATS, MOVIELENS, MOVIES, Format
 from tasks.ingest.heads import SAMPLE, Head, UnreadableError, read_head
 
@@ -19,6 +20,7 @@ SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t", ".item": "\t", ".parque
 NEEDED = re.compile("rating|movie|film", re.IGNORECASE)  # in the name of an unreadable file
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 MILLISECONDS = 10**11  # as seconds, the year 5138
+LONGEST_TIME = 20  # digits
 UNITS = (("nanoseconds", 10**9), ("microseconds", 10**6), ("milliseconds", 10**3))
 
 
@@ -67,10 +69,14 @@ def is_known(file: PurePath) -> bool:
 
 
 def detect_formats(file: Path) -> list[Source]:
-    """The sources in a file: ratings, films, both or none."""
+    """The sources in a file: ratings, films, both or none.
+
+    Raises SourceError where it is a link to a file elsewhere.
+    """
     candidates = _candidates(file)
     if not candidates:
         return []
+    check_link(file)
     head = read_head(file, candidates[0].separator)
     found = {known.relation: known for known in reversed(candidates) if _matches(file, known, head)}
     return [Source(file, known) for known in found.values()]
@@ -100,9 +106,14 @@ def _matches(file: Path, known: Format, head: Head) -> bool:
 def _has_text_times(file: Path, head: Head, column: str) -> bool:
     """Whether most times are dates as text. Raises SourceError where they are in milliseconds."""
     values = head.values(column)
-    _check_unit(file, column, [int(value) if value.isdecimal() else 0 for value in values])
+    _check_unit(file, column, [_to_integer(value) for value in values])
     dates = [value for value in values if re.search(r"\d[-:/]", value)]
     return len(dates) > len(values) / 2
+
+
+def _to_integer(value: str) -> int:
+    """0 for what is no number of seconds: Python converts no 5,000 digits."""
+    return int(value) if value.isdecimal() and len(value) <= LONGEST_TIME else 0
 
 
 def _sample_integers(file: Path, column: str) -> list[int]:

@@ -15,6 +15,7 @@ from tasks.download import SourceError
 from tasks.ingest.detect_format import Source
 from tasks.ingest.formats import GENRES_100K, Format
 from tasks.ingest.parquet_types import ParquetColumns
+from tasks.plain_text import MAX_LENGTH
 from tasks.store.artifacts import RawRatings
 
 log = logging.getLogger(__name__)
@@ -105,8 +106,8 @@ def _read_parquet(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     columns, theirs = ParquetColumns(source.file), source.format.columns
     table = pl.scan_parquet(source.file, glob=False).select(
         film_id=columns.integer(theirs["film_id"]),
-        title=columns.text(theirs["title"]),
-        genres=columns.text(theirs["genres"]),
+        title=columns.text(theirs["title"]).str.strip_chars().str.head(MAX_LENGTH + 1),
+        genres=columns.text(theirs["genres"]).str.head(csv.field_size_limit()),
     )
     rows = table.unique(maintain_order=True).collect().iter_rows(named=True)
     yield from enumerate(rows, start=2)
@@ -128,7 +129,8 @@ def _find_error(row: dict[str, Any]) -> str | None:
 
 def _is_id(value: object) -> bool:
     text = str(value).strip()
-    return re.fullmatch(r"[+-]?\d+", text) is not None and abs(int(text)) <= LARGEST_ID
+    # Python converts no 5,000 digits.
+    return re.fullmatch(r"[+-]?\d{1,100}", text) is not None and abs(int(text)) <= LARGEST_ID
 
 
 def _to_film(row: dict[str, Any], known: Format) -> dict[str, Any]:
@@ -139,9 +141,9 @@ def _to_film(row: dict[str, Any], known: Format) -> dict[str, Any]:
         year, title = own_year, f"{title} ({own_year})"
     return {
         "film_id": int(row["film_id"]),
-        "title": title,
+        "title": title[: MAX_LENGTH + 1],  # longer than allowed is what validation finds
         "year": None if year is None else int(year),
-        "genres": _genres(row, known),
+        "genres": _genres(row, known)[: MAX_LENGTH + 1],
     }
 
 

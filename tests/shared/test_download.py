@@ -137,6 +137,18 @@ def test_without_a_content_length_the_known_size_shows_a_truncation(tmp_path):
         assert fetch(server, tmp_path / "set.zip", size=len(BODY)) == BODY
 
 
+@pytest.mark.parametrize("how", ["whole", "no length"])
+def test_a_download_of_unknown_size_ends_at_a_limit(tmp_path, monkeypatch, how):
+    monkeypatch.setattr("tasks.download.MAX_BYTES", 100_000)
+    with (
+        Server(how) as server,
+        pytest.raises(SourceError, match="sends more than 100000 bytes: not downloaded") as raised,
+    ):
+        fetch(server, tmp_path / "set.zip")
+    assert not isinstance(raised.value, UnreachableError)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_refused_connection_is_unreachable(tmp_path):
     with Server("whole") as server:
         url = server.url

@@ -19,6 +19,8 @@ VIOLATIONS = {  # rule: (relation, the row that violates it and no other rule th
     "film_ids": ("films", (0, "Nothing (1995)", 1995, "Drama")),
     "title": ("films", (3, " ", 1995, "Drama")),
     "title_form": ("films", (5, "Toy\tStory (1995)", 1995, "Drama")),
+    "title_length": ("films", (7, "A" * 301, 1995, "Drama")),
+    "genres_length": ("films", (8, "Heat (1995)", 1995, "|".join(["Drama"] * 51))),
     "genres_form": ("films", (6, "Heat (1995)", 1995, "[{'id': 18, 'name': ]")),
     "one_film": ("films", (2, "Heat again (1995)", 1995, "Crime")),
     "ids": ("ratings", (0, 1, 4.0, DAY)),
@@ -101,8 +103,8 @@ def test_each_rule_quarantines_exactly_the_row_that_violates_it(validated):
         "kept": 6,
     }
     assert found.metadata["rows"]["films"] == {
-        "read": 7,
-        "quarantined": 5,
+        "read": 9,
+        "quarantined": 7,
         "deduplicated": 0,
         "kept": 2,
     }
