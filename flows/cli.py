@@ -22,7 +22,10 @@ from flows.overrides import Profile, parse, with_data
 from tasks.plain_text import escape_control
 from tasks.store.private import UMASK
 
-STARTED_IN = Path.cwd()
+try:
+    STARTED_IN = Path.cwd()
+except FileNotFoundError:
+    sys.exit("error: the folder that this was started in is gone: cd to one that exists")
 RUN = "Beginning of the fingerprint of ranked lists to build on, instead of the champion's latest."
 
 

@@ -1,10 +1,21 @@
 """What went wrong, in one line; the traceback is kept in a file unless the error is expected."""
 
+import errno
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = "set CONTENT_ADVISOR_STORE (or PREFECT_HOME, for .prefect) to a folder of your own"
+FREE = "free space there (`advisor gc` shows what nothing depends on), and start it again"
+REMEDIES = {  # of what the system refuses
+    errno.EACCES: f"give this user the right to it, or {ELSEWHERE}",
+    errno.EPERM: f"give this user the right to it, or {ELSEWHERE}",
+    errno.EROFS: ELSEWHERE,
+    errno.ENOTDIR: "name a folder",
+    errno.ENOSPC: FREE,
+    errno.EDQUOT: FREE,
+}
 
 
 class CommandError(Exception):
@@ -38,6 +49,9 @@ def _expected(error: Exception) -> str | None:
         return f"the Prefect server is gone ({error}): start it, then the run again, which resumes"
     if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
         return "the Prefect server wants its secret: set PREFECT_PROFILE=serve, not PREFECT_API_URL"
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        place = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{place}: {REMEDIES[error.errno]}"
     expected = (SettingsError, RemoteError, StoreBusyError, StoreError, FileNotFoundError)
     return str(error) if isinstance(error, expected) else None
 

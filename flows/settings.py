@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -33,6 +34,7 @@ from tasks.validate.task import Validate
 
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
+TEMPORARY = 16 * 10**6  # bytes: Prefect's migrations and the rules of validation need a few
 DISTRIBUTED_STAGES = ("prompt", "train", "inference", "score")  # can share their work by Dask
 WEBHOOK_BLOCK = "content-advisor"  # on the server
 __all__ = ["Profile", "Settings", "SettingsError", "load", "open_store"]
@@ -157,6 +159,7 @@ def _with_dask_address(changes: Any) -> Any:  # noqa: ANN401
 
 def _check_means(settings: Settings, source: str) -> None:
     """Raises SettingsError where there is no such base model, or this machine cannot run it."""
+    _check_temporary_folder()
     try:
         find_base_model(settings.base.name)
     except ValueError as error:
@@ -172,6 +175,18 @@ def _check_means(settings: Settings, source: str) -> None:
         raise SettingsError(
             f"base.four_bit needs {' and '.join(missing)}, which this machine lacks: "
             f"set it to false, or see docs/gpu.md"
+        )
+
+
+def _check_temporary_folder() -> None:
+    """Raises SettingsError where it is full."""
+    # What Python falls back to where TMPDIR is full helps no library that is not written in it.
+    chosen = Path(os.environ.get("TMPDIR", ""))
+    folder = chosen if chosen.is_absolute() and chosen.is_dir() else Path(tempfile.gettempdir())
+    if (free := shutil.disk_usage(folder).free) < TEMPORARY:
+        raise SettingsError(
+            f"the temporary folder {folder} has {free / 1e6:.0f} MB free, and a run needs "
+            f"{TEMPORARY / 1e6:.0f}: free some, or set TMPDIR to another folder"
         )
 
 
