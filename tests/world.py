@@ -145,6 +145,7 @@ def predict(store: Store, split: SplitRatings) -> Callable[..., RatingPrediction
         def write(draft):
             table = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
             table |= {"predictor": name, "fold": "test"}
+            table["p_like"] = [p and sum(p[3:]) for p in table["probabilities"]]
             typed(RatingPredictions, "ratings", table).write_parquet(draft / "ratings.parquet")
 
         recipe = {"name": name, "rows": repr(rows)}

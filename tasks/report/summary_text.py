@@ -5,7 +5,9 @@ import duckdb
 from tasks.report.query import Row, fetch_rows
 
 Metric = tuple[str, int | None]  # name and k
-RATINGS: list[Metric] = [("rmse", None), ("mae", None), ("within_half", None)]
+RATINGS: list[Metric] = [
+    (name, None) for name in ("rmse", "mae", "within_half", "within_half_rounded", "auc")
+]
 LISTS: list[Metric] = [("ndcg", 10), ("recall", 10)]
 LEADING = RATINGS + LISTS
 SUMMARIZED = [("rmse", None, 1), ("ndcg", 10, -1)]  # with 1 if lower is better
@@ -52,7 +54,9 @@ def significance_tables(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]
     """
     verdicts = fetch_rows(db, "select * from verdicts where run_id = ? order by against", run_id)
     tables = []
-    for metrics in (RATINGS, LISTS):
+    measured = {(row["metric"], row["k"]) for row in verdicts}  # no AUC if all films were liked
+    for leading in (RATINGS, LISTS):
+        metrics = [metric for metric in leading if metric in measured]
         cells: dict[str, dict[str, dict[Metric, Row]]] = {}
         for row in verdicts:
             if (metric := (row["metric"], row["k"])) in metrics:

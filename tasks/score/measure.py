@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from tasks.bootstrap import percentile_interval
 from tasks.executor import Executor
+from tasks.score.metric import Metric
 from tasks.score.relations import create_listed
-from tasks.score.statements import read_statements
+from tasks.score.statements import read_statements, without_semicolon
 from tasks.score.sums import ScoreContext, ScoreInputs, SliceValue, Sums, sum_lists, sum_ratings
-from tasks.score.values import MILLION, Metric
 from tasks.store.artifacts import Scores
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,8 @@ def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, A
 def _catalogue_metrics(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
     """Metrics that are no mean over users. They have no interval: fewer users name fewer films."""
     for file, text in read_statements("metrics/catalogue"):
-        for predictor, k, value, n in db.execute(text).fetchall():
+        query = f"select predictor, k, value, n from ({without_semicolon(text)})"
+        for predictor, k, value, n in db.execute(query).fetchall():
             yield {
                 "predictor": predictor, "metric": file.stem, "k": k, "slice": "everyone",
                 "slice_value": "all", "value": value, "ci95_low": None, "ci95_high": None, "n": n,
@@ -59,7 +60,8 @@ def compute_metrics(
     columns = {
         (name, metric): column
         for name, sums in by_predictor.items()
-        for metric, column in zip(sums.metrics, _figures(sums).T, strict=True)
+        for metric, column in _figures(sums).items()
+        if not np.isnan(column[0]) and (not metric.pooled or slice_value[0] == "everyone")
     }
     n = int(next(iter(by_predictor.values())).resampled[0, 0])
     key = {"slice": slice_value[0], "slice_value": slice_value[1], "n": n}
@@ -97,16 +99,13 @@ def _ci95(low: float, high: float) -> Row:
     return {"ci95_low": float(low), "ci95_high": float(high)}
 
 
-def _figures(sums: Sums) -> Floats:
-    """[1 + resamples, metrics]; NaN where a resample has no user with a count."""
-    figures, at = [], 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for metric in sums.metrics:
-            total = sums.resampled[:, at : at + metric.width]
-            total = np.abs(total).sum(axis=1) if metric.binned else total[:, 0]
-            figures.append((total / MILLION / sums.resampled[:, 0]) ** metric.power)
-            at += metric.width
-    return np.stack(figures, axis=1)
+def _figures(sums: Sums) -> dict[Metric, Floats]:
+    """[1 + resamples] of each metric; NaN where a resample has no user with a count."""
+    ends = np.cumsum([1, *(metric.width for metric in sums.metrics)])
+    return {
+        metric: metric.figure(sums.resampled[:, end - metric.width : end], sums.resampled[:, 0])
+        for metric, end in zip(sums.metrics, ends[1:], strict=True)
+    }
 
 
 def _write(rows: list[Row], name: str, draft: Path, first: list[str]) -> None:

@@ -1,9 +1,12 @@
 """Creates the relations in DuckDB that sql/slices and sql/metrics select from.
 
 `users`: one row per user with targets. `film_facts`: one row per film, with its ratings before the
-test. `targets`: one row per test rating, by user and film. `predicted_ratings`: the targets with
-the predictions of one predictor. `listed`: one row per predictor, user, k and
-rank. `targets` and `predicted_ratings` hold one block of whole users at a time.
+test. `placements`: one row per predictor and score, the millionths of p_like (else of the mean):
+the share of films that were not liked below it and of liked ones above it, equal ones by half, and
+the AUC, all three in millionths. `targets`: one row per test rating, by user and film.
+`predicted_ratings`: the targets with the predictions of one predictor. `listed`: one row per
+predictor, user, k and rank. `targets` and `predicted_ratings` hold one block of whole users at a
+time.
 """
 
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ import duckdb
 import polars as pl
 
 from tasks.duckdb_paths import escape_glob
+from tasks.score.derived_columns import add_derived_columns
 from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 BLOCK = 250_000  # targets per block: bounds memory, at about 500 bytes a target
@@ -28,7 +32,7 @@ def create_relations(
     ratings: ValidatedRatings,
     predictions: Sequence[RatingPredictions],
 ) -> None:
-    """Create `users` and `film_facts` in an empty database."""
+    """Create `users`, `film_facts` and `placements` in an empty database."""
     db.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     for name, files in {
         "split_ratings": split.files("ratings"),
@@ -40,6 +44,7 @@ def create_relations(
     db.execute("create table ratings_scale as select ?::float[] as scale", [scale])
     db.execute(FILM_FACTS)
     db.execute(USERS)
+    db.execute(PLACEMENTS)
 
 
 def create_listed(
@@ -52,6 +57,7 @@ def create_listed(
     files = [escape_glob(file) for made in lists for file in made.files("lists")]
     db.from_parquet(files).create_view("all_lists")
     db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
+    db.execute(PROFILES)
     db.execute(ENTRIES)
     db.execute(LISTED)
     missing = db.execute("""
@@ -90,7 +96,7 @@ def load_predictions(
             f"which differ from the {len(targets)} targets: predict each target once, sorted by "
             "user and film"
         )
-    db.register("predicted_ratings", predicted)
+    db.register("predicted_ratings", add_derived_columns(predicted))
 
 
 KNOWN = "fold <> 'unused' and not (fold = 'test' and role = 'target')"
@@ -112,7 +118,8 @@ USERS = f"""
         coalesce(sqrt(greatest(0,
             known_ratings * sum((rating * 2)::bigint ** 2) filter ({KNOWN})
             - (sum((rating * 2)::bigint) filter ({KNOWN})) ** 2)) / known_ratings / 2, 0)
-            as rating_deviation
+            as rating_deviation,
+        percent_rank() over (order by known_ratings) as activity
     from split_ratings where fold <> 'unused'
     group by user_id having targets > 0 order by user_id"""
 # A film that a list names twice is a hit only once.
@@ -131,12 +138,14 @@ LISTED = """
     create table listed as
     select l.predictor, l.user_id, n.k, l.rank, l.film_id, l.is_hit,
         sum(l.is_hit) over up_to_rank as hits_so_far,
-        l.was_seen, u.targets as relevant, f.popularity_decile,
+        l.was_seen, u.targets as relevant, f.popularity_decile, f.known_ratings as popularity,
+        p.profile_popularity,
         -log2(greatest(f.known_ratings, 1) / (select count(*) from users)) as self_information,
         string_split(f.genres, '|') as genres
     from entries as l
     join list_lengths as n on l.rank <= n.k
     join users as u using (user_id)
+    join profiles as p using (user_id)
     left join film_facts as f using (film_id)
     window up_to_rank as (partition by l.predictor, l.user_id, n.k order by l.rank)"""
 TARGETS = """
@@ -146,6 +155,33 @@ TARGETS = """
     join users as u using (user_id)
     where r.fold = 'test' and r.role = 'target' and r.user_id between ? and ?
     order by r.user_id, r.film_id"""
-PREDICTED = """
-    select * exclude (predictor, fold) from all_ratings
+SCORE = "cast(round(coalesce(p_like, mean) * 1000000) as bigint) as score"
+PLACEMENTS = f"""
+    create table placements as
+    select predictor, score, others_below, liked_above,
+        sum(liked * others_below) over whole // nullif(sum(liked) over whole, 0) as auc
+    from (
+        select predictor, score, liked,
+            coalesce(cast(round(1000000 * (sum(others) over up_to - others / 2)
+                / nullif(sum(others) over whole, 0)) as bigint), 0) as others_below,
+            coalesce(cast(round(1000000 * (1 - (sum(liked) over up_to - liked / 2)
+                / nullif(sum(liked) over whole, 0))) as bigint), 0) as liked_above
+        from (
+            select predictor, {SCORE}, count(*) filter (rating >= 4) as liked,
+                count(*) filter (rating < 4) as others
+            from all_ratings where fold = 'test' group by all)
+        window whole as (partition by predictor),
+            up_to as (partition by predictor order by score))
+    window whole as (partition by predictor)"""
+# The known ratings of the films that a user has rated; of all users where one has rated none.
+PROFILES = f"""
+    create table profiles as
+    select user_id,
+        coalesce(avg(f.known_ratings), avg(avg(f.known_ratings)) over ()) as profile_popularity
+    from users
+    left join (select user_id, film_id from split_ratings where {KNOWN}) using (user_id)
+    left join film_facts as f using (film_id)
+    group by user_id"""
+PREDICTED = f"""
+    select * exclude fold, {SCORE} from all_ratings
     where predictor = ? and fold = 'test' and user_id between ? and ?"""

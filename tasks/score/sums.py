@@ -20,10 +20,11 @@ from tasks.executor import Executor
 from tasks.progress import track
 from tasks.score.config import Score
 from tasks.score.keys import StatementError, join_to_keys, require_keys
+from tasks.score.metric import MILLION, Metric
 from tasks.score.relations import Block, create_relations, user_blocks
 from tasks.score.slices import Slice, film_slices
 from tasks.score.statements import read_statements, without_semicolon
-from tasks.score.values import MILLION, Metric, block_sums
+from tasks.score.values import block_sums
 from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 Floats = NDArray[np.float64]
@@ -87,7 +88,7 @@ class ScoreContext:
 
 
 def sum_ratings(context: ScoreContext, inputs: ScoreInputs, executor: Executor) -> SumTable:
-    """The sums of sql/metrics/ratings, added up over blocks of users."""
+    """The sums of sql/metrics/ratings, users and pooled, added up over blocks of users."""
     local = partial(sum_block, context)
     work = partial(_sum_block_remotely, inputs) if executor.is_remote else local
     blocks, table = user_blocks(context.db), SumTable()

@@ -5,6 +5,7 @@ Values are rounded to whole millionths: sums of integers do not depend on the or
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 import numpy as np
@@ -13,28 +14,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from tasks.score.keys import join_to_keys
+from tasks.score.metric import BINS, MILLION, Metric
 from tasks.score.relations import Block, MissingPredictionError, load_predictions, load_targets
 from tasks.score.slices import Slice, everyone, target_slices
 from tasks.score.statements import read_statements, without_semicolon
+from tasks.score.user_values import user_sums
 
 Ints = NDArray[np.int64]
-MILLION = 1_000_000
-BINS = 10
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A file of sql/metrics: (sum / count) ** power, or, with bins, sum of |bin sums| / count."""
-
-    name: str
-    k: int | None = None
-    power: float = 1.0
-    binned: bool = False
-
-    @property
-    def width(self) -> int:
-        """How many sums it needs."""
-        return BINS if self.binned else 1
 
 
 @dataclass(frozen=True)
@@ -77,9 +63,12 @@ def block_sums(
     for predictor in predictors:
         load_predictions(db, predictor, block, targets)
         values = _metric_values(db, predictor, keys)
+        ratios, ratio_sums = user_sums(db, users)
         for one in by_rating:
-            sums = _sum_by_user(values, one, user, len(users))
-            yield BlockSums(one, predictor, values.metrics, users, sums)
+            sums, metrics = _sum_by_user(values, one, user, len(users)), values.metrics
+            if one.name == "everyone":
+                sums, metrics = np.concatenate([sums, ratio_sums[None]], axis=2), metrics + ratios
+            yield BlockSums(one, predictor, metrics, users, sums)
 
 
 def _metric_values(db: duckdb.DuckDBPyConnection, predictor: str, keys: pl.DataFrame) -> Values:
@@ -96,16 +85,21 @@ def _metric_values(db: duckdb.DuckDBPyConnection, predictor: str, keys: pl.DataF
                 "give every rating a distribution, or none"
             )
         if valued:
-            power = float(table["power"][0]) if "power" in table.columns else 1.0
-            found.append((Metric(file.stem, power=power, binned="bin" in table.columns), table))
-    found.sort(key=lambda pair: pair[0].binned)
-    plain = [table["value"].to_numpy() for metric, table in found if not metric.binned]
+            kind: Literal["mean", "bins"] = "bins" if "bin" in table.columns else "mean"
+            power, expected = _constant(table, "power", 1), _constant(table, "expected", 0)
+            found.append((Metric(file.stem, kind=kind, power=power, expected=expected), table))
+    found.sort(key=lambda pair: pair[0].kind == "bins")
+    plain = [table["value"].to_numpy() for metric, table in found if metric.kind == "mean"]
     binned = [
         (table["value"].to_numpy(), table["bin"].cast(pl.Int64).to_numpy())
-        for metric, table in found if metric.binned
+        for metric, table in found if metric.kind == "bins"
     ]  # fmt: skip
     columns = np.stack([np.ones_like(plain[0]), *plain], axis=1)
     return Values(tuple(metric for metric, _ in found), columns, binned)
+
+
+def _constant(table: pl.DataFrame, column: str, otherwise: float) -> float:
+    return float(table[column][0]) if column in table.columns else otherwise
 
 
 def _sum_by_user(values: Values, by: Slice, user: Ints, users: int) -> Ints:

@@ -5,9 +5,9 @@ import pytest
 
 from tasks.bootstrap import Resamples, percentile_interval
 from tasks.score.measure import compute_metrics
+from tasks.score.metric import Metric
 from tasks.score.sums import Sums
 from tasks.score.task import Score, score
-from tasks.score.values import Metric
 from tasks.store.store import Store
 
 USERS = 400

@@ -17,6 +17,7 @@ from tasks.score.task import Score, score
 from tests.world import LISTED, PREDICTED, SCALE
 
 SECOND = 1 / log2(3)  # discount of the second rank
+DISCOUNT = {rank: 1 / log2(rank + 1) for rank in range(1, 5)}
 BY_HAND = {
     # errors of the mean: -0.5, 1, -0.5, 0
     "mean_error": 0.0,
@@ -31,6 +32,18 @@ BY_HAND = {
     "log_loss": -(log(0.625) + log(0.25) + log(0.6875) + log(1e-7)) / 4,
     # sure by 0.625 and 0.6875 (one bin, both right), 0.375 and 0.5 (both wrong)
     "ece": (abs(0.625 - 1 + 0.6875 - 1) + 0.375 + 0.5) / 4,
+    # squares at the thresholds 1.5 to 4.5, times four
+    "rps": (0.21875 + 0.328125 + 0.1328125 + 0.8125) / 16,
+    # 0.375 + 0.625 u, 0.25 + 0.25 u, 0.3125 + 0.6875 u and 0.5, u being 0.43, 0.79, 0.82 and 0.69,
+    # are in four of the ten bins: 0.25 of all in each of these
+    "pit_deviation": 4 * (0.25 - 0.1) + 6 * 0.1,
+    # values of 4.5, 3.5, 4 and 3, and modes of 4, 3, 5 and 1
+    "within_half_rounded": 2 / 4,
+    # liked are those with p_like 0.625 and 0.8125, the others have 0.125 and 0.5
+    "auc": 1.0,
+    "uauc": 1.0,
+    # user 2 has fewer known ratings, with errors of 1 and 2; user 1 has errors of 0 and 1
+    "error_gap": 1.0,
     # of the lists: hits of the first at ranks 2 and 3 of 4, of the second at rank 1
     "hit": 1.0,
     "precision": (2 / 4 + 1 / 4) / 2,
@@ -45,6 +58,10 @@ BY_HAND = {
     "popular": (0 + 1 / 4) / 2,
     # nobody, counted as one of two, had rated any but film 10, which both had
     "novelty": (1 + (1 + 1 + 0) / 3) / 2,
+    # films 4, 1, 2 and 6 had no ratings; of 3, 3 and 10 only the last had, two
+    "popularity_lift": (0 - 1 + (2 / 3) / 1.5 - 1) / 2,
+    "exposure_gini": (-DISCOUNT[4] + DISCOUNT[4] + 3 * 0.5 + 5 * SECOND + 7 * 1 + 9 * 1.5)
+    / (10 * (2 * DISCOUNT[4] + 0.5 + SECOND + 1 + 1.5)),
     "diversity": ((1 + 1 + 1 + 0.5 + 0 + 0.5) / 6 + (0 + 0.5 + 0.5) / 3) / 2,
     "catalogue_coverage": 6 / 10,
 }
@@ -86,6 +103,18 @@ def evaluate(store, split, ratings):
         return score.fn(split, ratings, predictions, lists, config=SETTINGS, store=store)
 
     return build
+
+
+def test_equal_scores_count_half_in_auc_and_uauc(evaluate, predict, rank):
+    """Liked are the first and the third; there is no distribution, so that the means decide."""
+    means = [3.0, 3.0, 2.0, 4.0]
+    rows = [
+        (*row[:3], mean, *row[4:7], None, None, None)
+        for row, mean in zip(PREDICTED, means, strict=True)
+    ]
+    found = everyone(evaluate([predict("plain", rows)], [rank()]), "plain")
+    assert found["auc"] == pytest.approx((0.5 + 0 + 0 + 0) / 4)
+    assert found["uauc"] == pytest.approx((0.5 + 0) / 2)
 
 
 def everyone(scores, predictor="hand"):
@@ -186,5 +215,6 @@ def test_a_predictor_without_distributions_has_no_metrics_of_them(evaluate, pred
     plain = [(*row[:7], None, None, None) for row in PREDICTED]
     found = everyone(evaluate([predict("plain", plain)], [rank()]), "plain")
     assert set(found) == {
-        "mae", "mse", "rmse", "within_half", "within_one", "exact", "mean_error"
+        "mae", "mse", "rmse", "within_half", "within_one", "exact", "mean_error",
+        "within_half_rounded", "auc", "uauc", "error_gap",
     }  # fmt: skip
