@@ -10,6 +10,7 @@ differences of two predictors, over `bootstrap_rows` predictions, 10 per user. A
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -23,7 +24,8 @@ import polars as pl
 
 from tasks.executor import open_executor
 from tasks.score.config import Score
-from tasks.score.measure import compute_metrics
+from tasks.score.max_t import Family
+from tasks.score.measure import Families, compute_metrics
 from tasks.score.sums import ScoreContext, ScoreInputs, SumTable, sum_ratings
 from tasks.store.artifacts import Artifact, RatingPredictions, SplitRatings, ValidatedRatings
 from tasks.store.resource_usage import measure_usage
@@ -144,10 +146,11 @@ def sums(root: Path) -> dict[str, float]:
 def intervals(root: Path) -> dict[str, float]:
     """Cost with all resamples, and with metrics and differences from the sums."""
     config = Score(compared=("first",))
+    families: Families = defaultdict(Family)
     with measure_usage() as cost:
         table, rows = _sums(Store(root), config)
         for slice_value, sums_of_value in table.items():
-            compute_metrics(slice_value, sums_of_value, config.compared)
+            compute_metrics(slice_value, sums_of_value, config.compared, families)
     return {f"bootstrap_{k}": v for k, v in [("rows", rows), *cost.items()] if k != "peak_bytes"}
 
 

@@ -1,5 +1,6 @@
 -- slices: How does the language model differ from another predictor, by slice? Parameters: run_id, metric (rmse), against (bias).
-select slice, slice_value, round(difference, 4) as difference, round(ci95_low, 4) as ci95_low, round(ci95_high, 4) as ci95_high, n
+select slice, slice_value, round(difference, 4) as difference, round(ci95_low, 4) as ci95_low, round(ci95_high, 4) as ci95_high,
+    round(p_adjusted, 4) as p_adjusted, n
 from comparisons
 where run_id = coalesce(getvariable('run_id'), (select arg_max(run_id, run_at) from runs))
     and predictor = 'llm' and metric = coalesce(getvariable('metric'), 'rmse')

@@ -37,12 +37,15 @@ def summary_text(db: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
 def _sentence(row: Row) -> str:
     metric = row["metric"].upper() + (f"@{row['k']}" if row["k"] else "")
     difference, low, high = row["difference"], row["ci95_low"], row["ci95_high"]
-    verdict = "significant" if low > 0 or high < 0 else "inconclusive"
+    p = row["p_adjusted"]  # null in runs of before
+    is_significant = (low > 0 or high < 0) and (p is None or p < 0.05)
+    adjusted = "" if p is None else f", its p-value adjusted for all comparisons {p:.4f}"
     return (
         f"The {metric} of {row['predictor']} is {row['value'] + difference:.4f}, "
         f"{abs(difference):.4f} ({abs(difference) / row['value']:.1%}) "
         f"{'below' if difference < 0 else 'above'} that of {row['against']}, the best baseline by "
-        f"this metric. The difference is {verdict}: its 95 % interval is {low:+.4f} to {high:+.4f}."
+        f"this metric. The difference is {'significant' if is_significant else 'inconclusive'}: "
+        f"its 95 % interval is {low:+.4f} to {high:+.4f}{adjusted}."
     )
 
 
@@ -50,7 +53,7 @@ def significance_tables(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]
     """For each predictor a table over metrics of ratings, and one over metrics of lists.
 
     `metrics` are the columns; each of `rows` has `against` and a cell for each metric, with
-    `difference`, `ci95_low`, `ci95_high` and `verdict`.
+    `difference`, `ci95_low`, `ci95_high`, `p_adjusted` and `verdict`.
     """
     verdicts = fetch_rows(db, "select * from verdicts where run_id = ? order by against", run_id)
     tables = []

@@ -1,5 +1,6 @@
 """Computes every metric of every predictor by slice, with intervals, and paired differences."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.bootstrap import percentile_interval
 from tasks.executor import Executor
+from tasks.score.max_t import Family
 from tasks.score.metric import Metric
 from tasks.score.relations import create_listed
 from tasks.score.statements import read_statements, without_semicolon
@@ -19,6 +21,7 @@ from tasks.store.artifacts import Scores
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
+Families = defaultdict[tuple[str, str, int | None], Family]  # by slice, metric and k
 
 
 def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, Any]:
@@ -27,6 +30,7 @@ def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, A
     Raises MissingPredictionError where a predictor lacks a target, or a list for a user.
     """
     comparisons: list[Row] = []
+    families: Families = defaultdict(Family)
     with duckdb.connect(config={"threads": 2}) as db:
         context = ScoreContext.create(db, inputs)
         create_listed(db, inputs.lists, inputs.config.ks)
@@ -34,9 +38,12 @@ def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, A
         tables = sum_ratings(context, inputs, executor), sum_lists(context)
     for table in tables:
         for value, by_predictor in table.items():
-            figures, differences = compute_metrics(value, by_predictor, inputs.config.compared)
+            figures, differences = compute_metrics(
+                value, by_predictor, inputs.config.compared, families
+            )
             metrics += figures
             comparisons += differences
+    adjust(comparisons, families)
     _write(metrics, "metrics", draft, ["predictor"])
     _write(comparisons, "comparisons", draft, ["predictor", "against"])
     return {name: inputs.split.metadata[name] for name in ("dataset", "protocol")}
@@ -54,9 +61,15 @@ def _catalogue_metrics(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 
 
 def compute_metrics(
-    slice_value: SliceValue, by_predictor: Mapping[str, Sums], compared: Sequence[str]
+    slice_value: SliceValue,
+    by_predictor: Mapping[str, Sums],
+    compared: Sequence[str],
+    families: Families,
 ) -> tuple[list[Row], list[Row]]:
-    """Rows of metrics for one slice value, and of comparisons of `compared` with all others."""
+    """Rows of metrics for one slice value, and of comparisons of `compared` with all others.
+
+    The comparisons are added to their families, and lack their p until all are (`adjust`).
+    """
     columns = {
         (name, metric): column
         for name, sums in by_predictor.items()
@@ -79,16 +92,30 @@ def compute_metrics(
         return metrics, []
     differences = np.stack([columns[a, m] - columns[b, m] for a, b, m in pairs], 1)
     low, high = percentile_interval(differences[1:])
+    t = np.zeros(len(pairs))
+    for metric in {metric for *_, metric in pairs}:
+        at = np.array([same == metric for *_, same in pairs])
+        t[at] = families[slice_value[0], metric.name, metric.k].add(differences[:, at])
     comparisons = [
         key
         | _metric_key(metric)
-        | {"predictor": name, "against": other, "difference": float(difference)}
+        | {"predictor": name, "against": other, "difference": float(difference), "t": t_one}
         | _ci95(a, b)
-        for (name, other, metric), difference, a, b in zip(
-            pairs, differences[0], low, high, strict=True
+        for (name, other, metric), difference, t_one, a, b in zip(
+            pairs, differences[0], t, low, high, strict=True
         )
     ]
     return metrics, comparisons
+
+
+def adjust(comparisons: list[Row], families: Families) -> None:
+    """Replace the `t` of each comparison by its `p_adjusted`.
+
+    A family is all comparisons of one metric and k over all values of one slice.
+    """
+    for row in comparisons:
+        family = families[row["slice"], row["metric"], row["k"]]
+        row["p_adjusted"] = family.adjusted_p(row.pop("t"))
 
 
 def _metric_key(metric: Metric) -> Row:

@@ -50,6 +50,8 @@ def test_every_row_of_every_table_is_kept(old, migrated):
             kept = db.execute(f"from {NEW_NAME.get(name, name)} order by all").fetchall()
             if name == "lineage":
                 rows = sorted((*row[:3], *row[:2:-1]) for row in rows)
+            if name == "comparisons":
+                rows = [(*row, None) for row in rows]  # no p-value was computed
             assert kept == rows, name
 
 

@@ -1,10 +1,13 @@
 """Intervals come from resampled users, the same ones for every predictor."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 
 from tasks.bootstrap import Resamples, percentile_interval
-from tasks.score.measure import compute_metrics
+from tasks.score.max_t import Family
+from tasks.score.measure import adjust, compute_metrics
 from tasks.score.metric import Metric
 from tasks.score.sums import Sums
 from tasks.score.task import Score, score
@@ -43,10 +46,13 @@ def test_equal_seeds_draw_alike_and_others_do_not():
 
 
 def test_pairing_tells_apart_what_two_intervals_cannot():
-    single, paired = compute_metrics(("everyone", "all"), sums(shift=0.005), ["llm"])
+    families = defaultdict(Family)
+    single, paired = compute_metrics(("everyone", "all"), sums(shift=0.005), ["llm"], families)
+    adjust(paired, families)
     llm, bias = single
     assert bias["ci95_low"] < llm["value"] < bias["ci95_high"]
     assert paired[0]["ci95_low"] < paired[0]["difference"] < paired[0]["ci95_high"] < 0
+    assert paired[0]["p_adjusted"] == 1 / 1001  # no resample strays as far
 
 
 def test_sums_over_blocks_of_users_add_up_to_those_over_all():

@@ -50,6 +50,7 @@ comment on column comparisons.slice_value is 'which value of the slice; all for 
 comment on column comparisons.difference is 'value of predictor minus value of against';
 comment on column comparisons.ci95_low is '2.5 % point of the paired bootstrap over users';
 comment on column comparisons.ci95_high is '97.5 % point of the paired bootstrap over users';
+comment on column comparisons.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k and slice; null in runs of before';
 comment on column comparisons.n is 'ratings, or lists, behind the figure';
 
 comment on table rating_predictions is 'one row per run, predictor, fold, user and film';

@@ -52,6 +52,7 @@ comment on column worst_slices.against is 'predictor that it is compared with, o
 comment on column worst_slices.difference is 'value of predictor minus value of against';
 comment on column worst_slices.ci95_low is '2.5 % point of the paired bootstrap over users';
 comment on column worst_slices.ci95_high is '97.5 % point of the paired bootstrap over users';
+comment on column worst_slices.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k and slice; null in runs of before';
 comment on column worst_slices.n is 'ratings, or lists, behind the figure';
 
 comment on view biggest_misses is 'test ratings with the largest error of the language model';
@@ -74,7 +75,7 @@ comment on column recommended.expected is 'expected rating, in stars; null where
 comment on column recommended.rated is 'rating that the user then gave; null where none';
 comment on column recommended.score is 'what the list is ordered by, larger first';
 
-comment on view verdicts is 'whether each difference over everyone is conclusive, and which predictor is better';
+comment on view verdicts is 'whether each difference over everyone is significant after adjustment for many comparisons, and which predictor is better';
 comment on column verdicts.run_id is 'the run';
 comment on column verdicts.run_at is 'when the run was first published';
 comment on column verdicts.predictor is 'name of the predictor: llm, bias, ...';
@@ -84,6 +85,7 @@ comment on column verdicts.k is 'length of the lists; null for metrics of rating
 comment on column verdicts.difference is 'value of predictor minus value of against';
 comment on column verdicts.ci95_low is '2.5 % point of the paired bootstrap over users';
 comment on column verdicts.ci95_high is '97.5 % point of the paired bootstrap over users';
+comment on column verdicts.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k and slice; null in runs of before';
 comment on column verdicts.n is 'ratings, or lists, behind the figure';
 comment on column verdicts.verdict is 'better, worse or inconclusive';
 

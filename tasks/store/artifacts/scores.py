@@ -39,6 +39,11 @@ class Scores(Artifact):
                 "difference": ("double", "value of predictor minus value of against"),
                 "ci95_low": ("double", "2.5 % point of the paired bootstrap over users"),
                 "ci95_high": ("double", "97.5 % point"),
+                "p_adjusted": (
+                    "double",
+                    "p-value over the same resamples, adjusted by max-T for all comparisons of the "
+                    "metric, k and slice",
+                ),
                 "n": ("int64", "ratings, or lists, that both are means of"),
             },
         ),
