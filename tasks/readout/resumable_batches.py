@@ -18,7 +18,7 @@ import torch
 from tasks.executor import Executor
 from tasks.progress import progress
 from tasks.store.artifacts import Prompts
-from tasks.store.durable import durable_rename
+from tasks.store.checksum import commit_file, discard_damaged, read_file
 
 COLUMNS = [
     "example",
@@ -31,6 +31,7 @@ COLUMNS = [
     "branch_tokens",
     "spans",
 ]
+SUFFIX = ".batch"  # a Parquet file with its SHA-256 behind it
 
 
 class Batch(NamedTuple):
@@ -74,18 +75,20 @@ def iter_batches(
             rows = (pc.field("fold") == fold) & (pc.field("kind") == kind)
             table = pq.read_table(file, columns=[*COLUMNS, *extra_columns], filters=rows)
             for first in range(0, len(table), users):
-                name = f"{kind}-{fold}-{shard:05}-{first:06}.parquet"
+                name = f"{kind}-{fold}-{shard:05}-{first:06}{SUFFIX}"
                 yield Batch(name, kind, table.slice(first, users))
 
 
 def finish_batches(folder: Path, job: BatchJob, workers: int, executor: Executor) -> None:
-    """Write a file per batch into the folder; existing files are kept.
+    """Write a file per batch into the folder; existing files are kept, unless they are damaged.
 
     Batches are shared among the workers of a cluster, or among `workers` processes here, and
     their GPUs. Each has as many threads as this process, because sums depend on threads.
     Raises RuntimeError where a process fails.
     """
     folder.mkdir(exist_ok=True)
+    for file in folder.glob(f"*{SUFFIX}"):
+        discard_damaged(file)
     sizes = {batch.name: len(batch.examples) for batch in job.batches()}
     with progress(job.stage, sum(sizes.values()), "users") as bar:
         if executor.is_remote:
@@ -97,9 +100,9 @@ def finish_batches(folder: Path, job: BatchJob, workers: int, executor: Executor
 
 
 def read_batches(folder: Path, kind: str, schema: pl.Schema) -> pl.DataFrame:
-    """All finished batches of a kind."""
-    files = sorted(folder.glob(f"{kind}-*.parquet"))
-    return pl.concat([pl.read_parquet(file, glob=False) for file in files] or [schema.to_frame()])
+    """All finished batches of a kind. Raises DamagedFileError where one differs from its hash."""
+    files = sorted(folder.glob(f"{kind}-*{SUFFIX}"))
+    return pl.concat([pl.read_parquet(read_file(file)) for file in files] or [schema.to_frame()])
 
 
 def _run(
@@ -179,7 +182,7 @@ def _loaded(load: Callable[..., MakeTable], inputs: tuple[Any, ...]) -> MakeTabl
 
 
 def _write(folder: Path, name: str, table: pl.DataFrame) -> None:
-    """Write to a temporary name and rename, so that a file is complete or absent."""
+    """Write to a temporary name, add the hash and rename: a file is complete or absent."""
     unfinished = folder / f".{name}.{os.getpid()}"
     table.write_parquet(unfinished)
-    durable_rename(unfinished, folder / name)
+    commit_file(unfinished, folder / name)

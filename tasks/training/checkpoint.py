@@ -1,5 +1,6 @@
-"""Saves the state of training atomically, and resumes from it."""
+"""Saves the state of training atomically, and resumes from it unless it is damaged."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tasks.store.durable import durable_rename
+from tasks.store.checksum import commit_file, discard_damaged, read_file
+from tasks.training import distributed
 
 NAME = "checkpoint.pt"
 
@@ -60,7 +62,7 @@ def save(
     }
     new = folder / f"{NAME}.new"
     torch.save(state, new)
-    durable_rename(new, folder / NAME)
+    commit_file(new, folder / NAME)
 
 
 def resume(
@@ -69,11 +71,18 @@ def resume(
     optimiser: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
 ) -> tuple[Progress, dict[str, Tensor] | None]:
-    """Load the folder's checkpoint where there is one; return progress and best weights."""
-    if not (folder / NAME).exists():
+    """Load the folder's checkpoint where there is one; return progress and best weights.
+
+    One that differs from its own hash is deleted, with a warning: training begins anew. torch
+    reads most flipped bytes as other weights, and ends in an error at the rest.
+    """
+    file, device = folder / NAME, next(model.parameters()).device
+    damaged = file.exists() and discard_damaged(file)
+    # Where one process reads damage, none resumes; each has looked before any goes on.
+    if distributed.any_process(damaged, device) or not file.exists():
         return Progress(), None
-    device = next(model.parameters()).device
-    state = torch.load(folder / NAME, map_location=device, weights_only=True)
+    content = io.BytesIO(read_file(file))
+    state = torch.load(content, map_location=device, weights_only=True)
     restore(model, state["weights"])
     optimiser.load_state_dict(state["optimiser"])
     scaler.load_state_dict(state["scaler"])

@@ -10,10 +10,12 @@ import torch
 from tasks.hub import load_adapted
 from tasks.nn.examples import Examples
 from tasks.predict.config import Predict
+from tasks.predict.tables import READOUT
 from tasks.predict.task import predict_ratings
 from tasks.readout import inference as readout
 from tasks.readout import resumable_batches
 from tasks.readout.config import Inference
+from tasks.store.checksum import DamagedFileError
 from tasks.store.store import Store
 
 KEY = ["fold", "user_id", "film_id", "rating"]
@@ -149,3 +151,36 @@ def test_a_killed_run_resumes_without_the_finished_batches(
     assert not set(finished) & set(resumed)
     table = "ratings.parquet"
     assert (again.path / table).read_bytes() == (predictions.path / table).read_bytes()
+
+
+def test_a_damaged_batch_of_a_killed_run_is_made_again(
+    predict, predictions, tmp_path, monkeypatch, caplog
+):
+    store, finish, made = Store(tmp_path), resumable_batches._write, []
+
+    def kill_after_three(folder, name, table):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(folder / name)
+        finish(folder, name, table)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resumable_batches, "_write", kill_after_three)
+        with pytest.raises(KeyboardInterrupt):
+            predict(store)
+    whole, flipped, cut = made
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 1
+    flipped.write_bytes(content)
+    cut.write_bytes(cut.read_bytes()[:100])
+    again = predict(store)
+    warned = [
+        file.name for file in made if f"{file} has changed since it was written" in caplog.text
+    ]
+    assert warned == [flipped.name, cut.name]
+    table = "ratings.parquet"
+    assert (again.path / table).read_bytes() == (predictions.path / table).read_bytes()
+    whole.parent.mkdir(parents=True)
+    whole.write_bytes(content)
+    with pytest.raises(DamagedFileError):
+        resumable_batches.read_batches(whole.parent, "rate", READOUT)

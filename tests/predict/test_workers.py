@@ -72,7 +72,7 @@ def test_a_killed_run_of_two_processes_resumes_to_the_same_bytes(
     }
     command = [sys.executable, str(program), str(arguments)]
     with subprocess.Popen(command, env=environment) as run:
-        while len(batches := list(store.root.glob("**/batches/*.parquet"))) < 3:
+        while len(batches := list(store.root.glob("**/batches/*.batch"))) < 3:
             assert run.poll() is None
             time.sleep(0.005)
         run.send_signal(signal.SIGKILL)

@@ -135,6 +135,42 @@ def test_a_run_killed_at_any_step_resumes_to_the_same_weights(tmp_path, step):
         assert torch.equal(weight, continued.state_dict()[name]), name
 
 
+def damage(file: Path, at: int, how: str) -> None:
+    """Flip a bit at a place, or cut the file off there."""
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content if how == "flip" else content[:at])
+
+
+@pytest.mark.parametrize("how", ["flip", "cut"])
+def test_a_damaged_checkpoint_is_discarded_wherever_it_is_damaged(tmp_path, caplog, how):
+    file, pristine = tmp_path / checkpoint.NAME, tmp_path / "whole"
+    assert train_and_kill(tmp_path, 4, signal.SIGKILL) == -signal.SIGKILL
+    pristine.write_bytes(file.read_bytes())
+    for at in np.linspace(0, pristine.stat().st_size - 1, 60).astype(int):
+        file.write_bytes(pristine.read_bytes())
+        damage(file, at, how)
+        model = new_model()
+        trainer = Trainer(model, TRIE, Objective(), SMALL, tmp_path)
+        assert (trainer.progress, trainer.best) == (checkpoint.Progress(), None), at
+        untrained = new_model().state_dict()
+        assert all(torch.equal(w, untrained[name]) for name, w in model.state_dict().items()), at
+        assert not file.exists()
+    assert caplog.text.count("checkpoint.pt has changed since it was written: deleting it") == 60
+
+
+def test_training_goes_on_with_the_same_weights_after_a_damaged_checkpoint(tmp_path):
+    (tmp_path / "whole").mkdir()
+    undisturbed, history = train(tmp_path / "whole")
+    (tmp_path / "torn").mkdir()
+    assert train_and_kill(tmp_path / "torn", 8, signal.SIGKILL) == -signal.SIGKILL
+    damage(tmp_path / "torn" / checkpoint.NAME, 5000, "cut")
+    anew, rows = train(tmp_path / "torn")
+    assert rows == history
+    for name, weight in undisturbed.state_dict().items():
+        assert torch.equal(weight, anew.state_dict()[name]), name
+
+
 def test_sigterm_saves_the_current_step_and_ends(tmp_path):
     assert train_and_kill(tmp_path, 4, signal.SIGTERM) == -signal.SIGTERM
     model = new_model()
