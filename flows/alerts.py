@@ -58,12 +58,13 @@ def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa:
 
 
 def promotion_alerts(run_id: str, store: Store) -> Iterator[Alert]:
-    """One alert if the run's adapter was rejected, for its figures or for drifted data."""
+    """One alert if the run's adapter was rejected: for its figures, drifted data or no champion."""
     with open_readonly(metrics_path(store)) as db:
         query = (
-            "select reason from champions "
+            "select reason, exists (from checks where run_id = champions.run_id) from champions "
             "where run_id = ? and previous_champion is not null and not promoted"
         )
-        for (reason,) in db.execute(query, [run_id]).fetchall():
+        for reason, compared in db.execute(query, [run_id]).fetchall():
             summary = f"the run's adapter did not become champion: {reason}"
-            yield Alert(summary, f"run {run_id}", f"make reports name=checks run_id={run_id}")
+            report = f"checks run_id={run_id}" if compared else "champions"
+            yield Alert(summary, f"run {run_id}", f"make reports name={report}")

@@ -88,7 +88,7 @@ def latest_champion_ranking(store: Store) -> RankedLists:
             lists = store.find(RankedLists, manifest["fingerprint"])
             if store.ancestor(Adapter, lists).fingerprint == adapter:
                 return lists
-    raise FileNotFoundError(f"the champion {adapter} has ranked no lists: run `make nightly`")
+    raise FileNotFoundError(f"the champion {adapter} has ranked no lists: run `make rescore`")
 
 
 def make_request(user: int | None, ratings: list[str] | None, count: int) -> RecommendRequest:

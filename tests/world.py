@@ -15,9 +15,12 @@ from tasks.publish.opponent import Challenge
 from tasks.store.artifacts import (
     Adapter,
     Artifact,
+    Base,
+    Prompts,
     RankedLists,
     RatingPredictions,
     SplitRatings,
+    Tokenizer,
     ValidatedRatings,
 )
 from tasks.store.store import Store
@@ -177,14 +180,28 @@ def rank(store: Store, split: SplitRatings) -> Callable[..., RankedLists]:
 def challenge(store: Store, split: SplitRatings) -> Callable[..., Challenge]:
     """`challenge(name, against)`: an adapter, and the champion that it is compared with, if any."""
 
-    def adapter(name):
-        def write(draft):
-            typed(Adapter, "history", {}).write_parquet(draft / "history.parquet")
-
-        return store.build(Adapter, recipe={"name": name}, parents=[split], write=write)
-
     def build(name="first", against=None, **changes):
         margins = PromotionMargins(**{"coverage": 0.1} | changes)
-        return Challenge(adapter(name), margins, against and adapter(against))
+        champion = bare_adapter(store, split, against) if against else None
+        return Challenge(bare_adapter(store, split, name), margins, champion)
 
     return build
+
+
+def bare_adapter(store: Store, split: SplitRatings, name: str) -> Adapter:
+    """An adapter with the lineage of a trained one, and nothing to predict with."""
+
+    def write_tables(kind):
+        def write(draft):
+            for table, files in kind.tables.items():
+                file = files.files.replace("*", "00000")
+                typed(kind, table, {}).write_parquet(draft / file)
+
+        return write
+
+    def build(kind, *parents, **recipe):
+        return store.build(kind, recipe=recipe, parents=parents, write=write_tables(kind))
+
+    tokenizer = build(Tokenizer)
+    prompts = build(Prompts, split, tokenizer)
+    return build(Adapter, build(Base, tokenizer), prompts, name=name)

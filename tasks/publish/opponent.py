@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tasks.metrics_db import opponent_of
 from tasks.metrics_location import metrics_path
 from tasks.publish.config import PromotionMargins
+from tasks.publish.usable import find_usable
 from tasks.store.artifacts import Adapter, RawRatings, SplitRatings
 from tasks.store.store import Store, StoreError
 
@@ -26,12 +27,16 @@ FIRST = Decision(promoted=True, reason="the first adapter for this split of thes
 
 @dataclass(frozen=True)
 class Challenge:
-    """A run's adapter and its opponent. Without one, `default_decision` holds."""
+    """A run's adapter and its opponent. Without one, `default_decision` holds.
+
+    `missing` is the fingerprint of a champion that cannot be compared with.
+    """
 
     challenger: Adapter
     margins: PromotionMargins
     champion: Adapter | None = None
     default_decision: Decision = FIRST
+    missing: str | None = None
 
 
 def find_opponent(
@@ -46,20 +51,22 @@ def find_opponent(
 
     Adapters are compared only on the same split; otherwise one's test ratings may be in the
     other's training data. A champion of a later day has trained on this run's test ratings: it is
-    not compared, and stays.
+    not compared, and stays. So does one that is missing or corrupt, or whose inputs are: nobody
+    knows whether the challenger is worse.
     """
     dataset, protocol = split.metadata["dataset"], split.metadata["protocol"]
     name = opponent_of(metrics_path(store), dataset, protocol, adapter.fingerprint)
     if name is None:
         return Challenge(adapter, margins)
     try:
-        champion = store.find(Adapter, name)
+        champion = find_usable(name, store)
         champions_split = store.ancestor(SplitRatings, champion)
         last_day = _last_day(store.ancestor(RawRatings, champion))
     except StoreError as error:
-        log.warning("no comparison with the champion %s: %s", name, error)
-        gone = Decision(promoted=True, reason=f"the champion {name} is no longer in the store")
-        return Challenge(adapter, margins, default_decision=gone)
+        reason = f"there is no comparison with the champion {name}: {error}"
+        log.warning(reason)
+        unknown = Decision(promoted=False, reason=reason)
+        return Challenge(adapter, margins, default_decision=unknown, missing=name)
     if champions_split.manifest["recipe"] != split.manifest["recipe"]:
         return Challenge(adapter, margins)
     if last_day > _last_day(raw):

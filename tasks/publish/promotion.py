@@ -46,7 +46,7 @@ def decide(
     if db.execute("select 1 from champions where adapter = ?", [challenger]).fetchone():
         return
     checks: list[Check] = []
-    decision, champion = challenge.default_decision, None
+    decision, champion = challenge.default_decision, challenge.missing
     if challenge.champion and champions_ratings:
         champion = challenge.champion.fingerprint
         checks = [

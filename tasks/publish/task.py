@@ -13,6 +13,7 @@ from tasks.publish.opponent import Challenge
 from tasks.publish.promotion import decide
 from tasks.publish.rollback import promote_again
 from tasks.publish.rows import insert_run
+from tasks.publish.usable import find_usable
 from tasks.store.artifacts import Artifact, Scores, ValidatedRatings
 from tasks.store.remote.errors import ConflictError
 from tasks.store.store import Store
@@ -57,13 +58,15 @@ def roll_back(*, to: str, store: Store) -> str:
 
     `to` is the beginning of its fingerprint; empty for the champion before. Raises
     FileNotFoundError where nothing was published, LookupError where not exactly one adapter begins
-    so, ConflictError where another machine has published meanwhile.
+    so, StoreError where it or one of its inputs is missing or corrupt, ConflictError where another
+    machine has published meanwhile.
     """
     path = metrics_path(store)
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
     with atomic_update(*metrics_location(store)) as db:
-        return promote_again(db, to, _timestamp(db))
+        adapter = promote_again(db, to, _timestamp(db))
+        return find_usable(adapter, store).fingerprint
 
 
 def _timestamp(db: duckdb.DuckDBPyConnection) -> datetime:

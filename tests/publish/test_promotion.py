@@ -7,16 +7,34 @@ import shutil
 import duckdb
 import pytest
 
+from flows.alerts import promotion_alerts
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.publish.config import PromotionMargins
 from tasks.publish.opponent import FIRST, Decision, find_opponent
 from tasks.publish.promotion import check_drift
 from tasks.publish.task import roll_back
-from tasks.store.artifacts import Adapter, RawRatings, SplitRatings, ValidatedRatings
-from tests.world import LISTED, PREDICTED, START, typed
+from tasks.store.artifacts import (
+    Adapter,
+    Base,
+    RawRatings,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
+from tasks.store.store import StoreError
+from tests.world import LISTED, PREDICTED, START, bare_adapter, typed
 
 USUAL = [[3.0, 4.0] * 5] * 30  # stars by day
+
+
+def flip_each_file(folder):
+    for file in folder.glob("[!c]*"):  # all but cost.json, which has no hash
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+
+
 WORSE = [(*row[:3], row[3] + 1, *row[4:]) for row in PREDICTED]
 
 
@@ -178,9 +196,7 @@ def trained(store, ratings, split):
         raw = store.build(RawRatings, recipe=as_of, write=copy_of(tables))
         rows = {name: split.scan(name).collect() for name in SplitRatings.tables}
         own = store.build(SplitRatings, recipe=recipe, parents=[raw, ratings], write=copy_of(rows))
-        history = {"history": typed(Adapter, "history", {})}
-        adapter = store.build(Adapter, recipe={"name": name}, parents=[own], write=copy_of(history))
-        return adapter, own, raw
+        return bare_adapter(store, own, name), own, raw
 
     return build
 
@@ -222,17 +238,53 @@ def test_a_champion_of_a_later_day_is_not_compared_and_stays(
     assert after.champion == champion_of_day_2[0]
 
 
-@pytest.mark.parametrize("gone", [0, 1, 2])
-def test_a_champion_without_its_artifacts_is_replaced(store, publish_run, challenge, trained, gone):
-    """So is one whose ratings an earlier version of the project made, under another kind."""
-    champion = trained("champion")
-    publish_run(dataclasses.replace(challenge(), challenger=champion[0]))
-    challenger = trained("challenger", dt.date(2020, 1, 1), other=True)
-    shutil.rmtree(champion[gone].path)
-    found = find_opponent(*challenger, margins=MARGINS, store=store)
-    assert found.champion is None
-    assert found.default_decision.promoted
-    assert champion[0].fingerprint in found.default_decision.reason
+@pytest.mark.parametrize("harm", [shutil.rmtree, flip_each_file])
+@pytest.mark.parametrize("kind", [Adapter, SplitRatings, RawRatings])
+def test_a_champion_that_cannot_be_compared_with_stays(
+    store, publish_run, challenge, trained, kind, harm
+):
+    """So does one whose ratings an earlier version of the project made, under another kind."""
+    old = trained("champion")[0]
+    publish_run(dataclasses.replace(challenge(), challenger=old))
+    new, split, raw = trained("challenger", dt.date(2020, 1, 1), other=True)
+    harm(old.path if kind is Adapter else store.ancestor(kind, old).path)
+    found = find_opponent(new, split, raw, margins=MARGINS, store=store)
+    assert (found.champion, found.missing) == (None, old.fingerprint)
+    run_id = publish_run(found, seed=1)
+    promoted, against, reason, _ = decision(store, run_id)
+    assert (promoted, against) == (False, old.fingerprint)
+    assert kind.kind() in reason
+    assert champion(store) == old.fingerprint
+    (alert,) = promotion_alerts(run_id, store)
+    assert f"no comparison with the champion {old.fingerprint}" in alert.summary
+    assert alert.hint == "make reports name=champions"
+    assert roll_back.fn(to=new.fingerprint, store=store) == new.fingerprint == champion(store)
+
+
+@pytest.mark.parametrize("kind", [Base, Tokenizer, ValidatedRatings])
+def test_a_champion_whose_inputs_are_damaged_is_not_compared_with(
+    store, publish_run, challenge, trained, kind
+):
+    old = trained("champion")[0]
+    publish_run(dataclasses.replace(challenge(), challenger=old))
+    flip_each_file(store.ancestor(kind, old).path)
+    found = find_opponent(*trained("challenger"), margins=MARGINS, store=store)
+    assert (found.champion, found.missing) == (None, old.fingerprint)
+    assert not found.default_decision.promoted
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, flip_each_file])
+@pytest.mark.parametrize("kind", [Adapter, Base, Tokenizer, SplitRatings, ValidatedRatings])
+def test_a_rollback_to_what_is_not_whole_is_refused(store, publish_run, challenge, kind, harm):
+    first, second = challenge("first"), challenge("second", "first")
+    publish_run(first)
+    publish_run(second)
+    before = first.challenger
+    harm(before.path if kind is Adapter else store.ancestor(kind, before).path)
+    for to in ("", before.fingerprint):
+        with pytest.raises(StoreError, match=kind.kind()):
+            roll_back.fn(to=to, store=store)
+    assert champion(store) == second.challenger.fingerprint
 
 
 def test_a_person_goes_back_to_an_earlier_champion(store, publish_run, challenge):
