@@ -1,10 +1,9 @@
-"""The metrics database: the only module that opens it, read-only or for one atomic update.
+"""The metrics database: opened read-only, or for one atomic update.
 
 A publish edits a copy and atomically renames it over the file; open readers keep the old version.
 With a remote, the file is replaced there by compare-and-swap, and each machine has a copy.
 """
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from tasks.store.durable import durable_rename
+from tasks.metrics_file import copy_database, install
 from tasks.store.file_lock import file_lock
 from tasks.store.garbage import ArtifactId
 from tasks.store.remote.shared_file import SharedFile
@@ -44,25 +43,22 @@ def atomic_update(
     is no file. Writers of this machine wait for each other.
 
     Raises ConflictError where another machine has replaced the file meanwhile (start again),
-    StoreBusyError where another process updates it for ten minutes.
+    StoreBusyError where another process updates it for ten minutes, StoreError where the file is
+    damaged, RemoteError where the remote's is.
     """
     draft = path.with_name(f".draft-{path.name}")
     with _lock(path):
         version = shared.pull() if shared else None
-        draft.unlink(missing_ok=True)
-        draft.with_name(f"{draft.name}.wal").unlink(missing_ok=True)
-        if path.exists():
-            shutil.copyfile(path, draft)
+        copy_database(path, draft)
         with duckdb.connect(str(draft)) as db:
             db.execute("set timezone = 'UTC'")
             _migrate(db)
             yield db
             db.execute("checkpoint")
-        draft.chmod(0o600)
         if shared:
             shared.push(draft, version)
         else:
-            durable_rename(draft, path)
+            install(draft, path)
 
 
 def pull_metrics(shared: SharedFile) -> None:

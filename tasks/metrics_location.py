@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tasks.metrics_db import pull_metrics
+from tasks.metrics_file import find_damage, install
 from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.remote.shared_file import SharedFile
 from tasks.store.store import Store
@@ -22,4 +23,4 @@ def metrics_location(store: Store) -> tuple[Path, SharedFile | None]:
     if store.remote is None:
         return path, None
     name = path.relative_to(store.root).as_posix()
-    return path, SharedFile(path, RemoteStore(store.remote), name)
+    return path, SharedFile(path, RemoteStore(store.remote), name, find_damage, install)

@@ -219,4 +219,7 @@ def test_gc_deletes_from_the_remote_what_is_a_week_old(machine, tmp_path, publis
         "ranked-lists",
         "scores",
         "adapter",
+        "base",
+        "prompts",
+        "tokenizer",
     }

@@ -1,6 +1,7 @@
 """One remote file that several machines replace in turn, by compare-and-swap."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,14 @@ class SharedFile:
     """The local copy at `path` of the remote's file `name`.
 
     A file beside the copy holds the version it was taken from, and its hash at that time.
+    `find_damage(file)` says why a file cannot be used, `install(draft, path)` replaces the copy.
     """
 
     path: Path
     remote: RemoteStore
     name: str
+    find_damage: Callable[[Path], str | None]
+    install: Callable[[Path, Path], None]
 
     def is_current(self) -> bool:
         """Whether the remote has no other version than the copy's, or none."""
@@ -29,7 +33,8 @@ class SharedFile:
     def pull(self) -> str | None:
         """Replace the copy by the remote's file where that is another; return its version or None.
 
-        Raises RemoteError where the copy holds changes that the remote never had.
+        Raises RemoteError where the remote's file is damaged, and where the copy holds changes that
+        the remote never had: the copy stays then.
         """
         with self.remote.connect() as files:
             version = files.version(self.name)
@@ -37,6 +42,11 @@ class SharedFile:
                 return version
             draft = self.path.with_name(f".fetched-{self.path.name}")
             files.download({self.name: draft})  # of that version or a later one
+        if reason := self.find_damage(draft):
+            raise RemoteError(
+                f"{self.name} in {self.remote} cannot be used ({reason}): {self.path} stays as it "
+                f"is; put a whole copy there, such as that of the machine that published last"
+            )
         remote_hash = hash_file(draft)
         if self.path.exists() and hash_file(self.path) not in (self._base.get("hash"), remote_hash):
             raise RemoteError(
@@ -56,8 +66,7 @@ class SharedFile:
         self._install(draft, version, hash_file(draft))
 
     def _install(self, draft: Path, version: str, content_hash: str) -> None:
-        draft.chmod(0o600)
-        durable_rename(draft, self.path)
+        self.install(draft, self.path)
         draft.write_text(json.dumps({"version": version, "hash": content_hash}))
         durable_rename(draft, self._base_file)
 
