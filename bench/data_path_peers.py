@@ -6,11 +6,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 import polars as pl
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from tasks.base.tokenizer import train_tokenizer
 from tasks.store.artifacts import Tokenizer
 from tasks.store.store import Store
+from tasks.text_tokenizer import load_tokenizer
 
 SHOWN, ASKED, LIST = 30, 10, 40
 SCALE = [half / 2 for half in range(1, 11)]
@@ -87,7 +88,4 @@ def looped(data: Path, root: Path) -> None:
 
 
 def _tokenizer(root: Path) -> PreTrainedTokenizerBase:
-    loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        Store(root).find_all(Tokenizer)[-1].path, trust_remote_code=False
-    )
-    return loaded
+    return load_tokenizer(Store(root).find_all(Tokenizer)[-1])

@@ -15,7 +15,6 @@ from tasks.decode.config import Decode
 from tasks.decode.lists import ListWriter
 from tasks.decode.parsing import TitleIndex, parse_list
 from tasks.eligibility import eligible_films
-from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
@@ -27,6 +26,7 @@ from tasks.readout.resumable_batches import iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings, Tokenizer
 from tasks.store.artifacts import ValidatedRatings as Ratings
 from tasks.store.store import Store
+from tasks.text_tokenizer import load_tokenizer
 
 PADDED = 16  # prompts at once on the plain path
 

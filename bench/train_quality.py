@@ -14,12 +14,13 @@ from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from bench.train_peers import COMMON, STEP
-from tasks.hub import load_base, load_tokenizer
+from tasks.hub import load_base
 from tasks.nn.examples import Example, Examples
 from tasks.nn.packing import pack_example
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Base, Prompts
 from tasks.store.store import Store
+from tasks.text_tokenizer import load_tokenizer
 from tasks.train.config import Train
 from tasks.training.adapter import attach_lora
 from tasks.training.config import Lora, TrainingConfig

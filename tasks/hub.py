@@ -1,4 +1,4 @@
-"""Loads tokenizers, base models and adapters from their artifacts."""
+"""Loads base models and adapters from their artifacts."""
 
 import json
 import warnings
@@ -9,14 +9,12 @@ import torch
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 from transformers.utils.logging import disable_progress_bar
 
-from tasks.store.artifacts import Adapter, Base, Tokenizer
+from tasks.store.artifacts import Adapter, Base
 
 POINTER = "pointer.json"
 
@@ -34,11 +32,6 @@ def best_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-def load_tokenizer(artifact: Tokenizer | Base) -> PreTrainedTokenizerBase:
-    """Load the tokenizer in the artifact's folder."""
-    return AutoTokenizer.from_pretrained(artifact.path, trust_remote_code=False)
 
 
 def load_base(base: Base, *, device: torch.device | None = None) -> PreTrainedModel:

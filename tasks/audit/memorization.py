@@ -13,10 +13,11 @@ import polars as pl
 import torch
 
 from tasks.audit.config import Memorization
-from tasks.hub import load_base, load_tokenizer
+from tasks.hub import load_base
 from tasks.progress import track
 from tasks.seeded_hash import permute, uniform
 from tasks.store.artifacts import Base, ValidatedRatings
+from tasks.text_tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True)

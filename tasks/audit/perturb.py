@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
-from transformers import AutoTokenizer
 
 from tasks.audit.config import Ablation, Perturbation
 from tasks.seeded_hash import permute
 from tasks.store.artifacts import Prompts, Tokenizer
 from tasks.templates import Template, read_template
+from tasks.text_tokenizer import load_tokenizer
 
 Line = tuple[str, ...]  # the film with its genres, each feature, the rating with its line's end
 Tokenize = Callable[[Sequence[str]], list[list[int]]]
@@ -32,7 +32,7 @@ def write_perturbed(
 ) -> dict[str, Any]:
     """Write perturbed examples of a seeded sample of the test users; return the metadata."""
     template = read_template(prompts)
-    loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path, trust_remote_code=False)
+    loaded: Any = load_tokenizer(tokenizer)
     examples = prompts.scan("examples").filter(fold="test", kind="rate").sort("example").collect()
     drawn = np.sort(permute(len(examples), config.seed, "sample of ablations")[: config.users])
     table = examples[drawn]

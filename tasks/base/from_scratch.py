@@ -10,9 +10,10 @@ from tasks.base.config import Mini
 from tasks.base.tokenizer import train_tokenizer
 from tasks.base.tokenizer_corpus import iter_corpus
 from tasks.base_models import BASE_MODELS
-from tasks.hub import load_tokenizer, save_base
+from tasks.hub import save_base
 from tasks.nn.examples import Examples
 from tasks.store.artifacts import Prompts, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.text_tokenizer import load_tokenizer
 from tasks.training.train_model import train_model
 
 NAME = "bloom-mini"

@@ -16,7 +16,6 @@ from tasks.decode.cached_rows import CachedRows
 from tasks.decode.config import FreeText
 from tasks.decode.parsing import TitleIndex, parse_list
 from tasks.eligibility import eligible_films
-from tasks.hub import load_tokenizer
 from tasks.nn.examples import Examples
 from tasks.nn.out_of_memory import run_with_oom_split
 from tasks.progress import progress
@@ -24,6 +23,7 @@ from tasks.ranked_lists import LIST, to_list_table
 from tasks.readout.inference import load_merged
 from tasks.readout.resumable_batches import LISTS, iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
+from tasks.text_tokenizer import load_tokenizer
 
 Ints = NDArray[np.integer]
 

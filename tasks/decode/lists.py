@@ -16,7 +16,6 @@ from tasks.decode.decoder import Decoder, ListRequest
 from tasks.decode.list_grammar import Grammar, Hypothesis, Mask
 from tasks.eligibility import eligible_films
 from tasks.executor import Executor
-from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples, SupervisedSpans
 from tasks.nn.out_of_memory import run_with_oom_split
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
@@ -30,6 +29,7 @@ from tasks.readout.resumable_batches import (
     read_batches,
 )
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
+from tasks.text_tokenizer import load_tokenizer
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]

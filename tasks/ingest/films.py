@@ -15,7 +15,7 @@ from tasks.download import SourceError
 from tasks.ingest.detect_format import Source
 from tasks.ingest.formats import GENRES_100K, Format
 from tasks.ingest.parquet_types import ParquetColumns
-from tasks.plain_text import MAX_LENGTH
+from tasks.plain_text import MAX_LENGTH, escape_control
 from tasks.store.artifacts import RawRatings
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ def read_films(source: Source, number: int) -> tuple[pl.DataFrame, pl.DataFrame]
     for line, row in rows:
         place = {"source": number, "line": line}
         if error := _find_error(row):
-            rejects.append({"relation": "films", **place, "rule": "typed", "detail": error})
+            detail = escape_control(error)
+            rejects.append({"relation": "films", **place, "rule": "typed", "detail": detail})
         else:
             films.append(_to_film(row, source.format) | place)
     return _table("films", films), _table("rejects", rejects)
@@ -156,7 +157,8 @@ def _genres(row: dict[str, Any], known: Format) -> str:
     else:
         separators = (known.genre_separator, "|", ";", ",", " / ")
         parts = genres.split(next((s for s in separators if s in genres), "|"))
-    return "|".join(part for part in map(str.strip, parts) if part.lower() not in NO_GENRE)
+    words = (" ".join(part.split()) for part in parts)  # a line end would be one of the prompt
+    return "|".join(part for part in words if part.lower() not in NO_GENRE)
 
 
 def _names_in_list(text: str) -> list[str]:

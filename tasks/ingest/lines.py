@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.download import SourceError
+from tasks.plain_text import escape_control
 
 BLOCK = 1 << 23
 MAX_LINES_PER_ROW = 100  # longer rows mean an unclosed quote
@@ -120,5 +121,5 @@ class LineReader:
             line = self.opened.readline()
             self.read += 1
             if self.read in numbers:
-                found[self.read] = line.strip()[:EXCERPT_LENGTH]
+                found[self.read] = escape_control(line.strip()[:EXCERPT_LENGTH])
         return found

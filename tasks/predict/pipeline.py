@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from tasks.executor import Executor
-from tasks.hub import load_tokenizer
 from tasks.predict.config import Predict
 from tasks.predict.greedy import build_greedy_table
 from tasks.predict.tables import (
@@ -24,6 +23,7 @@ from tasks.readout.inference import load_reader
 from tasks.readout.rating_trie import RatingTrie
 from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
+from tasks.text_tokenizer import load_tokenizer
 
 
 def write_predictions(

@@ -1,6 +1,7 @@
 """Renders planned examples as a table of texts, tokens and supervised spans."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -98,6 +99,23 @@ def _tokens_of_lines(
     }
 
 
+def _tokenize_answers(
+    texts: Sequence[str], wording: Wording
+) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
+    """Tokens and their places in the text; only the closing at its end may be a special token."""
+    closing, last = wording.template.closing, wording.closing.tokens.values.tolist()
+    bodies = [text.removesuffix(closing) for text in texts]
+    encoded = wording.tokenizer(
+        bodies, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+    )
+    ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
+    for text, body, tokens, places in zip(texts, bodies, ids, offsets, strict=True):
+        if text != body:
+            tokens += last
+            places += [(len(body), len(text))] * len(last)
+    return ids, offsets
+
+
 def _tokens_of_texts(
     plan: Plan, rows: RatingArrays, texts: dict[str, pa.Array], wording: Wording
 ) -> dict[str, pa.Array]:
@@ -107,18 +125,18 @@ def _tokens_of_texts(
     before it are then the same as before a known one.
     """
     pairs = zip(texts["context"].to_pylist(), texts["question"].to_pylist(), strict=True)
-    prefix = wording.tokenizer([a + b for a, b in pairs], add_special_tokens=False)["input_ids"]
+    prefix = wording.tokenizer(
+        [a + b for a, b in pairs], add_special_tokens=False, split_special_tokens=True
+    )["input_ids"]
     unknown = np.isnan(rows.rating[plan.targets.values])  # never in a list
     any_rating, closing = f"{wording.scale[0]:.1f}\n", wording.template.closing
     flat = [answer for branches in texts["answers"].to_pylist() for answer in branches]
     for at in np.flatnonzero(unknown):
         flat[at] = flat[at].removesuffix(closing) + any_rating
-    encoded = wording.tokenizer(flat, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = _tokenize_answers(flat, wording)
     branches, _ = _branches(plan)
-    offsets = encoded["offset_mapping"]
     cuts = [slice(end - n, end) for end, n in zip(np.cumsum(branches), branches, strict=True)]
     spans = spans_of_texts(plan.kind, [flat[c] for c in cuts], [offsets[c] for c in cuts])
-    ids = encoded["input_ids"]
     for at in np.flatnonzero(unknown):
         ids[at] = ids[at][: spans.start[at]]
     if unknown.any():

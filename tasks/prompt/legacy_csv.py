@@ -14,7 +14,9 @@ QUESTION = "What will be some more movies this user might like?"
 def write_legacy_csv(examples: pl.DataFrame, path: Path) -> None:
     """Write examples of kind `recommend` in the columns index, Context, Question, Answer.
 
-    The context is without the prompt's heading, the answer without its end mark.
+    The context is without the prompt's heading, the answer without its end mark. Texts are the
+    original's to the character: one that begins with `=` is not escaped, and a spreadsheet would
+    take it for a formula.
     """
     closing = Original().closing
     examples.select(

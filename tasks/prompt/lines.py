@@ -68,13 +68,15 @@ class Wording:
             "rate": self.pieces([template.rate]),
             "recommend": self.pieces([template.recommend]),
         }
-        self.closing = self.pieces([template.closing])
+        self.closing = self.pieces([template.closing], split_special_tokens=False)
         self.context_ending = self._ending(template.context_separator)
         self.target_ending = self._ending(template.target_separator)
 
-    def pieces(self, texts: Sequence[str]) -> Pieces:
-        """Texts, each tokenised by itself, without special tokens."""
-        encoded = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    def pieces(self, texts: Sequence[str], *, split_special_tokens: bool = True) -> Pieces:
+        """Texts, each tokenised by itself; none of it becomes a special token unless it may."""
+        encoded = self.tokenizer(
+            list(texts), add_special_tokens=False, split_special_tokens=split_special_tokens
+        )["input_ids"]
         return Pieces(Ragged.of_texts(texts), Ragged.of(encoded, np.int32))
 
     def context_lines(self, rows: RatingArrays, features: Features | None) -> Lines:

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from transformers import AutoTokenizer
 
 from tasks.features.build import ComputeFeatures
 from tasks.features.point_in_time import Features
@@ -20,6 +19,7 @@ from tasks.prompt.examples import render_examples
 from tasks.prompt.lines import Wording
 from tasks.prompt.plan import Plan, limit_tokens
 from tasks.store.artifacts import Tokenizer, ValidatedRatings
+from tasks.text_tokenizer import load_tokenizer
 
 
 class ShardInput(NamedTuple):
@@ -52,7 +52,7 @@ class ShardContext(NamedTuple):
 def load_context(ratings: ValidatedRatings, tokenizer: Tokenizer, config: Prompt) -> ShardContext:
     """Load films, scale and wording, once in each process."""
     films, scale = ratings.scan("films").collect(), ratings.metadata["scale"]
-    loaded: Any = AutoTokenizer.from_pretrained(tokenizer.path, trust_remote_code=False)
+    loaded: Any = load_tokenizer(tokenizer)
     wording = Wording(config.template, loaded, films, scale)
     return ShardContext(films, films["film_id"].to_numpy(), scale, wording)
 

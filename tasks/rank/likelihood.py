@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 
 from tasks.executor import Executor
-from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.readout.config import Inference
 from tasks.readout.inference import load_reader
 from tasks.readout.resumable_batches import Batch, BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, CandidatePrompts
 from tasks.templates import read_template
+from tasks.text_tokenizer import load_tokenizer
 
 EMPTY = np.empty(0, np.int64)
 NO_SPANS = SupervisedSpans(EMPTY, EMPTY, EMPTY, np.empty(0, np.float32))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tasks.hub import load_adapted, load_tokenizer
+from tasks.hub import load_adapted
 from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import hidden_states, output_layer
@@ -18,6 +18,7 @@ from tasks.nn.packing import ANSWER, PackedBatch, PackedExample, pack_example
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Adapter, Base, Prompts
+from tasks.text_tokenizer import load_tokenizer
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

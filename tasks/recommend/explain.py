@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from tasks.hub import load_tokenizer
 from tasks.nn.examples import Example, Examples
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
@@ -25,6 +24,7 @@ from tasks.store.artifacts import (
     ValidatedRatings,
 )
 from tasks.templates import Compact, Original, read_template
+from tasks.text_tokenizer import load_tokenizer
 
 RATED_LINE = re.compile(r", Rating:? (\d\.\d)$")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.metrics_db import open_readonly
+from tasks.plain_text import escape_control
 from tasks.report.across_runs import protocols, trend
 from tasks.report.query import fetch_rows
 from tasks.report.sections import (
@@ -33,7 +34,9 @@ TABLES = {  # each with the run's id as its parameter
 def render_page(metrics: Path, run_id: str) -> str:
     """The HTML of a run. Titles and names are escaped: they are data."""
     loader = FileSystemLoader(HERE)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_show
+    )
     with open_readonly(metrics) as db:
         (run,) = fetch_rows(db, "select * from runs where run_id = ?", run_id)
         return environment.get_template("page.html").render(
@@ -52,3 +55,8 @@ def render_page(metrics: Path, run_id: str) -> str:
             costs=costs(db, run_id),
             **{name: fetch_rows(db, query, run_id) for name, query in TABLES.items()},
         )
+
+
+def _show(value: object) -> object:
+    """Text of the data without characters that act, such as marks of direction."""
+    return escape_control(value, keep="\n") if type(value) is str else value

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.hub import load_base, load_tokenizer
+from tasks.hub import load_base
 from tasks.nn.examples import Examples
 from tasks.store.artifacts import Adapter, Base, Prompts
+from tasks.text_tokenizer import load_tokenizer
 from tasks.train.card import model_card
 from tasks.train.config import Train
 from tasks.training import distributed

@@ -31,15 +31,19 @@ class Rule:
     violation: str
 
 
+# Control characters, separators of lines and paragraphs, what stands for bytes of no character.
+UNSHOWN = r"[\x00-\x1f\x7f-\x{9F}\x{2028}\x{2029}]|\x{FFFD}"
+
+
 # fmt: off
 RULES = (
     Rule("film_ids", "films", "quarantine", "the id of a film is positive", "film_id < 1"),
     Rule("title", "films", "quarantine", "a film has a title", "trim(title) = ''"),
-    Rule("title_form", "films", "quarantine", "a title is one line of text", r"regexp_matches(title, '[\x00-\x1f\x7f-\x{9F}]|\x{FFFD}')"),
+    Rule("title_form", "films", "quarantine", "a title is one line of text", f"regexp_matches(title, '{UNSHOWN}')"),
     Rule("title_length", "films", "quarantine", f"a title has at most {MAX_LENGTH} characters", f"length(title) > {MAX_LENGTH}"),
     Rule("genres_length", "films", "quarantine", f"the genres of a film have at most {MAX_LENGTH} characters", f"length(genres) > {MAX_LENGTH}"),
     Rule("one_film", "films", "quarantine", "a film id names one film of a file", "line > first_line"),
-    Rule("genres_form", "films", "quarantine", "genres are names separated by |", "regexp_matches(genres, '[\[\]{}]')"),
+    Rule("genres_form", "films", "quarantine", "genres are names separated by |", rf"regexp_matches(genres, '[\[\]{{}}]|{UNSHOWN}')"),
     Rule("year", "films", "warn", "the year of a film is known", "year is null"),
     Rule("year_range", "films", "warn", "a film's year is between 1870 and nine years from now", "coalesce(year, 2000) not between 1870 and year(now) + 9"),
     Rule("genres", "films", "warn", "the genres of a film are listed", "genres = ''"),

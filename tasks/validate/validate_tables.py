@@ -17,7 +17,9 @@ from tasks.validate.rules import RULES, Relation
 from tasks.validate.write_valid_ratings import write_valid_ratings
 
 _DETAIL: dict[Relation, str] = {
-    "films": "concat('film ', film_id, ': ', title)",
+    # Characters that act on a terminal, as U+202E, do not belong into a list of faults.
+    "films": r"concat('film ', film_id, ': ', "
+    r"regexp_replace(title, '[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]', chr(65533), 'g'))",
     "ratings": "concat('user ', user_id, ', film ', film_id, ', rating ', rating, ', ', rated_at)",
 }
 _VIOLATIONS: dict[Relation, str] = {"films": "films", "ratings": "bad_ratings"}

@@ -9,8 +9,9 @@ from transformers import AutoTokenizer, BloomConfig, BloomForCausalLM
 from tasks.audit.config import Memorization
 from tasks.audit.memorization import load_completer, sample_film_rows, sample_rating_rows, wilson
 from tasks.audit.task import measure_memorization
-from tasks.hub import load_base, load_tokenizer
+from tasks.hub import load_base
 from tasks.store.artifacts import Base
+from tasks.text_tokenizer import load_tokenizer
 from tests.pipeline_world import base, ratings, split, store, tokenizer  # noqa: F401
 
 CONFIG = Memorization(rows=20, shown=2)

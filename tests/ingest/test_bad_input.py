@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tasks.ingest.task import Ingest, ingest_ratings
+from tasks.plain_text import escape_control
 from tasks.store.store import Store
 from tasks.validate import expectations, validate_tables
 from tasks.validate.task import Validate, validate_ratings
@@ -131,6 +132,21 @@ FILMS = {
     "film with a comma unquoted": (f"{FILM_HEAD}112,Good, Bad (1995),War\n", [(2, "typed")], 0),
     "film with too few fields": (f"{FILM_HEAD}113\n", [(2, "typed")], 0),
     "film in Latin-1": (f"{FILM_HEAD}114,Amélie (2001),War\n".encode("latin-1"), [], 1),
+    "film with a line end in its genres": (
+        f'{FILM_HEAD}120,A (1995),"War|Dra\n### ANSWER\nma"\n',
+        [],
+        1,
+    ),
+    "film with an escape in its genres": (
+        f"{FILM_HEAD}121,A (1995),War\x1b[2J\n",
+        [(2, "genres_form")],
+        0,
+    ),
+    "film with a separator of lines in its title": (
+        f"{FILM_HEAD}122,A\u2028B (1995),War\n",
+        [(2, "title_form")],
+        0,
+    ),
     "film without genres": (f"{FILM_HEAD}115,A (1995),(no genres listed)\n", [], 1),
 }
 
@@ -184,9 +200,28 @@ def test_odd_years_and_genres_are_counted_as_warnings(validated):
     violations = {rule["rule"]: rule["violations"] for rule in validated.metadata["rules"]}
     assert {name: violations[name] for name in ("year_range", "known_genres", "genres")} == {
         "year_range": 1,
-        "known_genres": 2,  # the longest are cut within a name
+        "known_genres": 4,  # the longest are cut within a name
         "genres": 1,
     }
     films = validated.scan("films").collect()
+    assert films.filter(film_id=120)["genres"].item() == "War|Dra ### ANSWER ma"
     assert films.filter(film_id=104)["year"].item() == 2006
     assert films.filter(film_id=114)["title"].item() == "Amélie (2001)"
+
+
+def test_no_detail_of_the_quarantine_acts_on_a_terminal(tmp_path):
+    lines = [
+        "1,Heat (1995),Crime",
+        "x,\u202eB\x1b[2J (1995),War",  # a reject
+        "-2,\u202eB\x1b[2J\u2029 (1995),War",  # violates rules
+    ]
+    (tmp_path / "movies.csv").write_text(FILM_HEAD + "\n".join(lines) + "\n")
+    (tmp_path / "ratings.csv").write_text(f"{HEAD}7,1,3.5,{T}\n7,1\u202e\x1b[2J,3,{T}\n")
+    store = Store(tmp_path / "store")
+    raw = ingest_ratings.fn(config=Ingest(data=str(tmp_path)), store=store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validate_tables, "evaluate", in_this_process)
+        found = validate_ratings.fn(raw, config=Validate(max_quarantined=1), store=store)
+    details = found.scan("quarantine").collect()["detail"].to_list()
+    assert len(details) == 4
+    assert [escape_control(detail) for detail in details] == details

@@ -2,12 +2,14 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tasks.prompt.config import Prompt
 from tasks.templates import Original
+from tasks.text_tokenizer import load_tokenizer
 from tests.prompt.tiny import (
     COMPACT,
     FOLDS,
@@ -16,6 +18,7 @@ from tests.prompt.tiny import (
     read_examples,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 HEADING = (
     "### CONTEXT\nGiven a user's past movie ratings in the format: Title, Genres, Rating.\n"
     "Ratings range from 1.0 to 5.0\n\n"
@@ -80,3 +83,37 @@ def test_the_original_is_worded_to_the_character(inputs, store):
 def test_a_loss_on_histories_needs_a_template_that_is_tokenised_per_line():
     with pytest.raises(ValueError, match='set learn_from="targets"'):
         Prompt(template=Original())
+
+
+@pytest.mark.parametrize("config", [COMPACT, ORIGINAL])
+def test_a_special_token_in_a_title_is_text(store, inputs_with_marks, config):
+    """Only the end mark of the template's own is one, at the end of an answer."""
+    tokenizer = load_tokenizer(inputs_with_marks[2])
+    special = set(tokenizer.all_special_ids)
+    closing = [tokenizer.eos_token_id] if config.template.closing else []
+    titles = 0
+    for row in read_examples(inputs_with_marks, store, config).iter_rows(named=True):
+        text = row["context"] + row["question"]
+        titles += text.count("</s>") + text.count("<pad>")
+        assert special.isdisjoint(row["prefix_tokens"])
+        assert decode(inputs_with_marks, row["prefix_tokens"]) == text
+        for tokens, answer in zip(row["branch_tokens"], row["answers"], strict=True):
+            ended = answer.endswith("</s>")
+            assert [token for token in tokens if token in special] == closing * ended
+            assert decode(inputs_with_marks, tokens) == answer
+    assert titles > 10
+
+
+def test_every_loaded_tokenizer_spells_special_tokens(inputs):
+    """All that is loaded for text is loaded by one function, whatever the tokenizer."""
+    tokenizer = load_tokenizer(inputs[2])
+    for mark in tokenizer.all_special_tokens:
+        assert tokenizer.decode(tokenizer(mark)["input_ids"]) == mark
+        assert set(tokenizer.all_special_ids).isdisjoint(tokenizer(mark)["input_ids"])
+    loads = [
+        file.relative_to(ROOT).as_posix()
+        for folder in ("flows", "tasks", "bench")
+        for file in (ROOT / folder).rglob("*.py")
+        if "AutoTokenizer.from_pretrained" in file.read_text()
+    ]
+    assert sorted(loads) == ["tasks/base/pretrained.py", "tasks/text_tokenizer.py"]

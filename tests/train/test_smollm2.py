@@ -5,7 +5,7 @@ import torch
 
 from tasks.base.config import BaseModelConfig
 from tasks.base.task import build_base, build_tokenizer
-from tasks.hub import load_adapted, load_base, load_tokenizer
+from tasks.hub import load_adapted, load_base
 from tasks.nn.examples import Examples
 from tasks.nn.forward import hidden_states, output_layer
 from tasks.nn.packing import pack_example
@@ -13,6 +13,7 @@ from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.readout.rating_trie import RatingTrie
 from tasks.templates import Compact
+from tasks.text_tokenizer import load_tokenizer
 from tasks.train.task import train_adapter
 from tasks.training.batches import micro_batches
 

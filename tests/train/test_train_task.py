@@ -18,11 +18,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tasks.base.config import BaseModelConfig
 from tasks.base.task import build_base, build_tokenizer
 from tasks.executor import ClusterError, connect_cluster
-from tasks.hub import load_adapted, load_base, load_tokenizer
+from tasks.hub import load_adapted, load_base
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
+from tasks.text_tokenizer import load_tokenizer
 from tasks.train.cluster_launch import train_on_cluster
 from tasks.train.processes import LOOPBACK, meeting_file, run_processes
 from tasks.train.task import train_adapter
