@@ -1,7 +1,7 @@
 """A bucket of S3, or of a server with its API. An object appears when all of it was uploaded."""
 
-import errno
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,10 @@ from tasks.store.remote.errors import ConflictError, RemoteError, RemoteFile
 
 # At once 4 pieces of 16 MB of each of 4 files: 256 MB of memory. With the 10,000 pieces that S3
 # allows, files of up to 160 GB.
-CONCURRENCY = {"batch_size": 4, "chunksize": 16 << 20, "max_concurrency": 4}
+AT_ONCE, PIECE = 4, 16 << 20
+ATTEMPTS = 5  # at a piece that breaks off, and at a file that is replaced meanwhile
+FAILED_CONDITION = ("PreconditionFailed", "412")
+OVERTAKEN = ("ConditionalRequestConflict", "409", "NoSuchKey", "404")
 ONE_REQUEST = 5 << 30  # bytes; the most S3 takes in one. An upload in pieces has no conditions.
 
 
@@ -47,14 +50,19 @@ class Bucket:
         return bytes(self.fs.cat_file(f"{self.root}/{name}"))
 
     def download(self, files: Mapping[str, Path]) -> None:
-        """Copy remote files to local paths."""
-        names = [f"{self.root}/{name}" for name in files]
-        self.fs.get(names, [str(path) for path in files.values()], **CONCURRENCY)
+        """Copy remote files to local paths, each of one version.
+
+        Raises ConflictError where another machine replaces one again and again.
+        """
+        from fsspec.asyn import sync
+
+        sync(self.fs.loop, self._download, list(files.items()))
 
     def upload(self, files: Mapping[str, Path]) -> None:
         """Copy local paths to remote files."""
         names = [f"{self.root}/{name}" for name in files]
-        self.fs.put([str(path) for path in files.values()], names, **CONCURRENCY)
+        sizes = {"batch_size": AT_ONCE, "chunksize": PIECE, "max_concurrency": AT_ONCE}
+        self.fs.put([str(path) for path in files.values()], names, **sizes)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files."""
@@ -70,7 +78,8 @@ class Bucket:
     def compare_and_swap(self, name: str, path: Path, expected_version: str | None) -> str:
         """Replace a file if it still has the expected version; return the new one.
 
-        Raises ConflictError where it has another, RemoteError where the bucket ignores conditions.
+        Raises ConflictError where it has another or is being replaced, RemoteError where the bucket
+        ignores conditions.
         """
         probe = f"{name}.probe"
         self.fs.pipe_file(f"{self.root}/{probe}", b"")
@@ -84,7 +93,11 @@ class Bucket:
         raise ConflictError(f"another machine has replaced {self.root}/{name}")
 
     def _put_if(self, expected_version: str | None, name: str, content: bytes) -> str | None:
-        """The new version of an object that had the expected one (None: no object), or None."""
+        """The new version of an object that had the expected one (None: no object), or None.
+
+        Only a failed condition is None: another refusal says nothing about the object's version.
+        Raises ConflictError where another machine writes it at the moment, or has deleted it.
+        """
         condition = (
             {"mode": "create"} if expected_version is None else {"IfMatch": expected_version}
         )
@@ -92,10 +105,59 @@ class Bucket:
             response = self.fs.pipe_file(
                 f"{self.root}/{name}", content, chunksize=ONE_REQUEST, **condition
             )
-        except (FileExistsError, FileNotFoundError):
-            return None
         except OSError as error:
-            if error.errno == errno.EINVAL:  # s3fs's error for an If-Match that did not hold
+            if (code := _error_code(error)) in FAILED_CONDITION:
                 return None
+            if code in OVERTAKEN:
+                raise ConflictError(f"another machine is replacing {self.root}/{name}") from None
             raise
         return str(response["ETag"])
+
+    async def _download(self, files: Sequence[tuple[str, Path]]) -> None:
+        for first in range(0, len(files), AT_ONCE):
+            batch = files[first : first + AT_ONCE]
+            await asyncio.gather(*(self._download_file(name, path) for name, path in batch))
+
+    async def _download_file(self, name: str, path: Path) -> None:
+        """In pieces: each is asked for with the ETag of the first look, so none is of another."""
+        bucket, key, _ = self.fs.split_path(f"{self.root}/{name}")
+        for _ in range(ATTEMPTS):
+            head = await self.fs._call_s3("head_object", Bucket=bucket, Key=key)
+            wanted = {"Bucket": bucket, "Key": key, "IfMatch": head["ETag"]}
+            try:
+                await self._download_version(wanted, int(head["ContentLength"]), path)
+                return
+            except OSError as error:
+                if _error_code(error) not in FAILED_CONDITION:
+                    raise
+        raise ConflictError(f"another machine is replacing {self.root}/{name}")
+
+    async def _download_version(self, wanted: Mapping[str, str], size: int, path: Path) -> None:
+        ranges = [(start, min(start + PIECE, size)) for start in range(0, size, PIECE)]
+        with path.open("wb") as file:
+            for first in range(0, len(ranges), AT_ONCE):
+                pieces = [self._read_range(wanted, *r) for r in ranges[first : first + AT_ONCE]]
+                for piece in await asyncio.gather(*pieces):
+                    file.write(piece)
+
+    async def _read_range(self, wanted: Mapping[str, str], start: int, end: int) -> bytes:
+        from s3fs.core import S3_RETRYABLE_ERRORS
+
+        for attempt in range(ATTEMPTS):
+            try:
+                span = f"bytes={start}-{end - 1}"
+                response = await self.fs._call_s3("get_object", Range=span, **wanted)
+                piece = bytes(await response["Body"].read())
+            except S3_RETRYABLE_ERRORS:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+            else:
+                if len(piece) == end - start:
+                    return piece
+        raise OSError(f"{wanted['Key']} breaks off")
+
+
+def _error_code(error: OSError) -> str | None:
+    """S3's own, which s3fs turns into an errno that several have in common."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return response.get("Error", {}).get("Code")
