@@ -11,6 +11,7 @@ import pytest
 from tasks.download import SourceError
 from tasks.ingest import bounds
 from tasks.ingest.task import Ingest, ingest_ratings
+from tasks.ingest.unpacked import HASHES
 from tasks.store.store import Store
 
 HEAD, T = "userId,movieId,rating,timestamp\n", 1112486027
@@ -191,7 +192,8 @@ def test_only_tables_and_texts_on_their_use_are_unpacked(tmp_path):
     file = zipped(tmp_path, [*GOOD.items(), *others.items()])
     ingest_ratings.fn(config=Ingest(data=str(file)), store=Store(tmp_path))
     (folder,) = (tmp_path / "data" / "raw").glob("set-*")
-    assert sorted(f.name for f in folder.iterdir()) == ["README.txt", "movies.csv", "ratings.csv"]
+    unpacked = [HASHES, "README.txt", "movies.csv", "ratings.csv"]
+    assert sorted(f.name for f in folder.iterdir()) == unpacked
 
 
 def test_a_file_of_too_many_rows_is_refused(tmp_path, monkeypatch):
