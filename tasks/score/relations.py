@@ -159,7 +159,8 @@ SCORE = "cast(round(coalesce(p_like, mean) * 1000000) as bigint) as score"
 PLACEMENTS = f"""
     create table placements as
     select predictor, score, others_below, liked_above,
-        sum(liked * others_below) over whole // nullif(sum(liked) over whole, 0) as auc
+        coalesce(sum(liked * others_below) over whole
+            // nullif(sum(liked) over whole, 0), 0) as auc
     from (
         select predictor, score, liked,
             coalesce(cast(round(1000000 * (sum(others) over up_to - others / 2)

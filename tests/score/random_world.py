@@ -31,13 +31,15 @@ class RandomWorld(NamedTuple):
         return [pl.read_parquet(draft / f"{name}.parquet") for name in ("metrics", "comparisons")]
 
 
-def make_world(store, seed=0, resamples=2000) -> RandomWorld:
-    """The predictors llm and bias, of which bias is the worse."""
+def make_world(store, seed=0, resamples=2000, stars=(1, 5)) -> RandomWorld:
+    """The predictors llm and bias, of which bias is the worse; true ratings within `stars`."""
     draw = np.random.default_rng(seed)
     rated = np.stack([draw.permutation(FILMS)[: KNOWN + TARGETS] for _ in range(USERS)]) + 1
     known = draw.integers(3, KNOWN + 1, USERS)  # of each user, how many are known
     places = [np.r_[:n, KNOWN : KNOWN + TARGETS] for n in known]
-    table = pl.concat(_history(u + 1, rated[u][p], p < KNOWN, draw) for u, p in enumerate(places))
+    table = pl.concat(
+        _history(u + 1, rated[u][p], p < KNOWN, stars, draw) for u, p in enumerate(places)
+    )
     targets = table.filter(fold="test").sort("user_id", "film_id")
     llm = _predict("llm", targets, 1.0, draw)
     predicted = [_predict("bias", targets, 2.0, draw), llm]
@@ -55,7 +57,7 @@ def make_world(store, seed=0, resamples=2000) -> RandomWorld:
         rows.write_parquet(draft / "ratings.parquet")
         return {"dataset": "random", "scale": SCALE, "protocol": "random"}
 
-    recipe = {"seed": seed}
+    recipe = {"seed": seed, "stars": stars}
     films = store.build(ValidatedRatings, recipe=recipe, write=write_films)
     split = store.build(SplitRatings, recipe=recipe, parents=[films], write=write_split)
     predictions = store.build(
@@ -70,13 +72,13 @@ def make_world(store, seed=0, resamples=2000) -> RandomWorld:
     return RandomWorld(llm, lists, ScoreInputs(split, films, (predictions,), (ranked,), config))
 
 
-def _history(user, films, known, draw):
+def _history(user, films, known, stars, draw):
     order = np.arange(len(films))
     return pl.DataFrame(
         {
             "user_id": user,
             "film_id": films,
-            "rating": draw.integers(1, 6, len(films)).astype(float),
+            "rating": draw.integers(*stars, len(films), endpoint=True).astype(float),
             "rated_at": [START + dt.timedelta(hours=int(h)) for h in order],
             "position": order,
             "fold": np.where(known, "train", "test"),

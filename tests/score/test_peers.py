@@ -61,6 +61,16 @@ def test_the_interval_of_auc_is_that_of_computing_it_anew_in_each_resample(world
     assert llm["auc"]["ci95_high"] == pytest.approx(high, abs=0.1 * width)
 
 
+@pytest.mark.parametrize("stars", [(4, 5), (1, 3)])
+def test_there_is_no_auc_where_all_films_were_liked_or_none(tmp_path, stars):
+    world = make_world(Store(tmp_path), resamples=100, stars=stars)
+    metrics, comparisons = world.measure(tmp_path, Store(tmp_path / "none"))
+    assert set(world.targets["rating"]) <= set(range(stars[0], stars[1] + 1))
+    for table in (metrics, comparisons):
+        assert "rps" in table["metric"]
+        assert not {"auc", "uauc"} & set(table["metric"])
+
+
 def test_ranked_probability_score_is_its_definition(world, llm):
     p = np.array(world.targets["probabilities"].to_list(), np.float64)
     at_most = world.targets["rating"].to_numpy()[:, None] <= np.array(SCALE)

@@ -4,7 +4,7 @@
 select
     user_id, film_id,
     (list_inner_product(cumulative, cumulative) - 2 * list_sum(cumulative[place:]) + len(cumulative) - place + 1)
-    / (len(cumulative) - 1) as value
+    / nullif(len(cumulative) - 1, 0) as value
 from (
     select user_id, film_id, cumulative, list_position((select scale from ratings_scale), rating) as place
     from predicted_ratings
