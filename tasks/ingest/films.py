@@ -158,7 +158,8 @@ def _genres(row: dict[str, Any], known: Format) -> str:
         separators = (known.genre_separator, "|", ";", ",", " / ")
         parts = genres.split(next((s for s in separators if s in genres), "|"))
     words = (" ".join(part.split()) for part in parts)  # a line end would be one of the prompt
-    return "|".join(part for part in words if part.lower() not in NO_GENRE)
+    named = (word for word in words if word.lower() not in NO_GENRE)
+    return "|".join(dict.fromkeys(named))  # named twice, a film would count twice in its genre
 
 
 def _names_in_list(text: str) -> list[str]:

@@ -29,6 +29,9 @@ NAMES = {
     "named-set-question": "set?",
     "named-set-star": "set*",
     "named-set1": "set1",
+    "named-braces": "data {a,b} #1;--",
+    "named-two-lines": "two\nlines",
+    "named-home": "~",
 }
 
 
@@ -76,6 +79,9 @@ def test_a_case_is_read_or_refused_as_expected(name, tmp_path):
         "genres-slash",
         "genres-tuple",
         "genre-tail-pipe",
+        "genres-comma-blank",
+        "genres-doubled",
+        "genres-spaced-pipe",
     ],
 )
 def test_genres_are_split_whatever_their_form(name, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.metrics_db import atomic_update
 from tests.servers import ROOT
 
 DATA = Path(__file__).parent / "cases" / "n-small"
@@ -90,6 +91,17 @@ def test_a_store_on_a_read_only_disk(tmp_path):
     with mounted(tmp_path / "store", "-t", "tmpfs", "-o", "ro", "tmpfs") as store:
         line = refusal(advisor("gc", CONTENT_ADVISOR_STORE=str(store)))
         assert f"Read-only file system: {store}/artifacts: set CONTENT_ADVISOR_STORE" in line
+
+
+def test_a_store_on_a_read_only_disk_is_read(tmp_path):
+    (tmp_path / "kept" / "artifacts").mkdir(parents=True)
+    with atomic_update(tmp_path / "kept" / "artifacts" / "metrics.duckdb"):
+        pass  # no run, but every table
+    with mounted(tmp_path / "store", "--bind", str(tmp_path / "kept")) as store:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(store)], check=True)
+        ran = advisor("sql", "select 41 + 1 as answer", CONTENT_ADVISOR_STORE=str(store))
+    assert ran.returncode == 0, ran.stderr
+    assert "42" in ran.stdout
 
 
 def test_a_store_that_is_a_file(data):
