@@ -21,13 +21,15 @@ ArtifactId = tuple[str, str]  # kind, fingerprint
 class Garbage:
     """An unreachable artifact, or the draft of a run that died.
 
-    It is on this disk, or in the remote, where `path` is its name.
+    It is on this disk, or in the remote, where `path` is its name; there it is garbage only if
+    nobody has used it after `unused_since`, in seconds since 1970.
     """
 
     kind: str
     path: Path
     bytes: int
     remote: RemoteStore | None = None
+    unused_since: float = 0.0
 
 
 def find_unreachable(
@@ -36,7 +38,8 @@ def find_unreachable(
     """All but the roots, their lineage and their reports, by kind and name.
 
     A draft is garbage when nothing was written to it for `draft_days`: until then a run may resume
-    it. So is a remote artifact: another machine's run, not published yet, may depend on it.
+    it. So is a remote artifact: another machine's run, not published yet, may depend on it. A run
+    that reuses one touches it, and it is as good as new.
 
     Raises StoreError where the manifest of what stays is damaged.
     """
@@ -49,10 +52,17 @@ def find_unreachable(
 
 
 def delete(garbage: Iterable[Garbage]) -> None:
-    """Rename first, then delete: an interruption never leaves a partial artifact visible."""
+    """Rename first, then delete: an interruption never leaves a partial artifact visible.
+
+    In the remote the age is looked up again right before: another machine's run may have begun.
+    """
     for item in garbage:
         if item.remote:
-            item.remote.delete(item.path.as_posix())
+            name = item.path.as_posix()
+            if item.remote.last_used(name) < item.unused_since:
+                item.remote.delete(name)
+            else:
+                log.info("%s has been used since: kept", name)
             continue
         discard_folder(item.path)
         item.path.with_name(f".lock-{item.path.name}").unlink(missing_ok=True)
@@ -97,7 +107,7 @@ def _unreachable_in_remote(
             _, kind, fingerprint = name.split("/")
             needless = (kind, fingerprint) not in reachable or folder.finished_at is None
             if needless and folder.modified_at < oldest:
-                yield Garbage(kind, Path(name), folder.bytes, remote)
+                yield Garbage(kind, Path(name), folder.bytes, remote, unused_since=oldest)
 
 
 def _finished_folders(store: Store) -> list[Path]:

@@ -107,6 +107,8 @@ class Store(StoreReader):
     def _refetch_or_discard(self, kind: type[A], fingerprint: str) -> A | None:
         """The remote's copy; a corrupt one is deleted there, to be built again."""
         try:
+            if self._remote:
+                self._remote.touch(relative_name(kind, fingerprint))
             return self._download(kind, fingerprint)
         except CorruptArtifactError as error:
             log.warning("%s: deleting it there", error)

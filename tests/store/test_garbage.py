@@ -2,11 +2,13 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 from tasks.store.artifacts import Base, Report, Tokenizer
 from tasks.store.garbage import delete, find_unreachable
+from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import StoreError
 
 
@@ -79,3 +81,48 @@ def test_a_root_with_a_damaged_manifest_stops_the_collection(store, two_runs):
     with pytest.raises(StoreError, match=f"the manifest of artifacts/base/{first[1].fingerprint}"):
         garbage(store, first[1])
     assert first[1].path in paths(store, second[1])  # damaged garbage is garbage
+
+
+def age(remote, days):
+    """Make all that is in a mount so many days older."""
+    for file in remote.rglob("*"):
+        at = file.stat().st_mtime - days * 24 * 3600
+        os.utime(file, (at, at))
+
+
+@pytest.mark.parametrize("remote", ["mount"], indirect=True)
+@pytest.mark.parametrize("how", ["reused", "fetched"])
+def test_what_another_machine_uses_meanwhile_stays_in_the_remote(machine, remote, how):
+    a, b = machine("a"), machine("b")
+    used, unused = build(a, Tokenizer, seed=1), build(a, Tokenizer, seed=2)
+    if how == "reused":
+        build(b, Tokenizer, seed=1)
+    age(Path(remote), 8)
+    found = [item for item in garbage(a) if item.remote]
+    assert {item.path.name for item in found} == {used.fingerprint, unused.fingerprint}
+    assert build(b, Tokenizer, seed=1).cache_hit  # between the look and the deletion
+    delete(found)
+    folders = RemoteStore(remote).list_folders("artifacts")
+    assert [Path(name).name for name in folders] == [used.fingerprint]
+    assert not [item for item in garbage(a) if item.remote]
+
+
+def test_a_run_that_reuses_an_artifact_touches_it_and_keeps_its_place(machine, remote):
+    """The newest adapter is the one that was trained last, not the one that was used last."""
+    a = machine("a")
+    first = build(a, Tokenizer, seed=1)
+    time.sleep(1.1)  # a bucket tells times in whole seconds
+    second = build(a, Tokenizer, seed=2)
+    name = f"artifacts/tokenizer/{first.fingerprint}"
+    before = RemoteStore(remote).last_used(name)
+    time.sleep(1.1)
+    build(machine("a"), Tokenizer, seed=1)
+    assert RemoteStore(remote).last_used(name) > before
+    assert machine("b").fingerprints(Tokenizer) == [first.fingerprint, second.fingerprint]
+
+
+def test_what_gc_has_taken_since_is_uploaded_again(machine, remote):
+    one = build(machine("a"), Tokenizer)
+    RemoteStore(remote).delete(f"artifacts/tokenizer/{one.fingerprint}")
+    assert build(machine("a"), Tokenizer) == one
+    assert machine("b").find(Tokenizer, one.fingerprint).path.exists()

@@ -13,7 +13,8 @@ from tasks.store.remote.errors import ConflictError, RemoteError, RemoteFile
 AT_ONCE, PIECE = 4, 16 << 20
 ATTEMPTS = 5  # at a piece that breaks off, and at a file that is replaced meanwhile
 FAILED_CONDITION = ("PreconditionFailed", "412")
-OVERTAKEN = ("ConditionalRequestConflict", "409", "NoSuchKey", "404")
+GONE = ("NoSuchKey", "404")
+OVERTAKEN = ("ConditionalRequestConflict", "409", *GONE)
 ONE_REQUEST = 5 << 30  # bytes; the most S3 takes in one. An upload in pieces has no conditions.
 
 
@@ -63,6 +64,18 @@ class Bucket:
         names = [f"{self.root}/{name}" for name in files]
         sizes = {"batch_size": AT_ONCE, "chunksize": PIECE, "max_concurrency": AT_ONCE}
         self.fs.put([str(path) for path in files.values()], names, **sizes)
+
+    def touch(self, name: str) -> bool:
+        """Set the time of a file to now, by a copy onto itself; False where there is none."""
+        bucket, key, _ = self.fs.split_path(f"{self.root}/{name}")
+        source = {"Bucket": bucket, "Key": key}
+        try:
+            self.fs.call_s3("copy_object", **source, CopySource=source, MetadataDirective="REPLACE")
+        except OSError as error:
+            if _error_code(error) in GONE:
+                return False
+            raise
+        return True
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files."""

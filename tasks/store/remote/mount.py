@@ -52,6 +52,14 @@ class Mount:
         for name, path in files.items():
             durable_rename(self._copy_beside(name, path), self.root / name)
 
+    def touch(self, name: str) -> bool:
+        """Set the time of a file to now; False where there is none."""
+        try:
+            os.utime(self.root / name)
+        except FileNotFoundError:
+            return False
+        return True
+
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, and the folders that are empty then."""
         for name in names:

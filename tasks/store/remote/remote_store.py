@@ -22,6 +22,7 @@ from tasks.store.remote.bucket import Bucket
 from tasks.store.remote.errors import CorruptArtifactError, RemoteError, RemoteFile
 from tasks.store.remote.mount import Mount
 
+TOUCHED = "cost.json"  # each artifact has one, and no hash covers it
 S3_CLIENTS = ("botocore", "aiobotocore", "aiohttp")  # packages whose errors are not all OSError
 
 
@@ -90,9 +91,22 @@ class RemoteStore:
         durable_rename(draft, folder)
         return True
 
+    def touch(self, name: str) -> bool:
+        """Note that a finished folder is in use, so that no machine's gc takes it; whether it is.
+
+        The file that is touched is not the manifest, whose time says when the folder was finished.
+        """
+        with self.connect() as files:
+            return files.touch(f"{name}/{TOUCHED}") and self.is_finished(name)
+
+    def last_used(self, name: str) -> float:
+        """Of a folder, in seconds since 1970; 0 where it is not there."""
+        with self.connect() as files:
+            return max((file.modified_at for file in files.list_files(name).values()), default=0.0)
+
     def upload(self, folder: Path, name: str) -> None:
-        """Copy a finished folder there, if it is not there."""
-        if self.is_finished(name):
+        """Copy a finished folder there; one that is there is touched."""
+        if self.touch(name):
             return
         found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
         manifest = found.pop("manifest.json")
