@@ -20,16 +20,29 @@ flag = $${$(1):+--$(2)="$$$(1)"}
 settings = $(call flag,profile,profile) $(call flag,data,data) "$${settings[@]/\#/--set=}"
 read_settings = read -ra settings <<< "$$set"
 
-.PHONY: help nightly backfill test test-slow chaos check bench-gpu sql reports serve lock rollback gc dictionary docs
+.PHONY: help nightly backfill test test-slow chaos check bench-gpu sql reports serve lock sbom audit rollback gc dictionary docs
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-# The one lock file says what is installed; a second call finds it done.
-.venv/installed: requirements.lock
+# The lock files say what is installed, to the byte; a second call finds it done. The second one is
+# for torch's CUDA build: where pip finds the CPU build, that is what the same pin installs.
+# pip takes a file whose hash its index states before one on the disk, whatever the version: torch
+# comes by itself, the CPU build where `find-links` has it, and is installed if its hash is locked.
+pip := $(python) -m pip --disable-pip-version-check -qq
+wheels := --only-binary :all: --no-deps
+.venv/installed: requirements.lock requirements-cuda.lock
 	@test -x $(python) || python3 -m venv .venv
 	@echo "installing what requirements.lock lists into .venv (once; two to five minutes)"
-	@$(python) -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@rm -rf .venv/torch
+	@$(pip) download $(wheels) --dest .venv/torch "$$(grep -o '^torch==[^ ]*' requirements.lock)"
+	@sed -n '/^torch==/,/[^\\]$$/p' requirements.lock > .venv/torch/lock
+	@$(pip) install --require-hashes $(wheels) --no-index --find-links .venv/torch -r .venv/torch/lock
+	@rm -r .venv/torch
+	@$(pip) install --require-hashes $(wheels) -r requirements.lock
+	@$(python) -c "from importlib.metadata import version as v; exit('+cpu' not in v('torch'))" \
+		|| $(pip) install --require-hashes $(wheels) -r requirements-cuda.lock
+	@$(pip) check
 	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" -m flows "$$@"\n' "$(CURDIR)" "$(CURDIR)/$(python)" > $(advisor)
 	@chmod +x $(advisor)
 	@touch $@
@@ -60,9 +73,14 @@ check: .venv/installed  ## lint, format, types, import contracts, dependencies
 bench-gpu: .venv/installed  ## training BLOOM-1b7 in bf16 on a GPU, beside the original's recipe
 	@$(python) -m bench.train --shapes 1b7 --no-pieces --flex
 
-lock: .venv/installed  ## write what is installed into requirements.lock
-	@$(python) -m pip install --quiet --disable-pip-version-check ".[dev,bench]"
-	@$(python) -m pip freeze --exclude content-advisor | sed 's/+cpu//' > requirements.lock
+lock: .venv/installed  ## resolve pyproject.toml into the lock files, with the hash of every wheel
+	@$(python) .ci/lock.py
+
+sbom: .venv/installed  ## what is installed, as CycloneDX: sbom.json
+	@.venv/bin/cyclonedx-py environment $(python) --output-file sbom.json
+
+audit: .venv/installed  ## known vulnerabilities of the locked packages, asked of PyPI
+	@.venv/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes --strict
 
 dictionary: .venv/installed  ## write the data dictionary from the code
 	@$(python) -m tasks.data_dictionary

@@ -12,7 +12,7 @@ from tasks.report.task import write_report
 from tasks.score.task import Score, score
 from tasks.store.artifacts import RankedLists, SplitRatings, ValidatedRatings
 
-EVIL = ["<script>alert(1)</script>", "'); drop table runs; --", 'a "b" & {{ run }} <b>']
+EVIL = ["<script>alert(1)</script>", "'); drop table runs; --\u202e", 'a "b" & {{ run }} <b>']
 
 
 def renamed(table):
@@ -108,7 +108,8 @@ def test_titles_are_escaped(page_of_run, store):
     html, _ = page_of_run
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert "&#39;); drop table runs; --" in html
+    assert "&#39;); drop table runs; --\\u202e" in html
+    assert "\u202e" not in html
     assert "a &#34;b&#34; &amp; {{ run }} &lt;b&gt;" in html
     with open_readonly(metrics_path(store)) as db:
         assert db.execute("select count(*) from runs").fetchall() == [(1,)]

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from importlib.metadata import distributions
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
@@ -62,13 +62,31 @@ def test_prefect_keeps_no_pickles() -> None:
     assert not get_current_settings().results.persist_by_default
 
 
+def locked(file: str) -> dict[str, tuple[str, int]]:
+    """Version and number of hashes of each package of a lock file."""
+    blocks = re.split(r"\n(?! )", (ROOT / file).read_text().strip())
+    pins = (
+        re.fullmatch(r"([\w.-]+)==([\w.]+)((?: \\\n    --hash=sha256:\w{64})+)", b) for b in blocks
+    )
+    return {pin[1]: (pin[2], pin[3].count("sha256")) for pin in pins}
+
+
 def test_the_lock_pins_every_installed_package() -> None:
-    locked = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().split())
-    installed = {d.metadata["Name"]: d.version.split("+")[0] for d in distributions()}
+    packages = locked("requirements.lock")
+    if "+cpu" not in version("torch"):
+        packages |= locked("requirements-cuda.lock")
+    installed = {
+        re.sub("[-_.]+", "-", d.metadata["Name"]).lower(): d.version.split("+")[0]
+        for d in distributions()
+    }
+    pinned = {name: number for name, (number, _) in packages.items()}
+    assert {name: v for name, v in installed.items() if name in pinned or name not in OWN} == pinned
 
-    def plain(name: str) -> str:
-        return re.sub("[-_.]+", "-", name).lower()
 
-    pinned = {plain(name): version for name, version in locked.items()}
-    found = {plain(name): version for name, version in installed.items()}
-    assert {name: v for name, v in found.items() if name not in OWN} == pinned
+def test_the_lock_names_no_host_and_knows_both_builds_of_torch() -> None:
+    for file in ("requirements.lock", "requirements-cuda.lock"):
+        text = (ROOT / file).read_text()
+        assert "://" not in text
+        assert len(locked(file)) == text.count("==")
+    assert locked("requirements.lock")["torch"][1] > 1
+    assert "nvidia-cublas" in locked("requirements-cuda.lock")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import re
 
 import polars as pl
 import pytest
@@ -70,6 +71,19 @@ def validated(store):
         return validate_ratings.fn(raw, config=Validate(max_quarantined=allowed), store=store)
 
     return run
+
+
+def test_the_data_docs_load_nothing(validated):
+    docs = validated().path / "measured-docs"
+    texts = {page: page.read_text() for page in docs.rglob("*.html")}
+    for text in texts.values():
+        assert "<script" not in text
+        assert "default-src 'none'" in text.split("</head>")[0]
+        tags = re.findall(r"<(?:link|img|source|iframe|object|embed)\b[^>]*>", text)
+        assert not [tag for tag in tags if "//" in tag]
+    assert not [rule for rule in RULES if not any(rule.sentence in t for t in texts.values())]
+    linked = set(re.findall('href="([^"]+)"', texts[docs / "index.html"]))
+    assert {docs / name for name in linked} == set(texts) - {docs / "index.html"}
 
 
 def test_every_rule_that_quarantines_has_a_violation_here():
