@@ -58,10 +58,10 @@ test: .venv/installed  ## the tests
 	@$(python) -m pytest -m "not slow and not chaos"
 
 test-slow: .venv/installed  ## the tests that take minutes
-	@$(python) -m pytest -m slow
+	@$(python) -m pytest -m slow --timeout=3600
 
 chaos: .venv/installed  ## runs that are killed, starved, damaged: each loses nothing
-	@$(python) -m pytest -v tests/chaos
+	@$(python) -m pytest -v tests/chaos --timeout=3600
 
 check: .venv/installed  ## lint, format, types, import contracts, dependencies
 	@.venv/bin/ruff check

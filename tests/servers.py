@@ -44,7 +44,7 @@ def server(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     command = [PREFECT, "server", "start", "--host", host, "--port", port]
     log = Path(environment["PREFECT_HOME"]) / "server.log"
     with running(command, environment, log) as process:
-        wait_until(lambda: healthy(api), seconds=180)
+        wait_until(lambda: healthy(api), seconds=600)
         yield process
 
 

@@ -38,7 +38,7 @@ def kill(run: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "kills", [2, pytest.param(30, marks=[all_of_it, pytest.mark.timeout(1800)])]
+    "kills", [2, pytest.param(30, marks=[all_of_it, pytest.mark.timeout(5400)])]
 )
 def test_a_night_killed_at_any_moment(runs: Runs, tmp_path: Path, kills: int) -> None:
     number = 0
@@ -176,7 +176,7 @@ def test_the_server_is_killed(runs: Runs, tmp_path: Path) -> None:
     there = Runs(environment, runs.whole, runs.seconds)
     with server(environment) as process:
         run = there.start(tmp_path / "store")
-        wait_until(lambda: (tmp_path / "store" / "artifacts" / "base").exists(), seconds=300)
+        wait_until(lambda: (tmp_path / "store" / "artifacts" / "base").exists(), seconds=1500)
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = run.communicate()
     assert run.returncode == 1
@@ -200,7 +200,7 @@ def test_the_worker_is_killed_with_its_night(runs: Runs, tmp_path: Path) -> None
         prefect("deploy", "--all")
         with worker(environment) as process:
             prefect(*run)
-            wait_until(lambda: (root / "artifacts" / "base").exists(), seconds=300)
+            wait_until(lambda: (root / "artifacts" / "base").exists(), seconds=1500)
             os.killpg(process.pid, signal.SIGKILL)
         assert nothing_half_there(root)
         with worker(environment):
@@ -235,7 +235,7 @@ def drafts(root: Path) -> set[str]:
 
 
 @all_of_it
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(5400)
 def test_the_disk_is_full_in_each_stage(runs: Runs, tmp_path: Path) -> None:
     filled: set[str] = set()
     with small_disk(tmp_path / "disk") as disk:

@@ -67,7 +67,7 @@ def built(store: Path) -> dict[Path, int]:
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(5400)
 def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     metrics, poisoned = store / "artifacts" / "metrics.duckdb", store / "data/incoming/friday.csv"
@@ -81,7 +81,7 @@ def test_a_week_with_a_poisoned_increment(ml_latest_small: Path, tmp_path: Path)
 
     with server(environment):
         week = walk(MONDAY, WEDNESDAY, ml_latest_small, environment)
-        wait_until(lambda: len(list(store.glob("artifacts/adapter/[!.]*"))) == 2, seconds=300)
+        wait_until(lambda: len(list(store.glob("artifacts/adapter/[!.]*"))) == 2, seconds=1500)
         os.killpg(week.pid, signal.SIGKILL)
         week.communicate()
         there = built(store)
