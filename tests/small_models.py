@@ -58,6 +58,7 @@ def make_spans(*rows) -> SupervisedSpans:
         np.array(start, np.int32),
         np.array(end, np.int32),
         np.array([np.nan if r is None else r for r in rating], np.float32),
+        np.zeros((len(rows), 0), np.float32),
     )
 
 

@@ -24,7 +24,8 @@ class FeatureSettings(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(10, ge=0)
     """Ratings at the mean that damp each user's bias."""
-    prior: Literal["bias", "neighbours"] = "neighbours"
-    """Prior on each line: damped biases, or biases corrected by Gaussian-process regression over
-    the user's other ratings."""
+    prior: Literal["bias", "neighbours", "fitted"] = "fitted"
+    """Prior on each line: `fitted` by the prior stage, as text and as an anchor; or as text alone:
+    damped biases, or biases corrected by Gaussian-process regression over the user's other
+    ratings."""
     neighbours: Neighbours = Neighbours()

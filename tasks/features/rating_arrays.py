@@ -22,6 +22,7 @@ class RatingArrays:
     time: Ints  # in any unit that orders them
     fold: Ints  # index into FOLDS
     target: NDArray[np.bool_]
+    log_prior: NDArray[np.float32]  # [ratings, values] of the prior stage; NaN where it has none
 
     def known_to(self, fold: int) -> NDArray[np.bool_]:
         """Which ratings a fold may learn from: those of earlier folds, and its context ratings."""

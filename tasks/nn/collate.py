@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tasks.nn.packing import PackedBatch, PackedExample
 
@@ -54,5 +55,13 @@ def collate(
         np.concatenate([start + example.label_positions for start, example in placed]),
         np.concatenate([start + example.readout_positions for start, example in placed]),
         np.concatenate([example.ratings for _, example in placed]),
+        _stack_priors([example.log_prior for _, example in placed]),
     )
     return PackedBatch(*map(torch.from_numpy, arrays))
+
+
+def _stack_priors(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """End to end, those without columns as zeros: [ratings, values]."""
+    width = max(part.shape[1] for part in parts)
+    rows = [part if part.shape[1] else np.zeros((len(part), width), np.float32) for part in parts]
+    return np.concatenate(rows)

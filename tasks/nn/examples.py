@@ -18,13 +18,16 @@ COLUMNS = ["prefix_tokens", "branch_tokens", "spans"]
 class SupervisedSpans:
     """Supervised tokens [start, end) of a branch, or of the prefix where `branch` is -1.
 
-    All arrays are [spans]; `rating` is in stars, NaN where a span spells no rating.
+    Arrays are [spans]; `rating` is in stars, NaN where a span spells no rating. `log_prior` [spans,
+    values] is the prior's log-probability of each value of the scale, 0 where there is no prior;
+    without priors it has no columns.
     """
 
     branch: Ints
     start: Ints
     end: Ints
     rating: NDArray[np.float32]
+    log_prior: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,16 @@ class Examples:
         return len(self.prefix)
 
     def __getitem__(self, i: int) -> Example:
-        start, end = self.spans.offsets[i].as_py(), self.spans.offsets[i + 1].as_py()
-        fields = self.spans.values.slice(start, end - start)
-        spans = (
+        first, last = self.spans.offsets[i].as_py(), self.spans.offsets[i + 1].as_py()
+        fields = self.spans.values.slice(first, last - first)
+        branch, start, end, rating = (
             fields.field(name).to_numpy(zero_copy_only=False)
             for name in ("branch", "start", "end", "rating")
         )
         return Example(
             self.prefix[i].values.to_numpy(),
             [branch.values.to_numpy() for branch in self.branches[i]],
-            SupervisedSpans(*spans),
+            SupervisedSpans(branch, start, end, rating, _rectangle(fields.field("log_prior"))),
         )
 
     def take(self, rows: Iterable[int]) -> list[Example]:
@@ -88,3 +91,11 @@ class Examples:
         inner = np.concatenate([[0], np.cumsum(np.diff(self.branches.values.offsets.to_numpy()))])
         outer = self.branches.offsets.to_numpy() - self.branches.offsets[0].as_py()
         return np.diff(self.prefix.offsets.to_numpy()) + np.diff(inner[outer])
+
+
+def _rectangle(lists: pa.ListArray) -> NDArray[np.float32]:
+    """Lists of one length, or empty, as rows: [lists, length]; an empty one becomes zeros."""
+    lengths = np.diff(lists.offsets.to_numpy())
+    rows = np.zeros((len(lists), int(lengths.max(initial=0))), np.float32)
+    rows[lengths > 0] = lists.flatten().to_numpy().reshape(-1, rows.shape[1] or 1)
+    return rows

@@ -30,7 +30,8 @@ class PackedExample:
     tokens, positions: [tokens]; visible_ranges: [tokens, 3, 2], the columns [start, end) that a
     token attends to in the prefix, its branch and its suffix; labels, label_kinds,
     label_positions: [labels], tokens to learn, and the index of the token before each;
-    readout_positions: [ratings, suffixes], where ratings are read; ratings: [ratings], in stars.
+    readout_positions: [ratings, suffixes], where ratings are read; ratings: [ratings], in stars;
+    log_prior: [ratings, values].
     """
 
     tokens: Ints
@@ -41,6 +42,7 @@ class PackedExample:
     label_positions: Ints
     readout_positions: Ints
     ratings: NDArray[np.float32]
+    log_prior: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -63,6 +65,7 @@ class PackedBatch:
     label_positions: Tensor
     readout_positions: Tensor
     ratings: Tensor
+    log_prior: Tensor
 
     def to(self, device: torch.device) -> "PackedBatch":
         """The same on another device."""
@@ -107,6 +110,7 @@ def pack_example(
         label_positions=tree.previous[learned],
         readout_positions=suffixes.ends,
         ratings=spans.rating[read],
+        log_prior=spans.log_prior[read],
     )
 
 

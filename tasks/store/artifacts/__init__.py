@@ -13,12 +13,13 @@ from tasks.store.artifacts.data import (
     SplitRatings,
     ValidatedRatings,
 )
-from tasks.store.artifacts.models import Adapter, Base
+from tasks.store.artifacts.models import Adapter, Base, FilmStates
 from tasks.store.artifacts.predictions import (
     Candidates,
     CandidateScores,
     RankedLists,
     RatingPredictions,
+    RatingPriors,
     Recommendations,
 )
 from tasks.store.artifacts.prompts import CandidatePrompts, PerturbedPrompts, Prompts, Tokenizer
@@ -28,11 +29,13 @@ KINDS: tuple[type[Artifact], ...] = (
     RawRatings,
     ValidatedRatings,
     SplitRatings,
+    RatingPriors,
     Tokenizer,
     Prompts,
     CandidatePrompts,
     PerturbedPrompts,
     Base,
+    FilmStates,
     Adapter,
     RatingPredictions,
     Candidates,
@@ -56,11 +59,13 @@ __all__ = [
     "CandidatePrompts",
     "CandidateScores",
     "Candidates",
+    "FilmStates",
     "MemorizationScores",
     "PerturbedPrompts",
     "Prompts",
     "RankedLists",
     "RatingPredictions",
+    "RatingPriors",
     "RawRatings",
     "Recommendations",
     "Report",

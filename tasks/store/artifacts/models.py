@@ -9,6 +9,22 @@ class Base(Artifact):
     top_level = "artifacts"
 
 
+class FilmStates(Artifact):
+    """What a frozen language model makes of each film's line."""
+
+    top_level = "artifacts"
+    tables = {
+        "states": Table(
+            "states.parquet",
+            "one row a film of the catalogue, sorted by film_id",
+            {
+                "film_id": ("int32", "which film"),
+                "state": ("list<float>", "of length 1; near films have a large inner product"),
+            },
+        )
+    }
+
+
 class Adapter(Artifact):
     """LoRA weights (safetensors) over a frozen base, with their training history."""
 

@@ -36,6 +36,29 @@ class RatingPredictions(Artifact):
     }
 
 
+class RatingPriors(Artifact):
+    """What is expected of each rating from earlier ratings alone, and the factors it is from."""
+
+    top_level = "artifacts"
+    tables = {
+        "priors": Table(
+            "priors.parquet",
+            "one row a (fold, user, film) with a prior, sorted by them",
+            {
+                "fold": ("string", "of the rating: train, validation or test"),
+                "user_id": ("int32", "whose rating"),
+                "film_id": ("int32", "of which film"),
+                "stretch": ("int16", "of the histories; what it is fitted on lies before it"),
+                "machine_log_p": (
+                    "list<float>",
+                    "the factorisation machine's log-probability of each value of the scale",
+                ),
+                "log_p": ("list<float>", "the same, corrected by the residual trees: the prior"),
+            },
+        ),
+    }
+
+
 class Candidates(Artifact):
     """The films that a retriever proposes for each user of the validation and the test fold."""
 

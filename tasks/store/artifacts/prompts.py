@@ -30,7 +30,8 @@ class Prompts(Artifact):
                 "prefix_tokens": ("list<int32>", "context and question, shared by all branches"),
                 "branch_tokens": ("list<list<int32>>", "one list a branch"),
                 "spans": (
-                    "list<struct<branch: int16, start: int32, end: int32, rating: float>>",
+                    "list<struct<branch: int16, start: int32, end: int32, rating: float, "
+                    "log_prior: list<float>>>",
                     "supervised tokens [start, end) of a branch (-1: the prefix), in order; with "
                     "the true rating where the span spells one. Empty outside the train fold's "
                     "and validation fold's use",

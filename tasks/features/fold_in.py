@@ -1,0 +1,58 @@
+"""Finds the vector of a person who was not in a fit, from ratings of films that were."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from tasks.features.factors import Factors
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+STEPS = 20  # of expectation maximisation
+
+
+def fold_in(factors: Factors, film: Ints, code: Ints, seed: int) -> NDArray[np.float32]:
+    """Draw the person's vector for each sample: [samples, rank + 1].
+
+    film, code [ratings] are indices of films and of the scale. The posterior is taken as normal
+    around its mode: the fitted users' mean and variance are the prior, and the ordered probit's
+    latent scores are replaced by their expectations (Albert and Chib, 1993, JASA 88(422)).
+    """
+    mean, variance = factors.users.mean(1), factors.users.var(1) + 1e-6  # [samples, rank + 1]
+    ones = np.ones((*factors.films.shape[:1], len(film), 1))
+    design = np.concatenate([factors.films[:, film, :-1], ones], axis=2)
+    own = factors.films[:, film, -1].astype(np.float64)
+    precision = np.einsum("sni,snj->sij", design, design)
+    precision += np.stack([np.diag(1 / v) for v in variance])
+    low, high = _thresholds(factors, code)
+    vector = mean.astype(np.float64)
+    for _ in range(STEPS):
+        score = np.einsum("sni,si->sn", design, vector) + own
+        latent = score + _truncated_mean(low - score, high - score) - own
+        right = np.einsum("sni,sn->si", design, latent) + mean / variance
+        vector = np.linalg.solve(precision, right[..., None])[..., 0]
+    noise = np.random.default_rng(seed).standard_normal(vector.shape)
+    factor = np.linalg.cholesky(precision)  # L L' = precision: L'^-1 noise has its inverse
+    spread = np.linalg.solve(factor.transpose(0, 2, 1), noise[..., None])[..., 0]
+    return (vector + spread).astype(np.float32)
+
+
+def _thresholds(factors: Factors, code: Ints) -> tuple[Floats, Floats]:
+    """The latent interval of each rating in each sample: [samples, ratings] twice.
+
+    A value that no fitted rating had takes the interval of the next present one above, or the last.
+    """
+    place = np.minimum(np.searchsorted(factors.present, code), len(factors.present) - 1)
+    edge = np.full((len(factors.cuts), 1), np.inf)
+    cuts = np.concatenate([-edge, factors.cuts, edge], axis=1)
+    return cuts[:, place], cuts[:, place + 1]
+
+
+def _truncated_mean(low: Floats, high: Floats) -> Floats:
+    """The mean of a standard normal between two bounds; the tails in logarithms."""
+    flip = low > 0  # by symmetry the lower tail serves, where log_ndtr is exact
+    a, b = np.where(flip, -high, low), np.where(flip, -low, high)
+    log_mass = log_ndtr(b) + np.log1p(-np.exp(np.minimum(log_ndtr(a) - log_ndtr(b), -1e-12)))
+    density = [np.exp(-x * x / 2 - log_mass) / np.sqrt(2 * np.pi) for x in (a, b)]
+    mean = density[0] - density[1]
+    return np.where(flip, -mean, mean)

@@ -1,0 +1,1 @@
+"""What is expected of each rating before the language model reads: forward-chained, so no leak."""

@@ -1,0 +1,108 @@
+"""Fits a Bayesian factorisation machine to ratings as an ordered probit.
+
+Features as in "SVD++ flipped" (Rendle, Zhang and Koren, 2019, arXiv 1905.01395): one-hot user and
+film, the films that the user has rated, and the users who have rated the film, each over the square
+root of their number. The sampler is myFM's.
+"""
+
+import functools
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from tasks.features.factors import Factors
+
+Ints = NDArray[np.int64]
+
+
+def fit_bayesian_fm(
+    user: Ints,
+    film: Ints,
+    code: Ints,
+    *,
+    users: int,
+    films: int,
+    values: int,
+    rank: int,
+    draws: int,
+    kept: int,
+    seed: int,
+) -> Factors:
+    """Sample the posterior. Arrays [ratings]: user and film from 0, `code` the index in the scale.
+
+    The first sixth of the draws is dropped; `kept` of the others, evenly spaced, stay.
+    """
+    present, code = np.unique(code, return_inverse=True)  # myFM wants every class to occur
+    blocks = _blocks(user, film, users, films)
+    samples = _sample(user, film, code, blocks, rank, draws, seed)
+    chosen = np.linspace(0, len(samples) - 1, min(kept, len(samples))).round().astype(int)
+    of_users, of_films, cuts = [], [], []
+    width = blocks[0].shape[1]
+    for sample in (samples[i] for i in chosen):
+        w, v = np.asarray(sample.w), np.asarray(sample.V)
+        of_users.append(_vectors(blocks[0], w[:width], v[:width], sample.w0))
+        of_films.append(_vectors(blocks[1], w[width:], v[width:], 0.0))
+        cuts.append(np.asarray(sample.cutpoints[0]) if len(present) > 1 else np.empty(0))
+    return Factors(
+        np.stack(of_users), np.stack(of_films), np.stack(cuts).astype(np.float32), present, values
+    )
+
+
+def _blocks(user: Ints, film: Ints, users: int, films: int) -> tuple[sp.csr_array, sp.csr_array]:
+    """The features of every user and of every film, a row each."""
+    rated = sp.csr_array((np.ones(len(user)), (user, film)), shape=(users, films))
+    return (
+        sp.hstack([sp.eye_array(users), _over_root(rated)]).tocsr(),
+        sp.hstack([sp.eye_array(films), _over_root(rated.T.tocsr())]).tocsr(),
+    )
+
+
+def _over_root(rated: sp.csr_array) -> sp.csr_array:
+    counts = np.maximum(np.asarray(rated.sum(axis=1)), 1)
+    return sp.diags_array(1 / np.sqrt(counts)) @ rated
+
+
+def _sample(
+    user: Ints,
+    film: Ints,
+    code: Ints,
+    blocks: tuple[sp.csr_array, sp.csr_array],
+    rank: int,
+    draws: int,
+    seed: int,
+) -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # myFM asks for a module that setuptools will drop
+        import myfm
+        from myfm import base
+    base.tqdm = functools.partial(base.tqdm, disable=True)
+    machine = myfm.MyFMOrderedProbit(rank=rank, random_seed=seed)
+    users, films = (block.shape[0] for block in blocks)
+    machine.fit(
+        sp.csr_matrix((len(user), 0)),
+        code,
+        X_rel=[
+            myfm.RelationBlock(index.tolist(), sp.csr_matrix(block))
+            for index, block in zip((user, film), blocks, strict=True)
+        ],
+        group_shapes=[users, films, films, users],
+        n_iter=draws,
+        n_kept_samples=draws - draws // 6,
+        callback=lambda *_: (False, None),
+    )
+    return list(machine.predictor_.samples)
+
+
+def _vectors(
+    block: sp.csr_array, w: NDArray[np.float64], v: NDArray[np.float64], constant: float
+) -> NDArray[np.float32]:
+    """[rows, rank + 1]: each row's factors, and in the last column its terms of its own.
+
+    Features of a row interact among themselves as well: half of (sum² - sum of squares).
+    """
+    factors = block @ v
+    own = constant + block @ w + (np.square(factors) - block.power(2) @ np.square(v)).sum(1) / 2
+    return np.c_[factors, own].astype(np.float32)
