@@ -37,7 +37,9 @@ def before_and_after(
     ratings = source.ancestor(ValidatedRatings, split)
     choice = BaseModelConfig(name=name)
     tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=own)
-    prompt = Prompt(context_films=FILMS, stride=FILMS, max_windows=1)
+    prompt = Prompt(
+        context_films=FILMS, stride=FILMS, max_windows=1, prior="neighbours", learn_from="history"
+    )
     prompts = write_prompts.fn(split, ratings, tokenizer, config=prompt, store=own)
     base = build_base.fn(tokenizer, prompts, config=choice, store=own)
     fit = TrainingConfig(

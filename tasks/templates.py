@@ -95,5 +95,5 @@ def count_strings(of: Literal["film", "user"]) -> list[str]:
 
 
 def prior_strings() -> list[str]:
-    """`, guess 3.7` for every tenth of a star."""
-    return [f", guess {tenth / 10:.1f}" for tenth in range(TENTHS)]
+    """`, guess 3.7` for every tenth of a star; the last one, empty, for no prior."""
+    return [*(f", guess {tenth / 10:.1f}" for tenth in range(TENTHS)), ""]

@@ -14,7 +14,14 @@ from transformers import AutoTokenizer, BloomConfig, BloomForCausalLM
 from tasks.base.tokenizer import train_tokenizer
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
-from tasks.store.artifacts import Adapter, Base, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.artifacts import (
+    Adapter,
+    Base,
+    RatingPriors,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
 from tasks.store.store import Store
 from tasks.training.adapter import attach_lora, save_adapter
 from tasks.training.config import Lora
@@ -97,8 +104,24 @@ def tokenizer(store, ratings, split) -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
+def priors(store, split) -> RatingPriors:
+    """A distribution drawn for each rating but the first two of a user."""
+
+    def write(draft):
+        key = ["fold", "user_id", "film_id"]
+        rows = split.scan("ratings").filter(pl.col("position") >= 2).collect().sort(key)
+        log_p = np.log(np.random.default_rng(7).dirichlet(np.ones(5), len(rows)))
+        column = pl.Series(log_p.astype(np.float32), dtype=pl.List(pl.Float32))
+        table = rows.select(*key, stretch=pl.lit(1, pl.Int16), machine_log_p=column, log_p=column)
+        table.write_parquet(draft / "priors.parquet")
+        return split.metadata
+
+    return store.build(RatingPriors, recipe={}, parents=[split], write=write)
+
+
+@pytest.fixture(scope="module")
 def prompts(store, ratings, split, tokenizer):
-    config = Prompt(context_films=8, stride=6, list_length=3, users_per_shard=10)
+    config = Prompt(context_films=8, list_length=3, users_per_shard=10, prior="neighbours")
     return write_prompts.fn(split, ratings, tokenizer, config=config, store=store)
 
 

@@ -171,4 +171,5 @@ def _rating_spans(hypothesis: Hypothesis) -> SupervisedSpans:
         np.array([entry.start for entry in hypothesis.entries]),
         np.array([entry.end for entry in hypothesis.entries]),
         np.full(size, np.nan, np.float32),
+        np.zeros((size, 0), np.float32),
     )

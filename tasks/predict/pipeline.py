@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from scipy.special import log_softmax
 
 from tasks.executor import Executor
 from tasks.predict.config import Predict
@@ -51,8 +52,10 @@ def write_predictions(
     )
     tables = [build_rating_table(readouts, calibration, trie.scale, config.predictor)]
     if config.greedy and calibrated_by is None:
-        log_p = to_matrix(readouts["log_p"], len(trie.scale))
-        tables.append(build_greedy_table(tables[0], log_p, trie))
+        log_p, log_prior = (
+            to_matrix(readouts[name], len(trie.scale)) for name in ("log_p", "log_prior")
+        )
+        tables.append(build_greedy_table(tables[0], log_softmax(log_p + log_prior, axis=1), trie))
     pl.concat(tables).write_parquet(draft / "ratings.parquet")
     (draft / "calibration.json").write_text(json.dumps(calibration.to_json(), indent=1))
     shutil.rmtree(batches)

@@ -13,6 +13,7 @@ from tasks.predict.calibration import Calibration, fit_calibration
 from tasks.predict.distributions import summarise
 from tasks.predict.fold_difficulty import validation_level
 from tasks.predict.intervals import COVERAGE
+from tasks.readout.anchor import WEIGHT
 from tasks.readout.inference import Reader
 from tasks.store.artifacts import RatingPredictions, SplitRatings
 
@@ -24,17 +25,25 @@ READOUT = pl.Schema(
         ("film_id", pl.Int32),
         ("rating", pl.Float32),
         ("log_p", pl.List(pl.Float64)),
+        ("log_prior", pl.List(pl.Float64)),
     ]
 )
 
 
 def read_out(reader: Reader, examples: pa.Table) -> pl.DataFrame:
-    """One row a target rating of the examples, with the model's uncalibrated log-probabilities."""
-    log_p = reader.read(Examples.from_table(examples).take(range(len(examples))))
+    """One row a target rating of the examples, with what the model adds and the prior, in nats."""
+    read = Examples.from_table(examples).take(range(len(examples)))
+    log_p, log_prior = reader.read(read), np.concatenate([e.spans.log_prior for e in read])
+    if log_prior.shape[1]:
+        log_p *= WEIGHT
+    else:
+        log_prior = np.zeros_like(log_p)
     targets = pl.DataFrame(examples.select(["fold", "user_id", "film_ids", "ratings"]))
     targets = targets.rename({"film_ids": "film_id", "ratings": "rating"})
     rows = targets.explode("film_id", "rating")
-    return rows.with_columns(log_p=pl.Series(log_p, dtype=pl.List(pl.Float64))).cast(READOUT)
+    columns = {"log_p": log_p, "log_prior": log_prior}
+    lists = {name: pl.Series(v, dtype=pl.List(pl.Float64)) for name, v in columns.items()}
+    return rows.with_columns(**lists).cast(READOUT)
 
 
 def calibrate(readouts: pl.DataFrame, scale: Sequence[float], split: SplitRatings) -> Calibration:
@@ -43,7 +52,8 @@ def calibrate(readouts: pl.DataFrame, scale: Sequence[float], split: SplitRating
     truth = np.searchsorted(np.asarray(scale), known["rating"].to_numpy())
     users = known["user_id"].to_numpy().astype(np.int64)
     level = validation_level(split.scan("ratings").collect(), COVERAGE)
-    return fit_calibration(to_matrix(known["log_p"], len(scale)), truth, users, level)
+    log_p, log_prior = (to_matrix(known[name], len(scale)) for name in ("log_p", "log_prior"))
+    return fit_calibration(log_p, log_prior, truth, users, level)
 
 
 def read_calibration(predictions: RatingPredictions) -> Calibration:
@@ -56,7 +66,8 @@ def build_rating_table(
 ) -> pl.DataFrame:
     """The artifact's table `ratings`."""
     values = np.asarray(scale, np.float64)
-    p = np.exp(calibration.apply(to_matrix(readouts["log_p"], len(scale))))
+    log_p, log_prior = (to_matrix(readouts[name], len(scale)) for name in ("log_p", "log_prior"))
+    p = np.exp(calibration.apply(log_p, log_prior))
     summary = summarise(p, values, calibration.widths.select(p))
     rows = readouts.select(
         pl.lit(predictor).alias("predictor"), "fold", "user_id", "film_id", "rating"

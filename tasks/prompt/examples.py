@@ -83,15 +83,15 @@ def _tokens_of_lines(
     question = wording.questions[plan.kind].tokens.take(first)
     closing = wording.closing.tokens.take(np.zeros(len(lines), np.int64))
     answers = join([targets.pieces.tokens.flatten(lines), closing])
-    ratings = rows.rating[plan.targets.values]
+    asked = take_rows(rows, plan.targets.values)
     spans: TokenSpans
     if plan.kind == "recommend":
-        spans = list_spans(plan, targets, ratings, answers.lengths)
+        spans = list_spans(plan, targets, asked.rating, answers.lengths)
     elif len(plan.targets.values):
-        spans = rating_spans(plan, targets, ratings)
+        spans = rating_spans(plan, targets, asked)
     else:
         start = int(wording.opening.tokens.lengths[0])
-        spans = context_spans(plan, context, rows.rating[plan.context.values], start)
+        spans = context_spans(plan, context, take_rows(rows, plan.context.values), start)
     return {
         "prefix_tokens": join([opening, prefix, question]).lists(),
         "branch_tokens": Ragged.split(np.empty(0), branches).lists(answers.lists()),

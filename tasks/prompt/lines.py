@@ -124,7 +124,8 @@ class Wording:
 def _piece_row(name: str, features: Features) -> Ints:
     """The row of a feature's pieces that has its text."""
     if name == "prior":
-        return _to_tenths(features.prior)
+        known = ~np.isnan(features.prior)
+        return np.where(known, _to_tenths(np.nan_to_num(features.prior)), TENTHS)
     mean, count = getattr(features, f"{name}_mean"), getattr(features, f"{name}_count")
     bucket = np.where(count > 0, 1 + np.log2(np.maximum(count, 1)).astype(np.int64), 0)
     return _to_tenths(np.nan_to_num(mean)) * COUNT_BUCKETS + bucket

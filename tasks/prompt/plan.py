@@ -39,8 +39,8 @@ def plan_examples(rows: RatingArrays, config: Prompt) -> Iterator[Plan]:
         if config.learn_from == "history":
             yield plan_histories(rows, config)
         else:
-            yield plan_tails(rows, "rate", config)
-        yield plan_tails(rows, "recommend", config)
+            yield plan_blocks(rows, config)
+        yield plan_tails(rows, config)
     for fold in FOLDS[1:]:
         yield from (plan_targets(rows, fold, kind, config) for kind in KINDS)
 
@@ -59,20 +59,44 @@ def plan_histories(rows: RatingArrays, config: Prompt) -> Plan:
     back = np.repeat(kept, kept) - 1 - ranges(np.zeros(len(kept), np.int64), kept)
     user_start, end = np.repeat(starts, kept), np.repeat(ends, kept) - back * stride
     loss_start = np.maximum(end - stride, user_start)
+    unknown = np.isnan(rows.log_prior).any(1)
+    if unknown.any():  # a rating without a prior is shown, not learnt
+        known = np.concatenate([[0], np.cumsum(~unknown)])
+        first = np.searchsorted(known, known[user_start] + 1) - 1
+        loss_start = np.maximum(loss_start, np.minimum(first, end))
     begin = np.maximum(end - config.context_films, user_start)
     no_targets = Ragged.split(np.empty(0, np.int64), np.zeros(len(end), np.int64))
     context = _rows_between(begin, end)
     return Plan("rate", "train", rows.user[begin], context, no_targets, loss_start - begin)
 
 
-def plan_tails(rows: RatingArrays, kind: Kind, config: Prompt) -> Plan:
-    """Train histories whose tail is the targets: its ratings, or the best rated as a list.
+def plan_blocks(rows: RatingArrays, config: Prompt) -> Plan:
+    """Blocks of train histories, each predicted from what precedes it, as test targets are.
 
-    The tail has `list_length` ratings, twice as many for a list, at most half of the history.
+    A block has `list_length` ratings. Blocks are cut from the end; `max_windows` keeps the latest
+    of each user. A user's first rating, and ratings without a prior, are in none.
     """
     starts, ends = _bounds(rows.user, (rows.fold == 0) & ~rows.target)
-    length = config.list_length * (2 if kind == "recommend" else 1)
-    cut = ends - np.minimum(length, (ends - starts) // 2)
+    known = np.concatenate([[0], np.cumsum(~np.isnan(rows.log_prior).any(1))])
+    first = np.searchsorted(known, known[starts] + 1) - 1  # the first rating with a prior
+    first = np.minimum(np.maximum(first, starts + 1), ends)
+    number = -(-(ends - first) // config.list_length)
+    kept = number if config.max_windows is None else np.minimum(number, config.max_windows)
+    back = np.repeat(kept, kept) - 1 - ranges(np.zeros(len(kept), np.int64), kept)
+    user_start, end = np.repeat(starts, kept), np.repeat(ends, kept) - back * config.list_length
+    cut = np.maximum(end - config.list_length, np.repeat(first, kept))
+    context = _select_context(rows, _rows_between(user_start, cut), config)
+    return Plan("rate", "train", rows.user[cut], context, _rows_between(cut, end), context.lengths)
+
+
+def plan_tails(rows: RatingArrays, config: Prompt) -> Plan:
+    """Train histories whose tail is the targets: the best rated of it as a list.
+
+    The tail has twice `list_length` ratings, at most half of the history.
+    """
+    kind: Kind = "recommend"
+    starts, ends = _bounds(rows.user, (rows.fold == 0) & ~rows.target)
+    cut = ends - np.minimum(2 * config.list_length, (ends - starts) // 2)
     some = (cut < ends) & (cut > starts)
     starts, ends, cut = starts[some], ends[some], cut[some]
     context = _select_context(rows, _rows_between(starts, cut), config)

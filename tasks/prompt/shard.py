@@ -1,6 +1,7 @@
 """Makes one shard: from the ratings of some users to the bytes of a Parquet file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -64,6 +65,9 @@ def make_shard(
     context, rows = load_context(ratings, tokenizer, config), given.rows
     wording = context.wording
     features = given.compute_features(rows) if given.compute_features else None
+    if features and config.needs_priors:
+        prior = np.exp(rows.log_prior) @ np.asarray(context.scale)
+        features = replace(features, prior=prior)
     plans = [_limit(plan, rows, features, wording, config) for plan in given.plans]
     table = pa.concat_tables(
         [

@@ -19,11 +19,18 @@ from tasks.prompt.config import Prompt
 from tasks.prompt.legacy_csv import NAME, write_legacy_csv
 from tasks.prompt.plan import Plan, plan_examples, plan_targets
 from tasks.prompt.shard import ShardInput, load_context, make_shard
-from tasks.store.artifacts import Candidates, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.artifacts import (
+    Candidates,
+    RatingPriors,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
 from tasks.user_batches import iter_user_batches, rebatch
 
 Planner = Callable[[RatingArrays], Iterable[Plan]]
 Tables = Iterable[pl.DataFrame]
+KEY = ["user_id", "film_id"]
 AFTER_HISTORY = 1_000_000  # positions of candidates follow those of every rating
 
 
@@ -108,12 +115,14 @@ def write_shards(
     split: SplitRatings,
     ratings: ValidatedRatings,
     tokenizer: Tokenizer,
+    priors: RatingPriors | None,
     config: Prompt,
     executor: Executor,
 ) -> dict[str, Any]:
     """Write every example of every fold; return the metadata."""
     writer = ShardWriter(draft, ratings, tokenizer, config, executor)
-    writer.write(_used_ratings(split), lambda rows: plan_examples(rows, config))
+    tables = _with_priors(_used_ratings(split), [priors.scan("priors")] if priors else [])
+    writer.write(tables, lambda rows: plan_examples(rows, config))
     writer.write_films(_used_ratings(split))
     if config.template.wording == "original":
         shards = pl.scan_parquet(sorted(draft.glob("shard-*.parquet")), glob=False)
@@ -127,6 +136,7 @@ def write_candidate_shards(
     ratings: ValidatedRatings,
     tokenizer: Tokenizer,
     candidates: Candidates,
+    priors: Sequence[RatingPriors],
     config: Prompt,
     executor: Executor,
 ) -> dict[str, Any]:
@@ -135,7 +145,10 @@ def write_candidate_shards(
     lists = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
-        tables = (_with_candidates(table, of_fold, fold) for table in _used_ratings(split))
+        known = _with_candidates(_used_ratings(split), of_fold, fold)
+        own = [p.scan("priors") for p in priors[:1]]
+        own += [p.scan("priors").filter(fold=fold) for p in priors[1:]]
+        tables = _with_priors(known, own)
         planner = partial(_plan_candidates, fold=fold, config=config)
         writer.write(tables, planner, of_fold["user_id"].unique().to_list())
     writer.write_films(_used_ratings(split))
@@ -152,8 +165,26 @@ def _plan_candidates(rows: RatingArrays, fold: str, config: Prompt) -> list[Plan
     return [plan_targets(rows, fold, "rate", config)]
 
 
-def _with_candidates(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.DataFrame:
+def _with_priors(tables: Tables, priors: Sequence[pl.LazyFrame]) -> Tables:
+    """Add the column `log_prior`, where there are priors."""
+    if not priors:
+        return tables
+    fitted = pl.concat(priors).select(*KEY, log_prior="log_p")
+    return (_add_priors(table, fitted) for table in tables)
+
+
+def _add_priors(table: pl.DataFrame, fitted: pl.LazyFrame) -> pl.DataFrame:
+    users = pl.col("user_id").is_between(table["user_id"].min(), table["user_id"].max())
+    own = fitted.filter(users).collect().unique(KEY)  # a target may be a candidate as well
+    return table.join(own, on=KEY, how="left", maintain_order="left")
+
+
+def _with_candidates(tables: Tables, lists: pl.DataFrame, fold: str) -> Tables:
     """Replace the fold's targets by the films of the lists, unrated, at the first target's time."""
+    return (_replace_targets(table, lists, fold) for table in tables)
+
+
+def _replace_targets(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.DataFrame:
     earlier = FOLDS[: FOLDS.index(fold)]
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
     known = table.filter(pl.col("fold").is_in([*earlier, fold]) & ~is_target)

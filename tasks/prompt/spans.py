@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.features.rating_arrays import RatingArrays
 from tasks.prompt.lines import Lines
 from tasks.prompt.plan import Plan
 from tasks.prompt.ragged import Ragged, ranges
@@ -26,6 +27,7 @@ class TokenSpans:
     end: Ints
     rating: NDArray[np.float64]  # NaN: plain text, or an unknown rating
     counts: Ints
+    log_prior: Ragged | None = None  # one list a span, empty where it has no prior
 
     def arrow(self) -> pa.Array:
         """As a list of structs an example."""
@@ -34,14 +36,21 @@ class TokenSpans:
             pa.array(self.start, pa.int32()),
             pa.array(self.end, pa.int32()),
             pa.array(self.rating, pa.float32(), from_pandas=True),
+            self._log_priors(),
         ]
-        structs = pa.StructArray.from_arrays(columns, ["branch", "start", "end", "rating"])
+        names = ["branch", "start", "end", "rating", "log_prior"]
+        structs = pa.StructArray.from_arrays(columns, names)
         return Ragged.split(np.empty(0), self.counts).lists(structs)
 
+    def _log_priors(self) -> pa.Array:
+        none = np.zeros(len(self.branch) + 1, np.int32)
+        if self.log_prior is None:
+            return pa.ListArray.from_arrays(none, pa.array([], pa.float32()))
+        offsets = self.log_prior.offsets.astype(np.int32)
+        return pa.ListArray.from_arrays(offsets, pa.array(self.log_prior.values, pa.float32()))
 
-def context_spans(
-    plan: Plan, context: Lines, ratings: NDArray[np.float64], opening: int
-) -> TokenSpans:
+
+def context_spans(plan: Plan, context: Lines, rows: RatingArrays, opening: int) -> TokenSpans:
     """The context ratings from `loss_from` on; the first line begins at token `opening`."""
     lengths = plan.context.lengths
     has_loss = ranges(np.zeros(len(plan), np.int64), lengths) >= np.repeat(plan.loss_from, lengths)
@@ -51,20 +60,28 @@ def context_spans(
         branch=np.full(int(has_loss.sum()), -1),
         start=(at + context.rating_start)[has_loss],
         end=(at + context.rating_end)[has_loss],
-        rating=ratings[has_loss],
+        rating=rows.rating[has_loss],
         counts=lengths - plan.loss_from,
+        log_prior=_log_priors(rows.log_prior[has_loss]),
     )
 
 
-def rating_spans(plan: Plan, targets: Lines, ratings: NDArray[np.float64]) -> TokenSpans:
+def rating_spans(plan: Plan, targets: Lines, rows: RatingArrays) -> TokenSpans:
     """The rating of each branch."""
     return TokenSpans(
         branch=ranges(np.zeros(len(plan), np.int64), plan.targets.lengths),
         start=targets.rating_start,
         end=targets.rating_end,
-        rating=ratings,
+        rating=rows.rating,
         counts=plan.targets.lengths,
+        log_prior=_log_priors(rows.log_prior),
     )
+
+
+def _log_priors(log_prior: NDArray[np.float32]) -> Ragged:
+    """[spans, values] as lists, those of NaN as empty ones."""
+    known = ~np.isnan(log_prior).any(1)
+    return Ragged.split(log_prior[known].ravel(), known * log_prior.shape[1])
 
 
 def list_spans(

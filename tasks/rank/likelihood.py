@@ -16,7 +16,9 @@ from tasks.templates import read_template
 from tasks.text_tokenizer import load_tokenizer
 
 EMPTY = np.empty(0, np.int64)
-NO_SPANS = SupervisedSpans(EMPTY, EMPTY, EMPTY, np.empty(0, np.float32))
+NO_SPANS = SupervisedSpans(
+    EMPTY, EMPTY, EMPTY, np.empty(0, np.float32), np.empty((0, 0), np.float32)
+)
 SCORE = pl.Schema(
     [
         ("fold", pl.String),

@@ -129,7 +129,10 @@ def _supervise_texts(example: Example) -> Example:
     n = len(example.branches)
     ends = np.array([len(branch) for branch in example.branches])
     unrated = np.full(n, np.nan, np.float32)
-    spans = SupervisedSpans(np.arange(n, dtype=np.int16), np.zeros(n, np.int64), ends, unrated)
+    no_prior = np.zeros((n, 0), np.float32)
+    spans = SupervisedSpans(
+        np.arange(n, dtype=np.int16), np.zeros(n, np.int64), ends, unrated, no_prior
+    )
     return replace(example, spans=spans)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
+import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from tasks.nn.examples import Example, Examples
+from tasks.readout.anchor import anchor
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
 from tasks.recommend.config import RecommendRequest
@@ -60,6 +62,7 @@ class Person:
             start=spans.start[at],
             end=spans.end[at],
             rating=spans.rating[at],
+            log_prior=spans.log_prior[at],
         )
         return Example(prefix, [self.example.branches[i] for i in at], selected)
 
@@ -109,8 +112,10 @@ def _find_reasons(
         return {film: [] for film in film_ids}
     texts = ["".join(lines)] + ["".join(lines[:i] + lines[i + 1 :]) for i in rated]
     prefixes = [_tokenize(tokenizer, text + person.template.rate) for text in texts]
-    log_p = reader.read([person.select(film_ids, prefix) for prefix in prefixes])
-    expected = (np.exp(log_p) @ np.asarray(reader.trie.scale)).reshape(len(texts), -1)
+    examples = [person.select(film_ids, prefix) for prefix in prefixes]
+    log_prior = np.concatenate([example.spans.log_prior for example in examples])
+    log_p = anchor(torch.tensor(reader.read(examples)), torch.tensor(log_prior))
+    expected = (log_p.exp().numpy() @ np.asarray(reader.trie.scale)).reshape(len(texts), -1)
     stars = expected[0] - expected[1:]
     reasons = {}
     for film, column in zip(film_ids, stars.T, strict=True):

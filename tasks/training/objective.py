@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tasks.nn.forward import Forward, hidden_states, output_layer
 from tasks.nn.packing import ANSWER, RATING, TEXT, PackedBatch, PackedExample
+from tasks.readout.anchor import anchor
 from tasks.readout.rating_trie import RatingTrie
 from tasks.training.config import Objective
 from tasks.training.cross_entropy import cross_entropy
@@ -62,6 +63,7 @@ def compute_loss(
     """The batch's part of the loss of a step with these counts."""
     hidden, head = forward(model, batch), output_layer(model)
     log_p = trie.log_probabilities(hidden[batch.readout_positions], head)
+    log_p = anchor(log_p, batch.log_prior)
     expected = trie.expectation(log_p)
     scale = torch.tensor(trie.scale, device=log_p.device)
     truth = (batch.ratings[:, None] - scale).abs().argmin(-1)

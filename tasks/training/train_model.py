@@ -58,9 +58,7 @@ def train_model(
 
 def sample_validation(prompts: Prompts, config: TrainingConfig) -> list[Example]:
     """`validation_examples` examples of the validation fold, drawn by the seed."""
-    # Ratings decide which weights are kept where they are trained: lists name liked films only.
-    kinds = ("rate",) if "rate" in config.kinds else config.kinds
-    examples = Examples.read(prompts, "validation", kinds)
+    examples = Examples.read(prompts, "validation", config.kinds)
     order = np.random.default_rng(config.seed).permutation(len(examples))
     return examples.take(np.sort(order[: config.validation_examples]))
 

@@ -27,25 +27,42 @@ def draw_ratings(ratings, seed):
 
 def test_a_model_twice_too_sharp_is_halved():
     log_p, truth, users = draw_ratings(4000, 0)
-    found = fit_calibration(log_softmax(2 * log_p, 1), truth, users, 0.8)
+    found = fit_calibration(log_softmax(2 * log_p, 1), np.zeros_like(log_p), truth, users, 0.8)
     assert found.method != "none"
-    assert found.sharpness == pytest.approx(0.5, abs=0.05)
+    assert found.gate == pytest.approx(0.5, abs=0.05)
     assert found.nats_after < found.nats_before
     assert Calibration.from_json(found.to_json()) == found
 
 
 def test_a_calibrated_model_keeps_its_sharpness():
     log_p, truth, users = draw_ratings(4000, 1)
-    found = fit_calibration(log_p, truth, users, 0.8)
-    assert found.sharpness == pytest.approx(1, abs=0.08)
+    found = fit_calibration(log_p, np.zeros_like(log_p), truth, users, 0.8)
+    assert found.gate == pytest.approx(1, abs=0.08)
+
+
+def test_a_model_that_adds_noise_leaves_the_prior_as_it_is():
+    log_prior, truth, users = draw_ratings(4000, 5)
+    noise = log_softmax(np.random.default_rng(6).normal(size=log_prior.shape), 1)
+    found = fit_calibration(noise, log_prior, truth, users, 0.8)
+    assert found.method == "prior"
+    np.testing.assert_array_equal(found.apply(noise, log_prior), log_softmax(log_prior, 1))
+
+
+def test_a_model_that_knows_more_than_the_prior_gets_a_weight():
+    """Ratings are drawn from the product of both; the prior alone is too flat."""
+    log_p, truth, users = draw_ratings(4000, 7)
+    share = np.random.default_rng(8).uniform(0.3, 0.7, (len(log_p), 1))
+    found = fit_calibration(share * log_p, (1 - share) * log_p, truth, users, 0.8)
+    assert found.gate == pytest.approx(1, abs=0.15)
+    assert found.sharpness == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("level", [0.7, 0.8, 0.9])
 def test_intervals_hold_their_share_of_unseen_ratings(level):
     log_p, truth, users = draw_ratings(8000, 2)
-    found = fit_calibration(log_p, truth, users, level)
+    found = fit_calibration(log_p, np.zeros_like(log_p), truth, users, level)
     log_p, truth, _ = draw_ratings(8000, 3)
-    p = np.exp(found.apply(log_p))
+    p = np.exp(found.apply(log_p, np.zeros_like(log_p)))
     summary = summarise(p, SCALE, found.widths.select(p))
     covered = (summary.pi80_low <= SCALE[truth]) & (SCALE[truth] <= summary.pi80_high)
     assert covered.mean() == pytest.approx(level, abs=0.02)
@@ -61,7 +78,9 @@ def test_only_overconfident_distributions_get_wider_intervals():
 
 
 def test_without_validation_nothing_is_calibrated():
-    nothing = fit_calibration(np.empty((0, 5)), np.empty(0, int), np.empty(0, int), 0.8)
+    nothing = fit_calibration(
+        np.empty((0, 5)), np.empty((0, 5)), np.empty(0, int), np.empty(0, int), 0.8
+    )
     assert nothing.widths == uncalibrated(5).widths == Widths((), (0.8,))
 
 

@@ -10,11 +10,13 @@ import torch
 from tasks.hub import load_adapted
 from tasks.nn.examples import Examples
 from tasks.predict.config import Predict
-from tasks.predict.tables import READOUT
+from tasks.predict.tables import READOUT, read_out
 from tasks.predict.task import predict_ratings
 from tasks.readout import inference as readout
 from tasks.readout import resumable_batches
+from tasks.readout.anchor import WEIGHT
 from tasks.readout.config import Inference
+from tasks.readout.inference import load_reader
 from tasks.store.checksum import DamagedFileError
 from tasks.store.store import Store
 
@@ -52,13 +54,16 @@ def test_every_target_has_one_distribution(llm, split):
     assert np.allclose(p @ [1, 2, 3, 4, 5], llm["mean"], atol=1e-5)
 
 
-def test_greedy_decoding_is_a_predictor_of_its_own(predictions, llm):
+def test_greedy_decoding_is_a_predictor_of_its_own(predictions, llm, adapter, base, prompts):
+    """It takes the likeliest value of the anchored distribution, before calibration."""
     greedy = predictions.scan("ratings").filter(predictor="llm_greedy").collect()
     assert greedy.select(KEY).equals(llm.select(KEY))
-    calibration = json.loads((predictions.path / "calibration.json").read_text())
-    p = np.log(np.array(llm["probabilities"].to_list())) - np.array(calibration["offsets"])
-    assert greedy["mean"].to_list() == ((p / calibration["sharpness"]).argmax(1) + 1).tolist()
     assert greedy["probabilities"].null_count() == len(greedy)
+    asked = prompts.scan("examples").filter(pl.col("fold") != "train", kind="rate").collect()
+    reader = load_reader(adapter, base, prompts, Inference())
+    read = read_out(reader, asked.to_arrow()).sort("fold", "user_id", "film_id")
+    nats = np.array(read["log_p"].to_list()) + np.array(read["log_prior"].to_list())
+    assert greedy["mean"].to_list() == (nats.argmax(1) + 1).tolist()
 
 
 @torch.no_grad()
@@ -77,8 +82,9 @@ def test_expectations_equal_the_plain_path(predictions, llm, adapter, base, prom
         for b, branch in enumerate(example.branches):
             text = [*example.prefix, *branch[: example.spans.start[b]]]
             logits = model(input_ids=torch.tensor([text])).logits[0, -1, tokens]
-            log_p = torch.log_softmax(logits.double(), 0).numpy()
-            p = np.exp(calibration["sharpness"] * log_p + offsets)
+            log_p = WEIGHT * torch.log_softmax(logits.double(), 0).numpy()
+            log_prior = calibration["sharpness"] * example.spans.log_prior[b]
+            p = np.exp(calibration["gate"] * log_p + log_prior + offsets)
             expected[row["user_id"], row["film_ids"][b]] = p @ scale / p.sum()
     test = llm.filter(fold="test")
     plain = [expected[key] for key in zip(test["user_id"], test["film_id"], strict=True)]

@@ -82,7 +82,7 @@ def test_the_original_is_worded_to_the_character(inputs, store):
 
 def test_a_loss_on_histories_needs_a_template_that_is_tokenised_per_line():
     with pytest.raises(ValueError, match='set learn_from="targets"'):
-        Prompt(template=Original())
+        Prompt(template=Original(), learn_from="history")
 
 
 @pytest.mark.parametrize("config", [COMPACT, ORIGINAL])

@@ -51,8 +51,15 @@ def assign_folds(ratings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-COMPACT = Prompt(context_films=3, stride=2, list_length=1)
-ORIGINAL = Prompt(template=Original(), learn_from="targets", context_films=3, list_length=1)
+COMPACT = Prompt(
+    prior="neighbours",
+    learn_from="history",
+    max_windows=None,
+    context_films=3,
+    stride=2,
+    list_length=1,
+)
+ORIGINAL = Prompt(template=Original(), max_windows=1, context_films=3, list_length=1)
 BIAS = COMPACT.model_copy(update={"prior": "bias"})
 
 

@@ -111,7 +111,9 @@ def tokenizer(shared_store, ratings, split):
 
 @pytest.fixture(scope="module")
 def prompts(shared_store, ratings, split, tokenizer):
-    config = Prompt(context_films=8, stride=6, list_length=3)
+    config = Prompt(
+        context_films=8, stride=6, list_length=3, prior="neighbours", learn_from="history"
+    )
     return write_prompts.fn(split, ratings, tokenizer, config=config, store=shared_store)
 
 

@@ -130,7 +130,9 @@ def test_a_finished_adapter_is_reused(shared_store, adapter, base, prompts, trai
 
 @pytest.fixture(scope="module")
 def later_prompts(shared_store, ratings, split, tokenizer):
-    config = Prompt(context_films=6, stride=6, list_length=3)
+    config = Prompt(
+        context_films=6, stride=6, list_length=3, prior="neighbours", learn_from="history"
+    )
     return write_prompts.fn(split, ratings, tokenizer, config=config, store=shared_store)
 
 
@@ -375,11 +377,12 @@ def test_a_killed_training_resumes_to_the_bytes_of_an_uninterrupted_one(
     assert hashes(again.path) == hashes(adapter.path)
 
 
-def test_validation_uses_rating_examples_not_lists_of_liked_films(prompts, train_config):
+def test_validation_uses_the_kinds_that_are_learnt(prompts, train_config):
     chosen = sample_validation(prompts, train_config.fit)
-    targets = {len(example.branches) for example in chosen}
     assert len(chosen) == 8
-    assert targets == {4}
+    assert {len(example.branches) for example in chosen} == {1, 4}
+    ratings = train_config.fit.model_copy(update={"kinds": ("rate",)})
+    assert {len(example.branches) for example in sample_validation(prompts, ratings)} == {4}
 
 
 def test_when_one_process_dies_the_others_end(tmp_path):

@@ -29,7 +29,13 @@ def exhaust_memory():
 
 TRIE = RatingTrie((1.0, 2.0, 3.0, 4.0, 5.0), ((3,), (4,), (5,), (6,), (7,)))
 SPAN = pa.struct(
-    [("branch", pa.int16()), ("start", pa.int32()), ("end", pa.int32()), ("rating", pa.float32())]
+    [
+        ("branch", pa.int16()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("rating", pa.float32()),
+        ("log_prior", pa.list_(pa.float32())),
+    ]
 )
 SMALL = TrainingConfig(
     epochs=4,
@@ -52,7 +58,7 @@ def make_examples(n: int, seed: int = 0) -> Examples:
         noise = draw.integers(20, 40, int(draw.integers(3, 12))).tolist()
         prefix = [*noise, 10 + value, 3 + value]
         at = len(prefix) - 1
-        span = {"branch": -1, "start": at, "end": at + 1, "rating": 1.0 + value}
+        span = {"branch": -1, "start": at, "end": at + 1, "rating": 1.0 + value, "log_prior": []}
         rows.append({"example": i, "prefix_tokens": prefix, "branch_tokens": [], "spans": [span]})
     schema = pa.schema(
         [
