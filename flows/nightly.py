@@ -12,13 +12,14 @@ from flows.ablations import run_ablations
 from flows.alerts import on_run_failure, promotion_alerts
 from flows.console import print_summary
 from flows.errors import ROOT
+from flows.head import predict_beyond_prompts
 from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
 from flows.promotion import predict_with_champion
 from flows.ranking import rank_and_decode
 from flows.settings import Profile, Settings, load, open_store
-from flows.stages import OPPONENT, UNTIL_TRAINED, Stages, evaluation_stages
+from flows.stages import FIT_PRIORS, OPPONENT, UNTIL_TRAINED, Stages, evaluation_stages
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
 from tasks.metrics_db import last_costs, run_is_published
@@ -69,6 +70,8 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
     with store.exclusive_lock(f"a run of profile {profile}", wait=settings.wait_for_lock):
         metrics, planned = metrics_path(store), [*UNTIL_TRAINED, *evaluation_stages(settings)]
         stages = Stages(planned, last_costs(metrics, profile))
+        if settings.prior.model == "none":
+            stages.skip(FIT_PRIORS)
         if not metrics.exists():  # the first run competes with none
             stages.skip(*OPPONENT)
         data = prepare_data(settings, store, stages)
@@ -102,6 +105,7 @@ def evaluate_and_publish(
         settings, store, stages, data, challenge.champion
     )
     lists = rank_and_decode(settings, store, stages, data, base, adapter, llm)
+    of_priors = predict_beyond_prompts(settings, store, stages, data, base)
     baselines = stages("predict baselines", predict_baselines)(
         data.split, data.ratings, config=settings.baseline, store=store
     )
@@ -109,11 +113,13 @@ def evaluate_and_publish(
         data.split, data.ratings, config=settings.baseline, store=store
     )
     blend = stages("blend predictions", blend_predictions)(
-        data.split, [llm, baselines], config=settings.baseline, store=store
-    )
+        data.split, [llm, *of_priors, baselines],
+        without=(settings.predict.predictor, settings.predict.head),
+        config=settings.baseline, store=store,
+    )  # fmt: skip
     scores = stages("score", score)(
         data.split, data.ratings,
-        [llm, *champion, baselines, blend], [*champion_lists, *lists, baseline_lists],
+        [llm, *champion, *of_priors, baselines, blend], [*champion_lists, *lists, baseline_lists],
         config=settings.score, store=store,
     )  # fmt: skip
     run_ablations(settings, store, stages, data, base, adapter, llm)

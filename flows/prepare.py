@@ -6,9 +6,17 @@ from flows.settings import Settings
 from flows.stages import Stages
 from tasks.base.task import build_tokenizer
 from tasks.ingest.task import ingest_ratings
+from tasks.prior.task import fit_priors
 from tasks.prompt.task import write_prompts
 from tasks.split.task import split_ratings
-from tasks.store.artifacts import Prompts, RawRatings, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.artifacts import (
+    Prompts,
+    RatingPriors,
+    RawRatings,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
 from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
 
@@ -22,6 +30,7 @@ class PreparedData:
     split: SplitRatings
     tokenizer: Tokenizer
     prompts: Prompts
+    priors: RatingPriors | None
 
 
 def prepare_data(settings: Settings, store: Store, stages: Stages) -> PreparedData:
@@ -31,10 +40,15 @@ def prepare_data(settings: Settings, store: Store, stages: Stages) -> PreparedDa
         raw, config=settings.validation, store=store
     )
     split = stages("split ratings", split_ratings)(ratings, config=settings.split, store=store)
+    priors = None
+    if settings.prior.model != "none":
+        priors = stages("fit priors", fit_priors)(
+            split, ratings, config=settings.prior, store=store
+        )
     tokenizer = stages("build tokenizer", build_tokenizer)(
         ratings, split, config=settings.base, store=store
     )
     prompts = stages("write prompts", write_prompts)(
-        split, ratings, tokenizer, config=settings.prompt, store=store
+        split, ratings, tokenizer, priors, config=settings.prompt, store=store
     )
-    return PreparedData(raw, ratings, split, tokenizer, prompts)
+    return PreparedData(raw, ratings, split, tokenizer, prompts, priors)

@@ -5,6 +5,8 @@ from flows.settings import Settings
 from flows.stages import OPPONENT, Stages
 from tasks.decode.task import decode_lists
 from tasks.predict.task import predict_ratings
+from tasks.prior.config import Prior
+from tasks.prior.task import fit_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.store.artifacts import (
@@ -28,8 +30,13 @@ def predict_with_champion(
     prompt, predict, decode = OPPONENT
     wording = Prompt.model_validate(store.recipe(Prompts, champion))
     tokenizer, base = store.ancestor(Tokenizer, champion), store.ancestor(Base, champion)
+    priors = data.priors
+    if wording.needs_priors and priors is None:
+        priors = stages("fit priors", fit_priors)(
+            data.split, data.ratings, config=Prior(), store=store
+        )
     prompts = stages(prompt, write_prompts)(
-        data.split, data.ratings, tokenizer, config=wording, store=store
+        data.split, data.ratings, tokenizer, priors, config=wording, store=store
     )
     inputs, inference = (champion, base, prompts, data.split), settings.inference
     ratings = settings.predict.model_copy(update={"predictor": "champion", "greedy": False})

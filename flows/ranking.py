@@ -2,13 +2,14 @@
 
 from flows.prepare import PreparedData
 from flows.settings import Settings
-from flows.stages import Stages
+from flows.stages import CANDIDATE_PRIORS, Stages
 from tasks.decode.task import decode_lists, generate_lists
 from tasks.predict.task import predict_ratings
+from tasks.prior.task import predict_candidate_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
-from tasks.store.artifacts import Adapter, Base, RankedLists, RatingPredictions
+from tasks.store.artifacts import Adapter, Base, RankedLists, RatingPredictions, RatingPriors
 from tasks.store.store import Store
 
 
@@ -52,8 +53,14 @@ def _rank(
     )
     # Worded as in training, whatever the settings say today: a rescored adapter may be older.
     wording = Prompt.model_validate(data.prompts.manifest["recipe"])
+    priors: list[RatingPriors] = []
+    if data.priors is not None and wording.needs_priors:
+        of_candidates = stages(CANDIDATE_PRIORS, predict_candidate_priors)(
+            data.priors, data.split, data.ratings, candidates, store=store
+        )
+        priors = [data.priors, of_candidates]
     prompts = stages("write prompts (candidates)", write_candidate_prompts)(
-        data.split, data.ratings, data.tokenizer, candidates, config=wording, store=store
+        data.split, data.ratings, data.tokenizer, candidates, priors, config=wording, store=store
     )
     name, inference = settings.predict.predictor, settings.inference
     rated = stages(f"rate candidates ({name})", predict_ratings)(

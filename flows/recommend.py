@@ -19,6 +19,7 @@ from tasks.metrics_location import metrics_path
 from tasks.plain_text import escape_markdown
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
+from tasks.prior.task import predict_candidate_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.config import Rank, Retrieve
@@ -34,6 +35,7 @@ from tasks.store.artifacts import (
     Prompts,
     RankedLists,
     RatingPredictions,
+    RatingPriors,
     SplitRatings,
     Tokenizer,
     ValidatedRatings,
@@ -62,8 +64,15 @@ def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> R
         person = add_request.fn(split, ratings, config=request, store=scratch)
         candidates = retrieve_candidates.fn(person, config=retrieve, store=scratch)
         tokenizer = store.ancestor(Tokenizer, fitted)
+        priors = []
+        if wording.needs_priors:
+            of_run = store.ancestor(RatingPriors, store.ancestor(Prompts, fitted))
+            of_person = predict_candidate_priors.fn(
+                of_run, person, ratings, candidates, new_histories=True, store=scratch
+            )
+            priors = [of_run, of_person]
         prompts = write_candidate_prompts.fn(
-            person, ratings, tokenizer, candidates, config=wording, store=scratch
+            person, ratings, tokenizer, candidates, priors, config=wording, store=scratch
         )
         predictions = predict_ratings.fn(
             adapter, base, prompts, person,

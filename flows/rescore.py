@@ -10,10 +10,13 @@ from flows.settings import Profile, load, open_store
 from flows.stages import Stages, evaluation_stages
 from tasks.metrics_db import find_champion, last_costs
 from tasks.metrics_location import metrics_path
+from tasks.prior.task import fit_priors
+from tasks.prompt.config import Prompt
 from tasks.store.artifacts import (
     Adapter,
     Base,
     Prompts,
+    RatingPriors,
     RawRatings,
     SplitRatings,
     Tokenizer,
@@ -35,15 +38,24 @@ def rescore(
     metrics = metrics_path(store)
     found = store.find(Adapter, find_champion(metrics) if adapter == "champion" else adapter)
     with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait_for_lock):
+        prompts = store.ancestor(Prompts, found)
+        wording = Prompt.model_validate(prompts.manifest["recipe"])
+        priors = store.ancestor(RatingPriors, prompts) if wording.needs_priors else None
+        if priors is None and settings.prior.model != "none":
+            split = store.ancestor(SplitRatings, found)
+            priors = fit_priors(
+                split, store.ancestor(ValidatedRatings, found), config=settings.prior, store=store
+            )
         data = PreparedData(
             raw=store.ancestor(RawRatings, found),
             ratings=store.ancestor(ValidatedRatings, found),
             split=store.ancestor(SplitRatings, found),
             tokenizer=store.ancestor(Tokenizer, found),
-            prompts=store.ancestor(Prompts, found),
+            prompts=prompts,
+            priors=priors,
         )
         base = store.ancestor(Base, found)
-        inputs = [data.raw, data.ratings, data.split, data.tokenizer, data.prompts, base, found]
+        inputs = [data.raw, data.ratings, data.split, data.tokenizer, prompts, base, found]
         costs = last_costs(metrics, profile)
         stages = Stages(evaluation_stages(settings), costs, artifacts=inputs)
         return evaluate_and_publish(profile, settings, store, stages, data, base, found)

@@ -15,12 +15,13 @@ import pydantic
 from flows.errors import ROOT
 from flows.overrides import Profile, SettingsError, leaves, overlay
 from tasks.audit.config import Ablation, Memorization
-from tasks.base.config import BaseModelConfig
+from tasks.base.config import BaseModelConfig, Encoder
 from tasks.base_models import find_base_model
 from tasks.baseline.config import Baseline
 from tasks.decode.config import Decode, FreeText
 from tasks.ingest.task import Ingest
 from tasks.predict.config import Predict
+from tasks.prior.config import Prior
 from tasks.prompt.config import Prompt
 from tasks.publish.config import PromotionMargins
 from tasks.rank.config import Rank, Retrieve
@@ -47,6 +48,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     validation: Validate = Validate()
     split: Split = LeaveLast()
     base: BaseModelConfig = BaseModelConfig()
+    encoder: Encoder = Encoder()
+    prior: Prior = Prior()
     prompt: Prompt = Prompt()
     train: Train = Train()
     inference: Inference = Inference()
@@ -72,19 +75,32 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     def _predictors_exist(self) -> Self:
         """Names differ within ratings and within lists, and those referred to exist."""
         own = self.predict.predictor
-        ratings = [own, *self.baseline.rating_models, f"{own}_greedy", "blend", "champion"]
+        of_prior = ["bayesian_fm", "residual_trees", self.predict.head]
+        of_prior = of_prior if self.prior.model != "none" else []
+        blends = ["blend", f"blend_without_{own}"]
+        members = [own, *of_prior, *self.baseline.rating_models]
+        ratings = [*members, *blends, f"{own}_greedy", "champion"]
         lists = [self.decode.predictor, self.rank.predictor, *self.baseline.list_models, "champion"]
         lists += [self.free_text.predictor] if self.free_text else []
         for names in (ratings, lists):
             if twice := [name for name in names if names.count(name) > 1]:
                 raise ValueError(f"two predictors are called {twice[0]}: rename one of them")
         for setting, named, known in (
-            ("baseline.blended", self.baseline.blended, [own, *self.baseline.rating_models]),
+            ("baseline.blended", self.baseline.blended, members),
             ("score.compared", self.score.compared, {*ratings, *lists}),
         ):
             if unknown := [name for name in named if name not in known]:
                 there_are = ", ".join(sorted(known))
                 raise ValueError(f"{setting}: no predictor {unknown[0]}: there are {there_are}")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _prior_exists(self) -> Self:
+        if self.prompt.needs_priors and self.prior.model == "none":
+            raise ValueError(
+                'prompt.prior: prompts show the fitted prior, and prior.model is "none": '
+                'set prompt.prior to "bias" or "neighbours", or fit one'
+            )
         return self
 
     @pydantic.model_validator(mode="after")
@@ -162,6 +178,7 @@ def _check_means(settings: Settings, source: str) -> None:
     _check_temporary_folder()
     try:
         find_base_model(settings.base.name)
+        find_base_model(settings.encoder.name)
     except ValueError as error:
         raise SettingsError(f"base.name: {error}") from None
     gpu = shutil.which("nvidia-smi")

@@ -14,15 +14,18 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
+FIT_PRIORS = "fit priors"
 UNTIL_TRAINED = (
     "ingest ratings",
     "validate ratings",
     "split ratings",
+    FIT_PRIORS,
     "build tokenizer",
     "write prompts",
     "build base",
     "train adapter",
 )
+CANDIDATE_PRIORS = "predict priors (candidates)"
 OPPONENT = (
     "write prompts (champion)",
     "predict ratings (champion)",
@@ -38,12 +41,14 @@ def evaluation_stages(settings: Settings) -> list[str]:
         f"predict ratings ({llm})",
         *OPPONENT,
         "retrieve candidates",
+        *([CANDIDATE_PRIORS] if settings.prompt.needs_priors else []),
         "write prompts (candidates)",
         f"rate candidates ({llm})",
         f"score candidates ({llm})",
         "rank candidates",
         f"decode lists ({settings.decode.predictor})",
         *(["generate free text"] if settings.free_text else []),
+        *(of_prior_stages(settings) if settings.prior.model != "none" else []),
         "predict baselines",
         "rank baselines",
         "blend predictions",
@@ -58,6 +63,13 @@ def evaluation_stages(settings: Settings) -> list[str]:
         "publish",
         "write report",
     ]
+
+
+def of_prior_stages(settings: Settings) -> list[str]:
+    """The stages of the predictors that build on the prior."""
+    fetch = ["fetch tokenizer (encoder)", "fetch encoder"]
+    own = settings.encoder.name == settings.base.name
+    return [*([] if own else fetch), "encode films", "predict by head", "predict by priors"]
 
 
 class Stages:

@@ -82,9 +82,16 @@ def typed(kind: type[Artifact], table: str, rows: dict[str, Any]) -> pl.DataFram
         "list<int32>": pl.List(pl.Int32),
         "list<string>": pl.List(pl.String),
         "list<list<int32>>": pl.List(pl.List(pl.Int32)),
-        "list<struct<branch: int16, start: int32, end: int32, rating: float>>": pl.List(
+        "list<struct<branch: int16, start: int32, end: int32, rating: float, "
+        "log_prior: list<float>>>": pl.List(
             pl.Struct(
-                {"branch": pl.Int16, "start": pl.Int32, "end": pl.Int32, "rating": pl.Float32}
+                {
+                    "branch": pl.Int16,
+                    "start": pl.Int32,
+                    "end": pl.Int32,
+                    "rating": pl.Float32,
+                    "log_prior": pl.List(pl.Float32),
+                }
             )
         ),
         "timestamp[us, tz=UTC]": pl.Datetime("us", "UTC"),

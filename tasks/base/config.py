@@ -28,6 +28,17 @@ class Mini(pydantic.BaseModel, frozen=True, extra="forbid"):
     )
 
 
+class Encoder(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """The frozen language model whose hidden states say which films are alike."""
+
+    name: str = "smollm2-135m"
+    """As `base.name`; the base model itself where it is the same."""
+    depth: float = pydantic.Field(1 / 3, gt=0, le=1)
+    """Share of the model's layers that a film's line is read through."""
+    width: int = pydantic.Field(64, ge=1)
+    """Principal components that are kept of a state."""
+
+
 class BaseModelConfig(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Which base model."""
 

@@ -1,13 +1,21 @@
-"""Tasks: ratings to a tokenizer; tokenizer and prompts to a base model."""
+"""Tasks: ratings to a tokenizer; tokenizer and prompts to a base model; films to its states."""
 
 from pathlib import Path
 from typing import Any
 
 from prefect import task
 
-from tasks.base.config import BaseModelConfig
+from tasks.base.config import BaseModelConfig, Encoder
 from tasks.base_models import find_base_model
-from tasks.store.artifacts import Artifact, Base, Prompts, SplitRatings, Tokenizer, ValidatedRatings
+from tasks.store.artifacts import (
+    Artifact,
+    Base,
+    FilmStates,
+    Prompts,
+    SplitRatings,
+    Tokenizer,
+    ValidatedRatings,
+)
 from tasks.store.store import Store
 
 DOWNLOADS = "data/raw"
@@ -61,3 +69,18 @@ def build_base(
         return metadata | {"four_bit": config.four_bit}
 
     return store.build(Base, recipe=recipe, parents=parents, write=write, resumable=True)
+
+
+@task
+def encode_films(
+    model: Base, ratings: ValidatedRatings, *, config: Encoder, store: Store
+) -> FilmStates:
+    """Read each film's line by the frozen model, and keep its hidden state."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.base.film_states import write_film_states
+
+        return write_film_states(draft, model, ratings, config)
+
+    recipe = config.model_dump(mode="json", exclude={"name"})
+    return store.build(FilmStates, recipe=recipe, parents=[model, ratings], write=write)

@@ -5,7 +5,7 @@ validation fold to deviations from the mean rating, with a ridge towards equal w
 validation fold the weights are equal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +24,28 @@ def write_blend(
     draft: Path,
     split: SplitRatings,
     predictions: Sequence[RatingPredictions],
-    members: Sequence[str],
+    blends: Mapping[str, Sequence[str]],
     ridge: float,
 ) -> dict[str, Any]:
-    """Write ratings.parquet (test); return the weights as metadata.
+    """Write ratings.parquet (test) of each blend by its members; return the weights as metadata.
 
     Raises ValueError where a member is not among the predictions, or lacks a rating.
     """
     table = pl.concat([made.scan("ratings") for made in predictions]).collect()
     train = split.scan("ratings").filter(pl.col("fold") == "train")
     mean = float(train.select(pl.col("rating").cast(pl.Float64).mean()).collect().item())
-    validation, truth = _member_predictions(table, "validation", members)
-    weights = fit_weights(validation - mean, truth - mean, ridge)
-    test, _ = _member_predictions(table, "test", members)
-    scale = split.metadata["scale"]
-    blended = (mean + (test - mean) @ weights).clip(min(scale), max(scale))
-    rows = table.filter(fold="test", predictor=members[0]).sort(KEY)
-    rating_rows("blend", rows, blended).write_parquet(draft / "ratings.parquet")
-    by_member = dict(zip(members, weights.round(4).tolist(), strict=True))
-    return {"weights": by_member, "fitted_on": len(truth)}
+    scale, made, metadata = split.metadata["scale"], [], {}
+    for name, members in sorted(blends.items()):
+        validation, truth = _member_predictions(table, "validation", members)
+        weights = fit_weights(validation - mean, truth - mean, ridge)
+        test, _ = _member_predictions(table, "test", members)
+        blended = (mean + (test - mean) @ weights).clip(min(scale), max(scale))
+        rows = table.filter(fold="test", predictor=members[0]).sort(KEY)
+        made.append(rating_rows(name, rows, blended))
+        by_member = dict(zip(members, weights.round(4).tolist(), strict=True))
+        metadata[name] = {"weights": by_member, "fitted_on": len(truth)}
+    pl.concat(made).write_parquet(draft / "ratings.parquet")
+    return metadata
 
 
 def fit_weights(predictions: Floats, truth: Floats, ridge: float) -> Floats:

@@ -65,7 +65,8 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     list_length: int = pydantic.Field(10, ge=1)
     """Films in each list."""
     blended: tuple[str, ...] = (
-        "llm", "bias", "funk_svd", "item_knn", "item_mean", "matrix_factorisation"
+        "llm", "llm_head", "residual_trees", "bayesian_fm", "bias", "funk_svd", "item_knn",
+        "item_mean", "matrix_factorisation",
     )  # fmt: skip
     """Predictors in the blend."""
     ridge: float = pydantic.Field(10, ge=0)

@@ -48,15 +48,21 @@ def blend_predictions(
     split: SplitRatings,
     predictions: Sequence[RatingPredictions],
     *,
+    without: tuple[str, ...],
     config: Baseline,
     store: Store,
 ) -> RatingPredictions:
-    """Blend the members' predictions with weights fitted on the validation fold."""
-    recipe = {"blended": config.blended, "ridge": config.ridge}
+    """Blend the members' predictions with weights fitted on the validation fold.
+
+    A second blend leaves out the members `without`: the difference is what they add.
+    """
+    others = [member for member in config.blended if member not in without]
+    blends = {"blend": config.blended, f"blend_without_{without[0]}": others}
+    recipe = {"blends": blends, "ridge": config.ridge}
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.baseline.blend import write_blend
 
-        return write_blend(draft, split, predictions, config.blended, config.ridge)
+        return write_blend(draft, split, predictions, blends, config.ridge)
 
     return store.build(RatingPredictions, recipe=recipe, parents=[split, *predictions], write=write)

@@ -1,4 +1,4 @@
-"""Task: adapter, base and prompts in, predicted ratings out."""
+"""Tasks: predicted ratings of the language model, and of its prior alone."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,16 @@ from prefect import task
 from tasks.executor import open_executor
 from tasks.predict.config import Predict
 from tasks.readout.config import Inference
-from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
+from tasks.store.artifacts import (
+    Adapter,
+    Base,
+    FilmStates,
+    Prompts,
+    RatingPredictions,
+    RatingPriors,
+    SplitRatings,
+    ValidatedRatings,
+)
 from tasks.store.store import Store
 
 
@@ -40,7 +49,46 @@ def predict_ratings(
 
     inputs = [adapter, base, prompts, split]
     parents = [*inputs, *([calibrated_by] if calibrated_by else [])]
-    recipe = config.model_dump(mode="json") | {"inference": inference.model_dump(mode="json")}
+    recipe = config.model_dump(mode="json", exclude={"head"}) | {
+        "inference": inference.model_dump(mode="json")
+    }
     return store.build(
         RatingPredictions, recipe=recipe, parents=parents, write=write, resumable=True
+    )
+
+
+@task
+def predict_by_priors(
+    priors: RatingPriors, split: SplitRatings, *, store: Store
+) -> RatingPredictions:
+    """Predict every target by the factorisation machine alone, and with the residual trees."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.predict.prior_predictions import write_prior_predictions
+
+        return write_prior_predictions(draft, priors, split)
+
+    return store.build(RatingPredictions, recipe={}, parents=[priors, split], write=write)
+
+
+@task
+def predict_by_head(
+    states: FilmStates,
+    priors: RatingPriors,
+    split: SplitRatings,
+    ratings: ValidatedRatings,
+    *,
+    config: Predict,
+    store: Store,
+) -> RatingPredictions:
+    """Predict every target by a head on the hidden states of the films' lines."""
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.predict.head import write_head_predictions
+
+        return write_head_predictions(draft, states, priors, split, ratings, config.head)
+
+    parents = [states, priors, split, ratings]
+    return store.build(
+        RatingPredictions, recipe={"head": config.head}, parents=parents, write=write
     )

@@ -14,8 +14,15 @@ SUMMARIZED = [("rmse", None, 1), ("ndcg", 10, -1)]  # with 1 if lower is better
 
 
 def summary_text(db: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
-    """A sentence for each compared predictor and summarized metric, against the best baseline."""
-    return [
+    """What the language models add, then a sentence for each compared predictor and summarized
+    metric, against the best baseline.
+    """
+    worth = fetch_rows(
+        db,
+        "select * from llm_value where run_id = ? and metric = 'rmse' and slice = 'everyone'",
+        run_id,
+    )
+    return [_worth(row) for row in worth] + [
         _sentence(row)
         for metric, k, sign in SUMMARIZED
         for row in fetch_rows(
@@ -26,12 +33,24 @@ def summary_text(db: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
                 and m.k is not distinct from c.k
             where c.run_id = ? and c.metric = ? and c.k is not distinct from ?
                 and c.slice = 'everyone' and c.against not like 'llm%'
-                and c.against not in ('blend', 'ranked', 'champion')
+                and c.against not like 'blend%' and c.against not in ('ranked', 'champion')
             qualify m.value = ? * min(? * m.value) over (partition by c.predictor)
             order by c.predictor""",
             *(run_id, metric, k, sign, sign),
         )
     ]
+
+
+def _worth(row: Row) -> str:
+    low, high, gain = row["ci95_low"], row["ci95_high"], -row["difference"]
+    found = "lower" if gain > 0 else "raise"
+    if low <= 0 <= high:
+        found = "do not significantly change"
+    return (
+        f"The language models {found} the RMSE of the best blend: with them it is "
+        f"{abs(gain):.4f} {'below' if gain > 0 else 'above'} the blend of all other predictors, "
+        f"95 % interval of the difference {low:+.4f} to {high:+.4f}."
+    )
 
 
 def _sentence(row: Row) -> str:

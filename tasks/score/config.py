@@ -10,7 +10,7 @@ class Score(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     ks: tuple[int, ...] = (5, 10)
     """Lengths of the lists that metrics are computed for."""
-    compared: tuple[str, ...] = ("llm", "ranked", "blend")
+    compared: tuple[str, ...] = ("llm", "llm_head", "ranked", "blend")
     """Predictors that are compared with all others."""
     resamples: int = pydantic.Field(2000, ge=100)
     """Bootstrap resamples of the users."""

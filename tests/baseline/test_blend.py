@@ -47,10 +47,15 @@ def test_without_validation_equal_shares_remain():
 def test_the_blend_beats_each_of_its_members(shared_store, hundred_k):
     ratings, split = hundred_k
     made = predict_baselines.fn(split, ratings, config=MEMBERS, store=shared_store)
-    blend = blend_predictions.fn(split, [made], config=MEMBERS, store=shared_store)
+    blend = blend_predictions.fn(
+        split, [made], without=("bias",), config=MEMBERS, store=shared_store
+    )
     singles = {name: rmse(made, name) for name in MEMBERS.rating_models}
     assert rmse(blend, "blend") < min(singles.values())
-    assert set(blend.metadata["weights"]) == set(MEMBERS.blended)
+    assert set(blend.metadata["blend"]["weights"]) == set(MEMBERS.blended)
+    others = blend.metadata["blend_without_bias"]["weights"]
+    assert set(others) == set(MEMBERS.blended) - {"bias"}
+    assert rmse(blend, "blend") != rmse(blend, "blend_without_bias")
 
 
 def test_a_member_that_leaves_out_a_rating_is_an_error(shared_store, hundred_k):
@@ -66,4 +71,6 @@ def test_a_member_that_leaves_out_a_rating_is_an_error(shared_store, hundred_k):
     short = shared_store.build(RatingPredictions, recipe={"short": 1}, write=write)
     config = MEMBERS.model_copy(update={"blended": ("bias", "short")})
     with pytest.raises(ValueError, match="short has"):
-        blend_predictions.fn(split, [made, short], config=config, store=shared_store)
+        blend_predictions.fn(
+            split, [made, short], without=("bias",), config=config, store=shared_store
+        )

@@ -57,11 +57,11 @@ def test_a_dask_address_reaches_every_stage_with_shards_and_no_recipe() -> None:
         ({"base": {"name": "blom"}}, 'base.name: no base model "blom": there are bloom-1b1'),
         (
             {"baseline": {"blended": ["llm", "nonsense"]}},
-            "baseline.blended: no predictor nonsense: there are bias, ",
+            "baseline.blended: no predictor nonsense: there are bayesian_fm, bias, ",
         ),
         (
             {"baseline": {"rating_models": ["bias"]}},
-            "baseline.blended: no predictor funk_svd: there are bias, llm$",
+            "no predictor funk_svd: there are bayesian_fm, bias, llm, llm_head, residual_trees$",
         ),
         ({"predict": {"predictor": "mine"}}, "baseline.blended: no predictor llm: .*mine"),
         ({"predict": {"predictor": "bias"}}, "two predictors are called bias"),

@@ -129,3 +129,15 @@ comment on column champion.decided_at is 'when the decision was made';
 comment on column champion.reason is 'reason of the decision in one sentence, with the figures';
 comment on column champion.dataset is 'name of the data set';
 comment on column champion.protocol is 'how ratings were split into folds';
+
+comment on view llm_value is 'what the language models add: the blend with them minus the blend without them';
+comment on column llm_value.run_id is 'the run';
+comment on column llm_value.run_at is 'when it was published';
+comment on column llm_value.metric is 'rmse, mae, ...';
+comment on column llm_value.slice is 'how the test ratings are grouped; everyone: all of them';
+comment on column llm_value.slice_value is 'the group';
+comment on column llm_value.difference is 'of the metric; a negative difference of an error is a gain';
+comment on column llm_value.ci95_low is 'lower end of the 95 % interval of the difference';
+comment on column llm_value.ci95_high is 'its upper end';
+comment on column llm_value.p_adjusted is 'p-value, adjusted for all comparisons of the metric and slice';
+comment on column llm_value.n is 'ratings in the group';
