@@ -36,6 +36,9 @@ def fit_bayesian_fm(
     The first sixth of the draws is dropped; `kept` of the others, evenly spaced, stay.
     """
     present, code = np.unique(code, return_inverse=True)  # myFM wants every class to occur
+    if len(present) == 1:  # and two of them
+        nothing = np.zeros((1, users + films, rank + 1), np.float32)
+        return Factors(nothing[:, :users], nothing[:, users:], nothing[:, 0, :0], present, values)
     blocks = _blocks(user, film, users, films)
     samples = _sample(user, film, code, blocks, rank, draws, seed)
     chosen = np.linspace(0, len(samples) - 1, min(kept, len(samples))).round().astype(int)
@@ -45,7 +48,7 @@ def fit_bayesian_fm(
         w, v = np.asarray(sample.w), np.asarray(sample.V)
         of_users.append(_vectors(blocks[0], w[:width], v[:width], sample.w0))
         of_films.append(_vectors(blocks[1], w[width:], v[width:], 0.0))
-        cuts.append(np.asarray(sample.cutpoints[0]) if len(present) > 1 else np.empty(0))
+        cuts.append(np.asarray(sample.cutpoints[0]))
     return Factors(
         np.stack(of_users), np.stack(of_films), np.stack(cuts).astype(np.float32), present, values
     )

@@ -1,6 +1,7 @@
 """Predicts every rating from what came earlier, by one fit for each stretch of the histories."""
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.end_with_parent import end_with
 from tasks.features.factors import Factors
 from tasks.features.histories import RatedFilms
 from tasks.features.residual_trees import ResidualTrees
@@ -80,7 +82,7 @@ def fit_stretches(
             yield number, _fit(_job(rated, stretches, number, config))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(config.workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(config.workers, context, end_with, (os.getpid(),)) as pool:
         jobs = [pool.submit(_fit, _job(rated, stretches, n, config)) for n in numbers]
         for number, job in track(zip(numbers, jobs, strict=True), "prior", len(jobs), "fits"):
             yield number, job.result()

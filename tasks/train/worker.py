@@ -1,9 +1,6 @@
 """One of several processes that train an adapter together, and end with their launcher."""
 
-import ctypes
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,13 +8,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from tasks.end_with_parent import end_with
 from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
 from tasks.train.processes import Member
 
 METADATA = "metadata.json"
-PR_SET_PDEATHSIG = 1  # Linux: prctl(2)
 
 
 def main(job_spec: str, member: Member) -> None:
@@ -44,14 +41,6 @@ def main(job_spec: str, member: Member) -> None:
     if dist.get_rank() == 0:
         (draft / METADATA).write_text(json.dumps(metadata))
     dist.destroy_process_group()
-
-
-def end_with(parent: int) -> None:
-    """Have the kernel send SIGTERM when the parent dies: an orphan would write on to the draft."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            raise SystemExit("the process that started this one has ended")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,13 @@
 """A prior comes from what was earlier, and the same models predict targets and candidates."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 
 from tasks.features.affinity import film_affinity, unit_rows
@@ -10,6 +16,7 @@ from tasks.features.fold_in import fold_in
 from tasks.features.histories import RatedFilms, known_to_fold
 from tasks.features.residual_trees import ResidualTrees, tilt
 from tasks.features.stretches import number_stretches
+from tasks.prior.bayesian_fm import fit_bayesian_fm
 from tasks.prior.task import predict_candidate_priors
 from tasks.store.artifacts import Candidates
 from tests.prior.conftest import SCALE, make_split
@@ -163,3 +170,40 @@ def test_trees_find_a_drift_and_without_ratings_change_nothing(tmp_path):
     np.testing.assert_array_equal(corrected, trees.correct(behaviour[2000:], p[2000:], scale))
     nothing = ResidualTrees.fit(behaviour[:9], p[:9], code[:9], scale, 0)
     np.testing.assert_array_equal(nothing.correct(behaviour, p, scale), p)
+
+
+def test_ratings_that_are_all_equal_are_expected_to_stay_so():
+    same = np.zeros(6, int)
+    shape = {"users": 2, "films": 3, "values": 5, "rank": 2, "draws": 12, "kept": 4, "seed": 0}
+    factors = fit_bayesian_fm(np.arange(6) % 2, np.arange(6) % 3, same + 3, **shape)
+    p = factors.probabilities(np.array([0, 1]), np.array([2, 0]))
+    assert (p.argmax(1) == 3).all()
+    assert (p[:, 3] > 0.999).all()
+
+
+def test_fits_end_with_the_process_that_started_them(tmp_path, build):
+    split, valid, _ = build(make_split())
+    code = f"""
+from pathlib import Path
+from tasks.prior.config import Prior
+from tasks.prior.task import fit_priors
+from tasks.store.artifacts import SplitRatings, ValidatedRatings
+from tasks.store.store import Store
+given = (SplitRatings(Path({str(split.path)!r}), {split.fingerprint!r}),
+         ValidatedRatings(Path({str(valid.path)!r}), {valid.fingerprint!r}))
+config = Prior(stretches=3, draws=10**6, stretch_draws=10**6)
+if __name__ == "__main__":
+    fit_priors.fn(*given, config=config, store=Store(Path({str(tmp_path / "other")!r})))
+"""
+    (tmp_path / "fit.py").write_text(code)
+    started = subprocess.Popen([sys.executable, str(tmp_path / "fit.py")], env=environment())
+    parent = psutil.Process(started.pid)
+    while not (fits := [p for p in parent.children() if p.cpu_times().user > 0.5]):
+        assert started.poll() is None
+    parent.kill()
+    started.wait()
+    assert psutil.wait_procs(fits, timeout=60)[1] == []
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
