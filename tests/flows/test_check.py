@@ -44,7 +44,7 @@ def test_good_data_are_described_and_the_store_is_deleted(temporary, capsys):
     assert printed[-3:] == [
         "ratings: 1 to 5 in steps of 1, by 40 users of 60 films, 2005-04-03 to 2005-05-13 "
         "(41 days)",
-        "split leave-last-10: 730 ratings to train on, 70 validation targets, 400 test targets",
+        "split leave-last-10: 720 ratings to train on, 80 validation targets, 400 test targets",
         "a run can start",
     ]
     assert not list(temporary.iterdir())
