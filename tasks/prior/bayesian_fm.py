@@ -6,6 +6,7 @@ root of their number. The sampler is myFM's.
 """
 
 import functools
+import sys
 import warnings
 from typing import Any
 
@@ -77,10 +78,12 @@ def _sample(
     draws: int,
     seed: int,
 ) -> list[Any]:
+    path = list(sys.path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # myFM asks for a module that setuptools will drop
         import myfm
         from myfm import base
+    sys.path[:] = path  # without setuptools' own copies of packages
     base.tqdm = functools.partial(base.tqdm, disable=True)
     machine = myfm.MyFMOrderedProbit(rank=rank, random_seed=seed)
     users, films = (block.shape[0] for block in blocks)

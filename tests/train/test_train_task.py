@@ -228,11 +228,12 @@ def listening():
     """The addresses on which children of this process listen during the block."""
     found: set[str] = set()
     ended = threading.Event()
+    others = set(psutil.Process().children(recursive=True))  # servers of other tests
 
     def look():
         while not ended.wait(0.05):
             with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process().children(recursive=True):
+                for child in set(psutil.Process().children(recursive=True)) - others:
                     sockets = child.net_connections("inet")
                     found.update(s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN)
 
