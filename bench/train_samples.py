@@ -56,6 +56,7 @@ SCHEMA = pa.schema(
                         ("start", pa.int32()),
                         ("end", pa.int32()),
                         ("rating", pa.float32()),
+                        ("log_prior", pa.list_(pa.float32())),
                     ]
                 )
             ),
@@ -107,10 +108,8 @@ def samples(shape: Shape, users: int, *, shared: bool, seed: int = 0) -> Example
         prefix = [token for line in lines[: shape.films] for token in line]
         targets = list(zip(lines, ratings, strict=True))[shape.films :]
         for branches in [targets] if shared else [[target] for target in targets]:
-            spans = [
-                {"branch": i, "start": shape.line, "end": shape.line + shape.rating, "rating": r}
-                for i, (_, r) in enumerate(branches)
-            ]
+            span = {"start": shape.line, "end": shape.line + shape.rating, "log_prior": []}
+            spans = [span | {"branch": i, "rating": r} for i, (_, r) in enumerate(branches)]
             row = {"prefix_tokens": prefix, "branch_tokens": [b for b, _ in branches]}
             rows.append({"example": len(rows), "spans": spans} | row)
     return Examples.from_table(pa.Table.from_pylist(rows, SCHEMA))
