@@ -15,21 +15,22 @@ DAMPING = 1.0  # films of a residual of zero that are added, at a weight of 1
 
 
 def film_affinity(
-    vectors: Floats, film: Ints, residual: Floats, asked: Ints, start: Ints, end: Ints
+    vectors: Floats, film: Ints, residual: Floats, candidate: Ints, start: Ints, end: Ints
 ) -> Floats:
-    """Mean weighted residual in stars behind each film in question: [asked].
+    """Mean weighted residual in stars behind each candidate: [candidates].
 
     vectors [films, width] have length 1 or 0; film and residual [ratings] are the histories,
-    residuals NaN where unknown; `asked` is a film, whose user's history is rows [start, end).
+    residuals NaN where unknown; `candidate` [candidates] are films, whose user's history is rows
+    [start, end).
     """
     order = np.argsort(start, kind="stable")
     cuts = [0, *(np.flatnonzero(np.diff(start[order])) + 1), len(order)]
-    result = np.zeros(len(asked))
+    result = np.zeros(len(candidate))
     known, value = ~np.isnan(residual), np.nan_to_num(residual)
     for first, last in pairwise(cuts):
         rows = order[first:last]
         history = slice(start[rows[0]], end[rows].max())
-        weight = np.maximum(vectors[asked[rows]] @ vectors[film[history]].T, 0) ** 2
+        weight = np.maximum(vectors[candidate[rows]] @ vectors[film[history]].T, 0) ** 2
         weight *= known[history] & (np.arange(weight.shape[1]) < (end - start)[rows][:, None])
         result[rows] = weight @ value[history] / (weight.sum(1) + DAMPING)
     return result

@@ -48,26 +48,32 @@ class History:
     year: Floats
     genres: Floats
 
-    def describe(self, asked: Questions, scale: Floats) -> Floats:
+    def describe(self, questions: Questions, scale: Floats) -> Floats:
         """[questions, 13]: mean residuals, mean absolute residual, how many, days since the last
         and first rating, expectation, spread, the film's count and year, the genres' affinity.
         """
-        start, end = asked.start, asked.end
-        expected = asked.p @ scale
+        start, end = questions.start, questions.end
+        expected = questions.p @ scale
         columns: list[NDArray] = [
             self._mean(self.residual, start, end, n) for n in (*LAST, len(self.time))
         ]
         columns.append(self._mean(np.abs(self.residual), start, end, LAST[1]))
         columns.append(_between(~np.isnan(self.residual), start, end))
         for row in (np.maximum(end - 1, start), start):
-            columns.append((asked.time - self.time[row]) / DAY)
-        columns += [expected, np.sqrt(asked.p @ scale**2 - expected**2)]
-        columns += [asked.count, self.year[asked.film], self.affinity(asked, self.genres)]
+            columns.append((questions.time - self.time[row]) / DAY)
+        columns += [expected, np.sqrt(questions.p @ scale**2 - expected**2)]
+        columns += [
+            questions.count,
+            self.year[questions.film],
+            self.affinity(questions, self.genres),
+        ]
         return np.stack(columns, axis=1)
 
-    def affinity(self, asked: Questions, vectors: Floats) -> Floats:
+    def affinity(self, questions: Questions, vectors: Floats) -> Floats:
         """Mean residual of the films that are near by these vectors [films, width]: [questions]."""
-        return film_affinity(vectors, self.film, self.residual, asked.film, asked.start, asked.end)
+        return film_affinity(
+            vectors, self.film, self.residual, questions.film, questions.start, questions.end
+        )
 
     def _mean(self, values: Floats, start: Ints, end: Ints, last: int) -> Floats:
         """Mean over the last rows; 0 where none of them has a value."""

@@ -20,12 +20,11 @@ class Stretches:
     """`number` [ratings] of each rating's stretch, from 0, predicted from those before it.
 
     Behind the stretches of the train histories follow the targets of train, validation and test.
+    Those may learn from the contexts of their fold as well: `contexts` [ratings] by stretch.
     """
 
     number: Ints
-    known_to_fold: dict[
-        int, Bools
-    ]  # further ratings a stretch may learn from: contexts of its fold
+    contexts: dict[int, Bools]
     of_history: int
 
     @property
@@ -49,7 +48,7 @@ class Stretches:
     def known(self, stretch: int) -> Bools:
         """What the prior of a stretch is fitted on."""
         known: Bools = self.number < stretch
-        return known | self.known_to_fold.get(stretch, np.zeros(len(known), bool))
+        return known | self.contexts.get(stretch, np.zeros(len(known), bool))
 
 
 def number_stretches(split: pl.DataFrame, parts: int, *, by_time: bool) -> Stretches:
@@ -64,12 +63,12 @@ def number_stretches(split: pl.DataFrame, parts: int, *, by_time: bool) -> Stret
     history = (fold == 0) & ~target
     number = np.full(len(split), NEVER)
     number[history] = _part(split.filter(pl.Series(history)), parts, by_time=by_time)
-    known_to_fold = {}
+    contexts = {}
     for code in range(len(FOLDS)):
         stretch = parts + code
         number[target & (fold == code)] = stretch
-        known_to_fold[stretch] = ~target & (fold == code) & (code > 0)
-    return Stretches(number, known_to_fold, parts)
+        contexts[stretch] = ~target & (fold == code) & (code > 0)
+    return Stretches(number, contexts, parts)
 
 
 def _part(history: pl.DataFrame, parts: int, *, by_time: bool) -> Ints:

@@ -36,10 +36,10 @@ def write_candidate_priors(
     """
     rated = RatedFilms.load(split, ratings)
     history = rated.history(rated.expected(priors))
-    asked = _with_histories(candidates, rated.table)
+    listed = _with_histories(candidates, rated.table)
     parts = []
-    for fold in sorted(asked["fold"].unique()):
-        of_fold = asked.filter(fold=fold)
+    for fold in sorted(listed["fold"].unique()):
+        of_fold = listed.filter(fold=fold)
         factors = Factors.load(priors.path / f"factors-{fold}.safetensors")
         users = np.load(priors.path / "users.npz")["users"]
         if new_histories:
@@ -75,8 +75,8 @@ def _with_histories(candidates: Candidates, table: pl.DataFrame) -> pl.DataFrame
     moments = rows.group_by("fold", "user_id").agg(
         pl.col("start").first(), end=pl.col("row").min(), time=pl.col("rated_at").min()
     )
-    asked = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
-    return asked.join(moments, on=["fold", "user_id"], how="left", maintain_order="left")
+    listed = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
+    return listed.join(moments, on=["fold", "user_id"], how="left", maintain_order="left")
 
 
 def _fold_in(factors: Factors, users: NDArray, rated: RatedFilms) -> Factors:

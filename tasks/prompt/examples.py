@@ -83,12 +83,12 @@ def _tokens_of_lines(
     question = wording.questions[plan.kind].tokens.take(first)
     closing = wording.closing.tokens.take(np.zeros(len(lines), np.int64))
     answers = join([targets.pieces.tokens.flatten(lines), closing])
-    asked = take_rows(rows, plan.targets.values)
+    target_rows = take_rows(rows, plan.targets.values)
     spans: TokenSpans
     if plan.kind == "recommend":
-        spans = list_spans(plan, targets, asked.rating, answers.lengths)
+        spans = list_spans(plan, targets, target_rows.rating, answers.lengths)
     elif len(plan.targets.values):
-        spans = rating_spans(plan, targets, asked)
+        spans = rating_spans(plan, targets, target_rows)
     else:
         start = int(wording.opening.tokens.lengths[0])
         spans = context_spans(plan, context, take_rows(rows, plan.context.values), start)

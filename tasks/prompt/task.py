@@ -34,6 +34,7 @@ def write_prompts(
 
     `priors` are needed where `config.needs_priors`. Raises ValueError where they are missing.
     """
+    priors = priors if config.needs_priors else None
     _check_priors(config, priors is not None)
 
     def write(draft: Path) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def write_candidate_prompts(
     `priors` are those of the histories and of the candidates, where `config.needs_priors`. Raises
     ValueError where they are missing.
     """
+    priors = priors if config.needs_priors else ()
     _check_priors(config, len(priors) == 2)
 
     def write(draft: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def summary_text(db: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
 def _worth(row: Row) -> str:
     low, high, gain = row["ci95_low"], row["ci95_high"], -row["difference"]
     found = "lower" if gain > 0 else "raise"
-    if low <= 0 <= high:
+    if not _is_significant(row):
         found = "do not significantly change"
     return (
         f"The language models {found} the RMSE of the best blend: with them it is "
@@ -57,15 +57,21 @@ def _sentence(row: Row) -> str:
     metric = row["metric"].upper() + (f"@{row['k']}" if row["k"] else "")
     difference, low, high = row["difference"], row["ci95_low"], row["ci95_high"]
     p = row["p_adjusted"]  # null in runs of before
-    is_significant = (low > 0 or high < 0) and (p is None or p < 0.05)
     adjusted = "" if p is None else f", its p-value adjusted for all comparisons {p:.4f}"
+    verdict = "significant" if _is_significant(row) else "inconclusive"
     return (
         f"The {metric} of {row['predictor']} is {row['value'] + difference:.4f}, "
         f"{abs(difference):.4f} ({abs(difference) / row['value']:.1%}) "
         f"{'below' if difference < 0 else 'above'} that of {row['against']}, the best baseline by "
-        f"this metric. The difference is {'significant' if is_significant else 'inconclusive'}: "
+        f"this metric. The difference is {verdict}: "
         f"its 95 % interval is {low:+.4f} to {high:+.4f}{adjusted}."
     )
+
+
+def _is_significant(row: Row) -> bool:
+    """As the view `verdicts` has it."""
+    p = row["p_adjusted"]
+    return (row["ci95_low"] > 0 or row["ci95_high"] < 0) and (p is None or p < 0.05)
 
 
 def significance_tables(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]:

@@ -12,6 +12,8 @@ from tasks.nn.examples import Examples
 from tasks.predict.config import Predict
 from tasks.predict.tables import READOUT, read_out
 from tasks.predict.task import predict_ratings
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
 from tasks.readout import inference as readout
 from tasks.readout import resumable_batches
 from tasks.readout.anchor import WEIGHT
@@ -59,9 +61,9 @@ def test_greedy_decoding_is_a_predictor_of_its_own(predictions, llm, adapter, ba
     greedy = predictions.scan("ratings").filter(predictor="llm_greedy").collect()
     assert greedy.select(KEY).equals(llm.select(KEY))
     assert greedy["probabilities"].null_count() == len(greedy)
-    asked = prompts.scan("examples").filter(pl.col("fold") != "train", kind="rate").collect()
+    examples = prompts.scan("examples").filter(pl.col("fold") != "train", kind="rate").collect()
     reader = load_reader(adapter, base, prompts, Inference())
-    read = read_out(reader, asked.to_arrow()).sort("fold", "user_id", "film_id")
+    read = read_out(reader, examples.to_arrow()).sort("fold", "user_id", "film_id")
     nats = np.array(read["log_p"].to_list()) + np.array(read["log_prior"].to_list())
     assert greedy["mean"].to_list() == (nats.argmax(1) + 1).tolist()
 
@@ -190,3 +192,12 @@ def test_a_damaged_batch_of_a_killed_run_is_made_again(
     whole.write_bytes(content)
     with pytest.raises(DamagedFileError):
         resumable_batches.read_batches(whole.parent, "rate", READOUT)
+
+
+def test_prompts_with_another_prior_are_not_anchored(store, split, ratings, tokenizer, priors):
+    """Nor those of a champion that was trained without one."""
+    config = Prompt(context_films=8, list_length=3, users_per_shard=10, prior="neighbours")
+    given = write_prompts.fn(split, ratings, tokenizer, priors, config=config, store=store)
+    assert given == write_prompts.fn(split, ratings, tokenizer, config=config, store=store)
+    spans = given.scan("examples").select("spans").collect()["spans"].explode().struct.unnest()
+    assert spans["log_prior"].list.len().max() == 0

@@ -78,16 +78,16 @@ def test_a_question_knows_no_later_rating_and_targets_know_the_whole_history(bui
     split, valid, priors = build(make_split())
     rated = RatedFilms.load(split, valid)
     stretches = rated.number_stretches(3, split)
-    asked = rated.questions(rated.expected(priors), stretches, horizon=2)
+    questions = rated.questions(rated.expected(priors), stretches, horizon=2)
     row, start = np.arange(len(rated.table)), np.searchsorted(rated.user, rated.user)
-    assert (asked.start == start).all()
-    assert ((start <= asked.end) & (asked.end <= row)).all()
-    assert ((row - asked.end)[rated.table["fold"] == "train"] < 2).all()
+    assert (questions.start == start).all()
+    assert ((start <= questions.end) & (questions.end <= row)).all()
+    assert ((row - questions.end)[rated.table["fold"] == "train"] < 2).all()
     known = [known_to_fold(rated.table, fold) for fold in ("validation", "test")]
     for fold, of_fold in zip(("validation", "test"), known, strict=True):
         for at in np.flatnonzero(rated.table["fold"] == fold):
-            assert asked.end[at] - start[at] == (of_fold & (rated.user == rated.user[at])).sum()
-            assert asked.count[at] == (of_fold & (rated.film == rated.film[at])).sum()
+            assert questions.end[at] - start[at] == (of_fold & (rated.user == rated.user[at])).sum()
+            assert questions.count[at] == (of_fold & (rated.film == rated.film[at])).sum()
 
 
 def test_near_films_of_the_shown_history_decide_the_affinity():
