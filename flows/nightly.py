@@ -120,7 +120,7 @@ def evaluate_and_publish(
     scores = stages("score", score)(
         data.split, data.ratings,
         [llm, *champion, *of_priors, baselines, blend], [*champion_lists, *lists, baseline_lists],
-        config=settings.score, store=store,
+        config=settings.score, liked=settings.liked, store=store,
     )  # fmt: skip
     run_ablations(settings, store, stages, data, base, adapter, llm)
     made = [artifact for artifact in dict.fromkeys(stages.artifacts) if artifact != scores]

@@ -20,6 +20,7 @@ from tasks.base_models import find_base_model
 from tasks.baseline.config import Baseline
 from tasks.decode.config import Decode, FreeText
 from tasks.ingest.task import Ingest
+from tasks.liked import Liked
 from tasks.predict.config import Predict
 from tasks.prior.config import Prior
 from tasks.prompt.config import Prompt
@@ -60,6 +61,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     free_text: FreeText | None = None
     """Lists as the original notebooks wrote them, beside the others."""
     baseline: Baseline = Baseline()
+    liked: Liked = Liked()
     score: Score = Score()
     ablation: Ablation = Ablation()
     memorization: Memorization = Memorization()

@@ -145,11 +145,12 @@ def gc_roots(path: Path, runs: int) -> set[ArtifactId]:
 def read_leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:
     """(predictor, metric, k, value, ci95_low, ci95_high) of one run, by metric, k and value.
 
-    `ci95_low` and `ci95_high` are None where a metric has no interval.
+    The view `headline` says which films are hits. `ci95_low` and `ci95_high` are None where a
+    metric has no interval.
     """
     with open_readonly(path) as db:
         return db.execute(
-            "select predictor, metric, k, value, ci95_low, ci95_high from leaderboard "
+            "select predictor, metric, k, value, ci95_low, ci95_high from headline "
             "where run_id = ? order by metric, k nulls first, value",
             [run_id],
         ).fetchall()

@@ -174,6 +174,7 @@ def rank(store: Store, split: SplitRatings) -> Callable[..., RankedLists]:
             user, place, film = map(list, zip(*places, strict=True))
             table = {"user_id": user, "rank": place, "film_id": film}
             table |= {"title": [f"Film {f}" for f in film], "score": [-float(r) for r in place]}
+            table["rating"] = 3.25
             table |= {"predictor": name, "fold": "test"}
             typed(RankedLists, "lists", table).write_parquet(draft / "lists.parquet")
 

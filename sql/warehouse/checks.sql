@@ -10,6 +10,7 @@ union all
 select 'ndcg', 'everyone', -ci95_low, getvariable('ndcg')
 from differences where metric = 'ndcg' and slice = 'everyone'
     and k = (select max(k) from differences)
+    and relevance = (select min(relevance) from differences where metric = 'ndcg') -- rated where nobody liked a film
 union all
 select 'coverage', 'everyone', abs(value - 0.8), getvariable('coverage')
 from metrics

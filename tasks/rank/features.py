@@ -7,9 +7,9 @@ the users it was retrieved for.
 
 import polars as pl
 
+from tasks.liked import EARLIER
 from tasks.rank.config import Rank
 from tasks.rank.interactions import (
-    EARLIER,
     compute_recency_similarity,
     select_known,
     select_most_rated,

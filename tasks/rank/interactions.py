@@ -4,15 +4,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.liked import known_to
+
 Floats = NDArray[np.float64]
-EARLIER = {"validation": ["train"], "test": ["train", "validation"]}
 USERS = 1024  # at once: bounds the memory
 
 
 def select_known(ratings: pl.DataFrame, fold: str) -> pl.DataFrame:
     """The ratings of earlier folds, and this fold's context."""
-    context = (pl.col("fold") == fold) & (pl.col("role") == "context")
-    return ratings.filter(pl.col("fold").is_in(EARLIER[fold]) | context)
+    return ratings.filter(known_to(fold))
 
 
 def select_most_rated(known: pl.DataFrame, most: int) -> pl.DataFrame:

@@ -7,9 +7,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.eligibility import eligible_films
+from tasks.liked import EARLIER
 from tasks.rank.config import Retrieve
 from tasks.rank.interactions import (
-    EARLIER,
     USERS,
     build_interactions,
     count_cooccurrences,

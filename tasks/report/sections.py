@@ -5,26 +5,28 @@ from markupsafe import Markup
 
 from tasks.report.plots import dot_plot, line_plot, reliability_plot
 from tasks.report.query import Row, fetch_rows
-from tasks.report.summary_text import LEADING
+from tasks.report.summary_text import LEADING, metric_title
 
 BY_SLICE = ("blend", "llm", "bias")  # predictors whose RMSE is shown by slice
-LOWER_IS_BETTER = ("rmse", "mae")
+LOWER_IS_BETTER = ("rmse", "mae", "disliked")
 
 
 def leaderboards(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]:
     """`name`, `rows` (best first) and `plot` of each leading metric."""
     boards = []
-    for metric, k in LEADING:
+    for metric, k, relevance in LEADING:
         rows = fetch_rows(
             db,
             "select predictor, value, ci95_low, ci95_high, n from leaderboard where run_id = ? "
-            "and metric = ? and k is not distinct from ? order by value, predictor",
-            *(run_id, metric, k),
+            "and metric = ? and k is not distinct from ? and relevance is not distinct from ? "
+            "order by value, predictor",
+            *(run_id, metric, k, relevance),
         )
         if metric not in LOWER_IS_BETTER:
             rows.reverse()
-        name = f"{metric}@{k}" if k else metric
-        boards.append({"name": name, "rows": rows, "plot": dot_plot(rows)})
+        boards.append(
+            {"name": metric_title(metric, k, relevance), "rows": rows, "plot": dot_plot(rows)}
+        )
     return boards
 
 

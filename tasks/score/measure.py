@@ -21,7 +21,7 @@ from tasks.store.artifacts import Scores
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
-Families = defaultdict[tuple[str, str, int | None], Family]  # by slice, metric and k
+Families = defaultdict[tuple[str, *tuple[object, ...]], Family]  # by slice and key of the metric
 
 
 def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def measure(draft: Path, inputs: ScoreInputs, executor: Executor) -> dict[str, A
     families: Families = defaultdict(Family)
     with duckdb.connect(config={"threads": 2}) as db:
         context = ScoreContext.create(db, inputs)
-        create_listed(db, inputs.lists, inputs.config.ks)
+        create_listed(db, inputs.split, inputs.lists, inputs.config.ks, inputs.liked)
         metrics = list(_catalogue_metrics(db))
         tables = sum_ratings(context, inputs, executor), sum_lists(context)
     for table in tables:
@@ -55,8 +55,9 @@ def _catalogue_metrics(db: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         query = f"select predictor, k, value, n from ({without_semicolon(text)})"
         for predictor, k, value, n in db.execute(query).fetchall():
             yield {
-                "predictor": predictor, "metric": file.stem, "k": k, "slice": "everyone",
-                "slice_value": "all", "value": value, "ci95_low": None, "ci95_high": None, "n": n,
+                "predictor": predictor, "metric": file.stem, "k": k, "relevance": None,
+                "slice": "everyone", "slice_value": "all", "value": value, "ci95_low": None,
+                "ci95_high": None, "n": n,
             }  # fmt: skip
 
 
@@ -76,11 +77,14 @@ def compute_metrics(
         for metric, column in _figures(sums).items()
         if not np.isnan(column[0]) and (not metric.pooled or slice_value[0] == "everyone")
     }
-    n = int(next(iter(by_predictor.values())).resampled[0, 0])
-    key = {"slice": slice_value[0], "slice_value": slice_value[1], "n": n}
+    key = {"slice": slice_value[0], "slice_value": slice_value[1]}
+    n = {(name, metric): n for name, sums in by_predictor.items() for metric, n in _counts(sums)}
     low, high = percentile_interval(np.stack([column[1:] for column in columns.values()], 1))
     metrics = [
-        key | _metric_key(metric) | {"predictor": name, "value": float(column[0])} | _ci95(a, b)
+        key
+        | _metric_key(metric)
+        | {"predictor": name, "value": float(column[0]), "n": n[name, metric]}
+        | _ci95(a, b)
         for ((name, metric), column), a, b in zip(columns.items(), low, high, strict=True)
     ]
     pairs = [
@@ -95,12 +99,13 @@ def compute_metrics(
     t = np.zeros(len(pairs))
     for metric in {metric for *_, metric in pairs}:
         at = np.array([same == metric for *_, same in pairs])
-        t[at] = families[slice_value[0], metric.name, metric.k].add(differences[:, at])
+        t[at] = families[slice_value[0], *_metric_key(metric).values()].add(differences[:, at])
     comparisons = [
         key
         | _metric_key(metric)
         | {"predictor": name, "against": other, "difference": float(difference), "t": t_one}
         | _ci95(a, b)
+        | {"n": n[name, metric]}
         for (name, other, metric), difference, t_one, a, b in zip(
             pairs, differences[0], t, low, high, strict=True
         )
@@ -111,15 +116,15 @@ def compute_metrics(
 def adjust(comparisons: list[Row], families: Families) -> None:
     """Replace the `t` of each comparison by its `p_adjusted`.
 
-    A family is all comparisons of one metric and k over all values of one slice.
+    A family is all comparisons of one metric, k and relevance over all values of one slice.
     """
     for row in comparisons:
-        family = families[row["slice"], row["metric"], row["k"]]
+        family = families[row["slice"], row["metric"], row["k"], row["relevance"]]
         row["p_adjusted"] = family.adjusted_p(row.pop("t"))
 
 
 def _metric_key(metric: Metric) -> Row:
-    return {"metric": metric.name, "k": metric.k}
+    return {"metric": metric.name, "k": metric.k, "relevance": metric.relevance}
 
 
 def _ci95(low: float, high: float) -> Row:
@@ -128,17 +133,27 @@ def _ci95(low: float, high: float) -> Row:
 
 def _figures(sums: Sums) -> dict[Metric, Floats]:
     """[1 + resamples] of each metric; NaN where a resample has no user with a count."""
+    count = sums.resampled[:, 0]
+    return {metric: metric.figure(columns, count) for metric, columns in _columns(sums)}
+
+
+def _counts(sums: Sums) -> Iterator[tuple[Metric, int]]:
+    """Over how many ratings or lists each metric is."""
+    for metric, columns in _columns(sums):
+        yield metric, metric.n(columns[0], sums.resampled[0, 0])
+
+
+def _columns(sums: Sums) -> Iterator[tuple[Metric, Floats]]:
+    """Each metric with its [1 + resamples, width]."""
     ends = np.cumsum([1, *(metric.width for metric in sums.metrics)])
-    return {
-        metric: metric.figure(sums.resampled[:, end - metric.width : end], sums.resampled[:, 0])
-        for metric, end in zip(sums.metrics, ends[1:], strict=True)
-    }
+    for metric, end in zip(sums.metrics, ends[1:], strict=True):
+        yield metric, sums.resampled[:, end - metric.width : end]
 
 
 def _write(rows: list[Row], name: str, draft: Path, first: list[str]) -> None:
     types = {"string": pl.String, "int32": pl.Int32, "int64": pl.Int64, "double": pl.Float64}
     columns = Scores.tables[name].columns
     schema = {column: types[arrow] for column, (arrow, _) in columns.items()}
-    order = [*first, "metric", "k", "slice", "slice_value"]
+    order = [*first, "metric", "k", "relevance", "slice", "slice_value"]
     table = pl.DataFrame(rows, schema=schema).sort(order, nulls_last=True)
     table.write_parquet(draft / f"{name}.parquet")

@@ -17,6 +17,7 @@ class Metric:
 
     `mean`: (sum / count) ** power. `bins`: |bin sum / count - expected|, added up over the bins.
     `ratio`: sum / weight, less another such ratio where `has_less`. `pooled`: over everyone only.
+    `relevance`: which films counted as hits, liked or rated ones; null where that plays no part.
     """
 
     name: str
@@ -26,11 +27,16 @@ class Metric:
     expected: float = 0.0
     has_less: bool = False
     pooled: bool = False
+    relevance: str | None = None
 
     @property
     def width(self) -> int:
         """How many sums it needs."""
         return {"mean": 1, "bins": BINS, "ratio": 4 if self.has_less else 2}[self.kind]
+
+    def n(self, sums: Floats, count: float) -> int:
+        """Over how many it is a mean: of a ratio over lists the weight, else the count."""
+        return int(sums[1] / MILLION if self.k and self.kind == "ratio" else count)
 
     def figure(self, sums: Floats, count: Floats) -> Floats:
         """[rows] from the sums [rows, width] and the counts [rows]; NaN where it has no meaning."""

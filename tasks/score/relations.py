@@ -5,7 +5,8 @@ test. `placements`: one row per predictor and score, the millionths of p_like (e
 the share of films that were not liked below it and of liked ones above it, equal ones by half, and
 the AUC, all three in millionths. `targets`: one row per test rating, by user and film.
 `predicted_ratings`: the targets with the predictions of one predictor. `listed`: one row per
-predictor, user, k and rank. `targets` and `predicted_ratings` hold one block of whole users at a
+predictor, user, k and rank. `judged`: the same for each relevance (rated, liked) and the users who
+have relevant films. `targets` and `predicted_ratings` hold one block of whole users at a
 time.
 """
 
@@ -15,6 +16,7 @@ import duckdb
 import polars as pl
 
 from tasks.duckdb_paths import escape_glob
+from tasks.liked import Liked, judge_targets
 from tasks.score.derived_columns import add_derived_columns
 from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
@@ -48,18 +50,22 @@ def create_relations(
 
 
 def create_listed(
-    db: duckdb.DuckDBPyConnection, lists: Sequence[RankedLists], ks: Sequence[int]
+    db: duckdb.DuckDBPyConnection,
+    split: SplitRatings,
+    lists: Sequence[RankedLists],
+    ks: Sequence[int],
+    rule: Liked,
 ) -> None:
-    """Create `listed`, after `create_relations`.
+    """Create `listed` and `judged`, after `create_relations`.
 
     Raises MissingPredictionError where a predictor has lists, but none for some user.
     """
     files = [escape_glob(file) for made in lists for file in made.files("lists")]
     db.from_parquet(files).create_view("all_lists")
     db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
-    db.execute(PROFILES)
-    db.execute(ENTRIES)
-    db.execute(LISTED)
+    db.register("outcomes", judge_targets(split.scan("ratings"), "test", rule).to_arrow())
+    for statement in (PROFILES, ENTRIES, LISTED, RELEVANT, JUDGED):
+        db.execute(statement)
     missing = db.execute("""
         select predictor, count(*) from (select distinct predictor from listed) cross join users
         anti join listed using (predictor, user_id) group by predictor order by predictor""")
@@ -125,29 +131,46 @@ USERS = f"""
 # A film that a list names twice is a hit only once.
 ENTRIES = f"""
     create table entries as
-    select l.predictor, l.user_id, l.rank, l.film_id,
-        r.film_id is not null and r.known as was_seen,
-        cast(r.film_id is not null and not r.known and 1 = row_number() over (
-            partition by l.predictor, l.user_id, l.film_id order by l.rank) as integer) as is_hit
+    select l.predictor, l.user_id, l.rank, l.film_id, l.rating as expected,
+        r.film_id is not null as was_seen,
+        o.film_id is not null and 1 = row_number() over (
+            partition by l.predictor, l.user_id, l.film_id order by l.rank) as is_hit,
+        case when is_hit then o.rating end as stars, o.liked, o.disliked
     from all_lists as l
-    left join (select user_id, film_id, {KNOWN} as known from split_ratings
-        where fold <> 'unused') as r
+    left join (select user_id, film_id from split_ratings where {KNOWN}) as r
         using (user_id, film_id)
+    left join outcomes as o using (user_id, film_id)
     where l.fold = 'test'"""
 LISTED = """
     create table listed as
-    select l.predictor, l.user_id, n.k, l.rank, l.film_id, l.is_hit,
-        sum(l.is_hit) over up_to_rank as hits_so_far,
-        l.was_seen, u.targets as relevant, f.popularity_decile, f.known_ratings as popularity,
-        p.profile_popularity,
+    select l.predictor, l.user_id, n.k, l.rank, l.film_id, l.expected, l.stars,
+        l.disliked as was_disliked, l.was_seen, o.own_mean,
+        f.popularity_decile, f.known_ratings as popularity, p.profile_popularity,
         -log2(greatest(f.known_ratings, 1) / (select count(*) from users)) as self_information,
         string_split(f.genres, '|') as genres
     from entries as l
     join list_lengths as n on l.rank <= n.k
     join users as u using (user_id)
     join profiles as p using (user_id)
-    left join film_facts as f using (film_id)
-    window up_to_rank as (partition by l.predictor, l.user_id, n.k order by l.rank)"""
+    join (select distinct user_id, own_mean from outcomes) as o using (user_id)
+    left join film_facts as f using (film_id)"""
+RELEVANT = """
+    create table relevant_films as
+    select user_id, relevance, count(*) as relevant
+    from (
+        select user_id, 'rated' as relevance from outcomes
+        union all select user_id, 'liked' from outcomes where liked)
+    group by user_id, relevance"""
+JUDGED = """
+    create table judged as
+    select *, sum(is_hit) over (
+        partition by predictor, user_id, k, relevance order by rank) as hits_so_far
+    from (
+        select l.predictor, l.user_id, n.k, r.relevance, l.rank, r.relevant,
+            cast(l.is_hit and (r.relevance = 'rated' or l.liked) as integer) as is_hit
+        from entries as l
+        join list_lengths as n on l.rank <= n.k
+        join relevant_films as r using (user_id))"""
 TARGETS = """
     create or replace temp table targets as
     select r.user_id, r.film_id, r.rating, r.rated_at, u.last_rated_at

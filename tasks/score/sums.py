@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.bootstrap import Resamples
 from tasks.executor import Executor
+from tasks.liked import Liked
 from tasks.progress import track
 from tasks.score.config import Score
 from tasks.score.keys import StatementError, join_to_keys, require_keys
@@ -56,6 +57,7 @@ class ScoreInputs(NamedTuple):
     predictions: tuple[RatingPredictions, ...]
     lists: tuple[RankedLists, ...]
     config: Score
+    liked: Liked = Liked()
 
 
 @dataclass(frozen=True)
@@ -119,27 +121,46 @@ def sum_block(context: ScoreContext, block: Block) -> SumTable:
 
 
 def sum_lists(context: ScoreContext) -> SumTable:
-    """The sums of sql/metrics/lists, after `create_listed`.
+    """The sums of sql/metrics/lists and relevance, after `create_listed`.
 
     Raises StatementError where a statement does not return a value for each list once.
     """
-    keys = context.db.sql("select distinct predictor, k, user_id from listed order by all").pl()
     totals: dict[str, list[tuple[Metric, Floats]]] = {}
-    for file, text in read_statements("metrics/lists"):
-        table = join_to_keys(keys, context.db.sql(without_semicolon(text)).pl(), file.stem)
-        if table["value"].null_count():
-            raise StatementError(f"{file.stem} returns null for some lists: give each a value")
-        for (predictor, k), rows in table.group_by("predictor", "k", maintain_order=True):
-            total = np.rint(rows["value"].cast(pl.Float64).to_numpy() * MILLION)
-            metric = Metric(file.stem, int(str(k)))
-            totals.setdefault(str(predictor), []).append((metric, total))
+    for folder, relation, key in (
+        ("metrics/lists", "listed", ["predictor", "k"]),
+        ("metrics/relevance", "judged", ["predictor", "k", "relevance"]),
+    ):
+        query = f"select distinct {', '.join(key)}, user_id from {relation} order by all"
+        keys = context.db.sql(query).pl()
+        for file, text in read_statements(folder):
+            table = join_to_keys(keys, context.db.sql(without_semicolon(text)).pl(), file.stem)
+            if table["value"].null_count():
+                raise StatementError(f"{file.stem} returns null for some lists: give each a value")
+            for names, rows in table.group_by(key, maintain_order=True):
+                predictor, k, *relevance = map(str, names)
+                metric, columns = _list_columns(file.stem, int(k), relevance, rows, context.users)
+                totals.setdefault(predictor, []).append((metric, columns))
     made: SumTable = {}
     for predictor, found in totals.items():
-        columns = np.stack([np.ones(len(context.users)), *(total for _, total in found)], axis=1)
-        metrics = tuple(metric for metric, _ in found)
+        metrics, tables = zip(*found, strict=True)
+        columns = np.concatenate([np.ones((len(context.users), 1)), *tables], axis=1)
         for value, part in _by_user_slice(columns, context.user_slices, 0).items():
             made.setdefault(value, {})[predictor] = Sums(metrics, context.resamples.sums(part))
     return made
+
+
+def _list_columns(
+    name: str, k: int, relevance: list[str], rows: pl.DataFrame, users: Ints
+) -> tuple[Metric, Floats]:
+    """A metric of lists with its [users, width]; users without a list of the kind weigh nothing."""
+    values = rows["value"].cast(pl.Float64).to_numpy()[:, None]
+    if not relevance and "weight" not in rows.columns:
+        return Metric(name, k), np.rint(values * MILLION)
+    weights = rows["weight"].to_numpy() if "weight" in rows.columns else np.ones(len(rows))
+    columns = np.zeros((len(users), 2))
+    at = np.searchsorted(users, rows["user_id"].to_numpy())
+    columns[at] = np.rint(np.column_stack([values, weights]) * MILLION)
+    return Metric(name, k, kind="ratio", relevance=relevance[0] if relevance else None), columns
 
 
 def _by_user_slice(columns: Floats, slices: Masks, first: int) -> dict[SliceValue, Floats]:

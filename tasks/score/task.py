@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect import task
 
 from tasks.executor import open_executor
+from tasks.liked import DEFAULT_RULE, Liked
 from tasks.score.config import Score
 from tasks.score.statements import SQL, read_statements
 from tasks.store.artifacts import (
@@ -26,6 +27,7 @@ def score(
     lists: Sequence[RankedLists],
     *,
     config: Score,
+    liked: Liked = DEFAULT_RULE,
     store: Store,
 ) -> Scores:
     """Compute every metric of every predictor on the test fold, with intervals and differences.
@@ -37,7 +39,7 @@ def score(
         from tasks.score.measure import measure
         from tasks.score.sums import ScoreInputs
 
-        inputs = ScoreInputs(split, ratings, tuple(predictions), tuple(lists), config)
+        inputs = ScoreInputs(split, ratings, tuple(predictions), tuple(lists), config, liked)
         with open_executor(2, config.dask_address, store, parents) as executor:
             return measure(draft, inputs, executor)
 
@@ -46,7 +48,7 @@ def score(
     texts = {str(file.relative_to(SQL)): text for file, text in files}
     return store.build(
         Scores,
-        recipe=config.model_dump(mode="json") | {"statements": texts},
+        recipe=config.model_dump(mode="json") | {"liked": liked.model_dump(), "statements": texts},
         parents=parents,
         write=write,
     )

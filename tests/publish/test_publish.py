@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from tasks.metrics_db import (
@@ -73,12 +74,13 @@ def test_lineage_has_a_row_for_each_parent_of_each_stage(store, publish_run, cha
 def test_the_leaderboard_shows_every_metric_over_everyone(store, publish_run, challenge):
     run_id = publish_run(challenge())
     table = store.find(Scores, run_id).scan("metrics").filter(slice="everyone").collect()
+    table = table.filter(pl.col("relevance").fill_null("liked") == "liked")
     scored = {(r["predictor"], r["metric"], r["k"]): r["value"] for r in table.to_dicts()}
     shown = {row[:3]: row[3] for row in read_leaderboard(metrics_path(store), run_id)}
     assert shown == scored
     with open_readonly(metrics_path(store)) as db:
         columns = [row[0] for row in db.execute("describe leaderboard").fetchall()]
-    named = "run_id run_at dataset protocol predictor metric k value ci95_low ci95_high n"
+    named = "run_id run_at dataset protocol predictor metric k relevance value ci95_low ci95_high n"
     assert columns == named.split()
 
 
@@ -144,7 +146,7 @@ def test_every_view_and_report_answers(store, publish_run, challenge):
     publish_run(challenge())
     with open_readonly(metrics_path(store)) as db:
         views = db.execute("select view_name from duckdb_views() where not internal").fetchall()
-        assert len(views) == 11
+        assert len(views) == 12
         for (view,) in views:
             db.execute(f"select * from {view}").fetchall()
         answered = {name: run_report(db, name, {}).fetchall() for name in list_reports()}

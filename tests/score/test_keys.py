@@ -66,7 +66,9 @@ def test_no_figure_moves_when_statements_return_their_rows_in_another_order(
         assert found.equals(expected)
 
 
-@pytest.mark.parametrize("folder", ["metrics/ratings", "metrics/lists", "slices/targets"])
+@pytest.mark.parametrize(
+    "folder", ["metrics/ratings", "metrics/lists", "metrics/relevance", "slices/targets"]
+)
 @pytest.mark.parametrize("change", ["{} limit 3", "{0} union all {0}", "{} where false"])
 def test_a_statement_that_loses_or_repeats_a_key_is_an_error(measured, rewrite, folder, change):
     def spoil(file, text):

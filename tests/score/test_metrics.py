@@ -45,12 +45,24 @@ BY_HAND = {
     # user 2 has fewer known ratings, with errors of 1 and 2; user 1 has errors of 0 and 1
     "error_gap": 1.0,
     # of the lists: hits of the first at ranks 2 and 3 of 4, of the second at rank 1
-    "hit": 1.0,
-    "precision": (2 / 4 + 1 / 4) / 2,
-    "recall": (2 / 2 + 1 / 2) / 2,
-    "mrr": (1 / 2 + 1) / 2,
-    "map": ((1 / 2 + 2 / 3) / 2 + 1 / 2) / 2,
-    "ndcg": ((SECOND + 1 / 2) / (1 + SECOND) + 1 / (1 + SECOND)) / 2,
+    "hit (rated)": 1.0,
+    "precision (rated)": (2 / 4 + 1 / 4) / 2,
+    "recall (rated)": (2 / 2 + 1 / 2) / 2,
+    "mrr (rated)": (1 / 2 + 1) / 2,
+    "map (rated)": ((1 / 2 + 2 / 3) / 2 + 1 / 2) / 2,
+    "ndcg (rated)": ((SECOND + 1 / 2) / (1 + SECOND) + 1 / (1 + SECOND)) / 2,
+    # each liked film 1, of 4 and 5 stars: the first list names it at rank 2
+    "hit (liked)": 1 / 2,
+    "precision (liked)": (1 / 4 + 0) / 2,
+    "recall (liked)": (1 + 0) / 2,
+    "mrr (liked)": (1 / 2 + 0) / 2,
+    "map (liked)": (1 / 2 + 0) / 2,
+    "ndcg (liked)": (SECOND + 0) / 2,
+    # the hits got 4, 2 and 3 stars
+    "hit_rating": 3.0,
+    "disliked": 1 / 3,
+    # 3.25 stars are expected of every film, means are 3.33 and 3
+    "above_own_mean": 1 / 2,
     "existing": (1 + 3 / 4) / 2,
     "unseen": (1 + 2 / 4) / 2,
     "unique": (1 + 2 / 4) / 2,
@@ -119,12 +131,14 @@ def test_equal_scores_count_half_in_auc_and_uauc(evaluate, predict, rank):
 
 def everyone(scores, predictor="hand"):
     table = scores.scan("metrics").filter(slice="everyone", predictor=predictor).collect()
-    return dict(table.select("metric", "value").iter_rows())
+    name = pl.concat_str("metric", pl.format(" ({})", "relevance"), ignore_nulls=True)
+    return dict(table.select(name, "value").iter_rows())
 
 
 def test_every_metric_gives_what_was_worked_by_hand(evaluate, predict, rank):
     found = everyone(evaluate([predict()], [rank()]))
-    assert set(BY_HAND) == {file.stem for file, _ in read_statements("metrics/*")}
+    names = {file.stem for file, _ in read_statements("metrics/*")}
+    assert {name.split(" ")[0] for name in BY_HAND} == names
     assert found == pytest.approx(BY_HAND, abs=1e-6)
 
 
@@ -179,7 +193,7 @@ def test_metrics_agree_with_scikit_learn_and_lenskit(evaluate, predict, rank):
             for u in lists
         ]
         name = type(metric).__name__.lower().replace("reciprank", "mrr")
-        assert found[name] == pytest.approx(sum(values) / 2), name
+        assert found[f"{name} (rated)"] == pytest.approx(sum(values) / 2), name
     films = [sorted({*lists[u], *relevant[u]}) for u in lists]
     gains = [[float(f in relevant[u]) for f in films[i]] for i, u in enumerate(lists)]
     places = [
@@ -187,7 +201,7 @@ def test_metrics_agree_with_scikit_learn_and_lenskit(evaluate, predict, rank):
         for i, u in enumerate(lists)
     ]
     ndcg = [ndcg_score([g], [p], k=4) for g, p in zip(gains, places, strict=True)]
-    assert found["ndcg"] == pytest.approx(sum(ndcg) / 2, abs=1e-6)
+    assert found["ndcg (rated)"] == pytest.approx(sum(ndcg) / 2, abs=1e-6)
 
 
 def test_a_prediction_left_out_is_an_error(evaluate, predict, rank):

@@ -1,4 +1,5 @@
-"""Metrics of lists equal those of LensKit and of trec_eval; the bootstrap equals scipy's.
+"""Metrics of lists equal those of LensKit and of trec_eval, with liked and with rated films as
+relevant ones; the bootstrap equals scipy's.
 
 trec_eval stands for ranx, whose metrics are tested against it: ranx needs numba and nine more
 packages, and minutes to compile.
@@ -34,36 +35,54 @@ def figures(world, tmp_path_factory):
     return world.measure(tmp_path_factory.mktemp("draft"), Store(tmp_path_factory.mktemp("none")))
 
 
-def everyone(figures, predictor):
-    rows = figures[0].filter(slice="everyone", predictor=predictor)
+def everyone(figures, predictor, relevance=None):
+    rows = figures[0].filter(pl.col("relevance").eq_missing(relevance))
+    rows = rows.filter(slice="everyone", predictor=predictor)
     return {row["metric"]: row for row in rows.to_dicts()}
+
+
+def relevant_films(world, relevance):
+    """The films of each user, by the definition: 4 stars, or half a star above the own mean."""
+    known = world.inputs.split.scan("ratings").filter(fold="train").collect()
+    means = dict(known.group_by("user_id").agg(pl.col("rating").mean()).iter_rows())
+    films = {}
+    for user, film, stars in world.targets.select("user_id", "film_id", "rating").iter_rows():
+        if relevance == "rated" or stars >= 4 or stars >= means[user] + 0.5:
+            films.setdefault(user, []).append(film)
+    return films
 
 
 def films_by_user(table):
     return dict(table.group_by("user_id", maintain_order=True).agg("film_id").iter_rows())
 
 
+BOTH = pytest.mark.parametrize("relevance", ["liked", "rated"])
+
+
+@BOTH
 @pytest.mark.parametrize("predictor", ["llm", "bias"])
-def test_metrics_of_lists_are_those_of_trec_eval(world, figures, predictor):
+def test_metrics_of_lists_are_those_of_trec_eval(world, figures, predictor, relevance):
     relevant = {
         str(user): {str(film): 1 for film in films}
-        for user, films in films_by_user(world.targets).items()
+        for user, films in relevant_films(world, relevance).items()
     }
     run = {
         str(user): {str(film): float(-rank) for rank, film in enumerate(films)}
         for user, films in films_by_user(world.lists.filter(predictor=predictor)).items()
     }
     by_user = pytrec_eval.RelevanceEvaluator(relevant, set(TREC.values())).evaluate(run)
-    assert len(by_user) == USERS
-    found = everyone(figures, predictor)
+    assert (len(by_user) < USERS) == (relevance == "liked")  # some user liked no target
+    found = everyone(figures, predictor, relevance)
     for name, theirs in TREC.items():
         mean = np.mean([values[theirs] for values in by_user.values()])
         assert mean > 0
+        assert found[name]["n"] == len(by_user)
         assert found[name]["value"] == pytest.approx(mean, abs=1e-6), name
 
 
+@BOTH
 @pytest.mark.parametrize("predictor", ["llm", "bias"])
-def test_metrics_of_lists_are_those_of_lenskit(world, figures, predictor):
+def test_metrics_of_lists_are_those_of_lenskit(world, figures, predictor, relevance):
     from lenskit.data import ItemList
     from lenskit.metrics import NDCG, Hit, LogRankWeight, Precision, Recall, RecipRank
 
@@ -72,15 +91,28 @@ def test_metrics_of_lists_are_those_of_lenskit(world, figures, predictor):
         "hit": Hit(LISTED), "precision": Precision(LISTED), "recall": Recall(LISTED),
         "mrr": RecipRank(LISTED),
     }  # fmt: skip
-    relevant = films_by_user(world.targets)
+    relevant = relevant_films(world, relevance)
     lists = films_by_user(world.lists.filter(predictor=predictor))
     for name, metric in metrics.items():
         values = [
             metric.measure_list(ItemList(films, ordered=True), ItemList(relevant[user]))
-            for user, films in lists.items()
-        ]
-        value = everyone(figures, predictor)[name]["value"]
+            for user, films in lists.items() if user in relevant
+        ]  # fmt: skip
+        value = everyone(figures, predictor, relevance)[name]["value"]
         assert value == pytest.approx(np.mean(values), abs=1e-6), name
+
+
+@pytest.mark.parametrize("predictor", ["llm", "bias"])
+def test_mean_stars_and_disliked_share_are_those_of_the_named_films_that_were_rated(
+    world, figures, predictor
+):
+    listed = world.lists.filter(predictor=predictor).select("user_id", "film_id")
+    stars = world.targets.join(listed, on=["user_id", "film_id"])["rating"].to_numpy()
+    found = everyone(figures, predictor)
+    assert found["hit_rating"]["n"] == found["disliked"]["n"] == len(stars) > 20
+    assert found["hit_rating"]["value"] == pytest.approx(stars.mean(), abs=1e-6)
+    assert found["disliked"]["value"] == pytest.approx((stars <= 2.5).mean(), abs=1e-6)
+    assert found["disliked"]["ci95_low"] < (stars <= 2.5).mean() < found["disliked"]["ci95_high"]
 
 
 def errors_by_user(world):

@@ -27,11 +27,12 @@ comment on column lineage.fingerprint is 'which artifact of that kind';
 comment on column lineage.parent_kind is 'kind of an artifact that it was made from';
 comment on column lineage.parent_fingerprint is 'which artifact of that kind';
 
-comment on table metrics is 'one row per run, predictor, metric, k, slice and value of the slice';
+comment on table metrics is 'one row per run, predictor, metric, k, relevance, slice and value of the slice';
 comment on column metrics.run_id is 'the run';
 comment on column metrics.predictor is 'name of the predictor: llm, bias, ...';
 comment on column metrics.metric is 'name of a file in sql/metrics';
 comment on column metrics.k is 'length of the lists; null for metrics of ratings';
+comment on column metrics.relevance is 'which films count as hits: liked or rated; null where none do';
 comment on column metrics.slice is 'name of a file in sql/slices';
 comment on column metrics.slice_value is 'which value of the slice; all for everyone';
 comment on column metrics.value is 'the metric';
@@ -39,18 +40,19 @@ comment on column metrics.ci95_low is '2.5 % point of the bootstrap over users; 
 comment on column metrics.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column metrics.n is 'ratings, or lists, behind the figure';
 
-comment on table comparisons is 'one row per run, pair of predictors, metric, k, slice and value of the slice';
+comment on table comparisons is 'one row per run, pair of predictors, metric, k, relevance, slice and value of the slice';
 comment on column comparisons.run_id is 'the run';
 comment on column comparisons.predictor is 'name of the predictor: llm, bias, ...';
 comment on column comparisons.against is 'predictor that it is compared with, on the same users';
 comment on column comparisons.metric is 'name of a file in sql/metrics';
 comment on column comparisons.k is 'length of the lists; null for metrics of ratings';
+comment on column comparisons.relevance is 'which films count as hits: liked or rated; null where none do';
 comment on column comparisons.slice is 'name of a file in sql/slices';
 comment on column comparisons.slice_value is 'which value of the slice; all for everyone';
 comment on column comparisons.difference is 'value of predictor minus value of against';
 comment on column comparisons.ci95_low is '2.5 % point of the paired bootstrap over users';
 comment on column comparisons.ci95_high is '97.5 % point of the paired bootstrap over users';
-comment on column comparisons.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k and slice; null in runs of before';
+comment on column comparisons.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k, relevance and slice; null in runs of before';
 comment on column comparisons.n is 'ratings, or lists, behind the figure';
 
 comment on table rating_predictions is 'one row per run, predictor, fold, user and film';

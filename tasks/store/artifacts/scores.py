@@ -10,11 +10,15 @@ class Scores(Artifact):
     tables = {
         "metrics": Table(
             "metrics.parquet",
-            "one row a (predictor, metric, k, slice, value of the slice), sorted by them",
+            "one row a (predictor, metric, k, relevance, slice, its value), sorted by them",
             {
                 "predictor": ("string", "llm, bias, ..."),
                 "metric": ("string", "name of a file in sql/metrics"),
                 "k": ("int32", "list length; null for metrics of ratings"),
+                "relevance": (
+                    "string",
+                    "which films count as hits: liked or rated; null where none do",
+                ),
                 "slice": ("string", "name of a file in sql/slices"),
                 "slice_value": ("string", "which part of that slice; everyone has one: all"),
                 "value": ("double", "the metric"),
@@ -28,12 +32,16 @@ class Scores(Artifact):
         ),
         "comparisons": Table(
             "comparisons.parquet",
-            "one row a (predictor, against, metric, k, slice, value of the slice), sorted by them",
+            "one row a (predictor, against, metric, k, relevance, slice, its value), sorted",
             {
                 "predictor": ("string", "predictor that is compared"),
                 "against": ("string", "predictor that it is compared with, on the same users"),
                 "metric": ("string", "name of a file in sql/metrics"),
                 "k": ("int32", "list length; null for metrics of ratings"),
+                "relevance": (
+                    "string",
+                    "which films count as hits: liked or rated; null where none do",
+                ),
                 "slice": ("string", "name of a file in sql/slices"),
                 "slice_value": ("string", "which part of that slice"),
                 "difference": ("double", "value of predictor minus value of against"),
@@ -42,7 +50,7 @@ class Scores(Artifact):
                 "p_adjusted": (
                     "double",
                     "p-value over the same resamples, adjusted by max-T for all comparisons of the "
-                    "metric, k and slice",
+                    "metric, k, relevance and slice",
                 ),
                 "n": ("int64", "ratings, or lists, that both are means of"),
             },
