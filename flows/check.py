@@ -12,6 +12,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from flows.prepare import check_size
 from flows.settings import Settings
 from flows.tables import plain
 from tasks.ingest.task import ingest_ratings
@@ -89,6 +90,7 @@ def _check(check: DataCheck, settings: Settings, store: Store) -> None:
         raise
     _describe_rows(check, ratings)
     check.ratings = _describe_ratings(ratings)
+    check_size(settings, ratings)
     split = split_ratings.fn(ratings, config=settings.split, store=store)
     check.split = _describe_split(split)
 

@@ -42,6 +42,7 @@ RENAMED = {  # old dotted name of a setting or a section: today's
     "baseline.listed": "baseline.list_models",
     "baseline.rated": "baseline.rating_models",
     "baseline.sweeps": "baseline.iterations",
+    "baseline.tune": "baseline.tuning.models",
     "free_text.rows_at_once": "free_text.micro_batch_rows",
     "free_text.users_per_part": "free_text.users_per_batch",
     "predict.cluster": "inference.dask_address",

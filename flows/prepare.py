@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from flows.settings import Settings
+from flows.settings import Settings, SettingsError
 from flows.stages import Stages
 from tasks.base.task import build_tokenizer
+from tasks.baseline.duration import too_large
 from tasks.ingest.task import ingest_ratings
+from tasks.prior.duration import too_long
 from tasks.prior.task import fit_priors
 from tasks.prompt.task import write_prompts
 from tasks.split.task import split_ratings
@@ -39,6 +41,7 @@ def prepare_data(settings: Settings, store: Store, stages: Stages) -> PreparedDa
     ratings = stages("validate ratings", validate_ratings)(
         raw, config=settings.validation, store=store
     )
+    check_size(settings, ratings)
     split = stages("split ratings", split_ratings)(ratings, config=settings.split, store=store)
     priors = None
     if settings.prior.model != "none":
@@ -52,3 +55,12 @@ def prepare_data(settings: Settings, store: Store, stages: Stages) -> PreparedDa
         split, ratings, tokenizer, priors, config=settings.prompt, store=store
     )
     return PreparedData(raw, ratings, split, tokenizer, prompts, priors)
+
+
+def check_size(settings: Settings, ratings: ValidatedRatings) -> None:
+    """Raises SettingsError where a predictor would take too long, or too much memory."""
+    rows, hours = ratings.manifest["rows"], settings.max_hours
+    of_prior = too_long(settings.prior, rows["ratings"], hours)
+    of_baselines = too_large(settings.baseline, rows["ratings"], rows["films"], hours)
+    if sentences := [*of_prior, *of_baselines]:
+        raise SettingsError("; ".join(sentences))

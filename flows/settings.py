@@ -70,6 +70,9 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Refuse to start on a machine without an NVIDIA GPU."""
     dask_address: str | None = None
     """Dask scheduler whose workers make the shards of every stage that has some."""
+    max_hours: float = pydantic.Field(3, gt=0)
+    """Refuse data, right after validation, on which the fits of one predictor would take longer;
+    estimated from the number of ratings."""
     wait_for_lock: bool = True
     """Wait while another run works on the store; false: cancel this run."""
 

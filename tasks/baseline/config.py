@@ -1,6 +1,6 @@
 """Settings of the baselines."""
 
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import pydantic
 
@@ -8,9 +8,15 @@ from tasks.features.config import Neighbours
 
 RatingModelName = Literal[
     "bias", "constant", "context_mean", "context_median", "funk_svd", "global_mean", "item_knn",
-    "item_mean", "matrix_factorisation", "neighbourhood", "user_mean",
+    "item_mean", "matrix_factorisation", "neighbourhood", "svdpp", "user_mean",
 ]  # fmt: skip
-ListModelName = Literal["ease", "implicit_item_knn", "implicit_mf", "popularity"]
+ListModelName = Literal[
+    "ease", "implicit_als", "implicit_item_knn", "implicit_mf", "popularity", "sasrec"
+]  # fmt: skip
+TunedName = Literal[
+    "ease", "funk_svd", "implicit_als", "implicit_item_knn", "implicit_mf", "item_knn",
+    "matrix_factorisation", "sasrec", "svdpp",
+]  # fmt: skip
 
 
 class Neighbourhood(Neighbours, frozen=True, extra="forbid"):
@@ -20,6 +26,81 @@ class Neighbourhood(Neighbours, frozen=True, extra="forbid"):
     """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(10, ge=0)
     """Ratings at the mean that damp each user's bias."""
+
+
+class SVDPP(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """SVD++: see tasks/baseline/svdpp.py."""
+
+    factors: int = pydantic.Field(20, ge=1)
+    """Factors of a user and of a film."""
+    epochs: int = pydantic.Field(25, ge=1)
+    """Passes over the ratings."""
+    learning_rate: float = pydantic.Field(0.05, gt=0)
+    """Learning rate of Adagrad."""
+    regularisation: float = pydantic.Field(0.15, ge=0)
+    """L2 regularisation of the factors, for each rating."""
+    seed: int = 0
+    """Seed of first factors and of the order of users."""
+
+
+class ImplicitALS(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """Alternating least squares of the package implicit, on what was rated."""
+
+    factors: int = pydantic.Field(128, ge=1)
+    """Factors of a user and of a film."""
+    regularisation: float = pydantic.Field(30, ge=0)
+    """L2 regularisation of the factors."""
+    alpha: float = pydantic.Field(5, gt=0)
+    """Weight of a rated film."""
+    iterations: int = pydantic.Field(15, ge=1)
+    """Alternating passes."""
+    seed: int = 0
+    """Seed of the first factors."""
+
+
+class SASRec(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """A small transformer over histories: see tasks/baseline/sasrec.py."""
+
+    window: int = pydantic.Field(50, ge=1)
+    """Newest films of a user that it sees."""
+    hidden: int = pydantic.Field(64, ge=1)
+    """Width; a multiple of `heads`."""
+    heads: int = pydantic.Field(2, ge=1)
+    """Attention heads."""
+    layers: int = pydantic.Field(2, ge=1)
+    """Blocks of attention and feed-forward network."""
+    dropout: float = pydantic.Field(0.2, ge=0, lt=1)
+    """Dropout of embeddings and of each block."""
+    learning_rate: float = pydantic.Field(0.004, gt=0)
+    """Learning rate of AdamW after a warm-up of 50 steps."""
+    users_per_step: int = pydantic.Field(32, ge=1)
+    """Histories in a step."""
+    epochs: int = pydantic.Field(10, ge=1)
+    """Most passes over the users; among `tuning.models`, those after which the lists of the
+    validation fold are best."""
+    patience: int = pydantic.Field(2, ge=1)
+    """Epochs without better lists after which selection ends."""
+    seed: int = 0
+    """Seed of weights, windows and dropout."""
+
+    @pydantic.model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.hidden % self.heads:
+            raise ValueError(f"sasrec.hidden: {self.hidden} is no multiple of {self.heads} heads")
+        return self
+
+
+class Tuning(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """Selection of the baselines' settings on the validation fold, by Optuna."""
+
+    models: tuple[TunedName, ...] = ("ease", "implicit_als", "sasrec", "svdpp")
+    """Baselines whose settings are selected; tasks/baseline/search_spaces.py has the settings."""
+    trials: int = pydantic.Field(6, ge=1)
+    """Fits of each. The first has the library's settings, the second those set here. Seconds are
+    no budget: what they allow differs from run to run. A trial takes about as long as the fit of
+    its baseline, on MovieLens-100K one to three seconds."""
+    seed: int = 0
+    """Seed of Optuna's sampler."""
 
 
 class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -32,9 +113,7 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Predictors of ratings."""
     list_models: tuple[ListModelName, ...] = pydantic.Field(get_args(ListModelName), min_length=1)
     """Predictors of lists."""
-    tune: bool = False
-    """Select the settings in tasks/baseline/tuning.py on the validation fold. On MovieLens-100K
-    that made the baselines weaker on the test fold."""
+    tuning: Tuning = Tuning()
     item_damping: float = pydantic.Field(2, ge=0)
     """Ratings at the mean that damp each film's bias."""
     user_damping: float = pydantic.Field(20, ge=0)
@@ -54,6 +133,9 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     funk_regularisation: float = pydantic.Field(0.02, ge=0)
     """Regularisation of FunkSVD."""
     neighbourhood: Neighbourhood = Neighbourhood()
+    svdpp: SVDPP = SVDPP()
+    implicit_als: ImplicitALS = ImplicitALS()
+    sasrec: SASRec = SASRec()
     list_neighbours: int = pydantic.Field(100, ge=1)
     """Neighbours of implicit item-kNN."""
     list_factors: int = pydantic.Field(32, ge=1)

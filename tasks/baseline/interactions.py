@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Entries = tuple[Ints, Ints, Ints, Floats]  # user, rank, film and score of each
 EARLIER = {"validation": ["train"], "test": ["train", "validation"]}
 
 
@@ -47,3 +48,11 @@ def training_and_targets(table: pl.DataFrame, fold: str) -> tuple[pl.DataFrame, 
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
     training = table.filter(pl.col("fold").is_in([*EARLIER[fold], fold]) & ~is_target)
     return training, table.filter(is_target).sort("user_id", "film_id")
+
+
+def as_entries(users: Ints, film: Ints, score: Floats) -> Entries:
+    """The entries of lists [users, places], best first; a place without a score is left out."""
+    there = ~np.isnan(score)
+    rank = np.broadcast_to(np.arange(1, film.shape[1] + 1), film.shape)
+    user = np.repeat(users, there.sum(axis=1))
+    return user, rank[there], film[there].astype(np.int64), score[there].astype(np.float64)

@@ -17,7 +17,7 @@ from lenskit.data import Dataset, ItemListCollection, from_interactions_df
 from lenskit.pipeline import predict_pipeline, topn_pipeline
 from lenskit.training import TrainingOptions
 
-from tasks.baseline.interactions import Floats, Interactions, Ints
+from tasks.baseline.interactions import Entries, Floats, Interactions, Ints
 
 MakeScorer = Callable[[], Any]
 
@@ -41,17 +41,16 @@ class LensKitRatings:
 
 @dataclass(frozen=True)
 class LensKitLists:
-    """Lists, by a LensKit scorer, films that a user has not rated."""
+    """Lists, by a LensKit scorer, films that a user has not rated; none without any ratings."""
 
     make_scorer: MakeScorer
     seed: int
 
-    def __call__(
-        self, training: Interactions, users: Ints, k: int
-    ) -> tuple[Ints, Ints, Ints, Floats]:
+    def __call__(self, training: Interactions, users: Ints, k: int) -> Entries:
         """User, rank, film and score of each entry, by user and rank."""
         pipeline = topn_pipeline(self.make_scorer(), n=k)
         pipeline.train(_to_dataset(training), TrainingOptions(rng=self.seed))
+        users = np.intersect1d(users, training.user)
         entries = recommend(pipeline, users.tolist(), k, n_jobs=1).to_df()
         entries = entries.sort_values(["user_id", "rank"])
         names = ("user_id", "rank", "item_id", "score")

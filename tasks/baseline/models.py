@@ -8,7 +8,8 @@ from lenskit.funksvd import FunkSVDScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer
 
 from tasks.baseline.config import Baseline
-from tasks.baseline.interactions import Floats, Interactions, Ints
+from tasks.baseline.implicit_als import ImplicitALSLists
+from tasks.baseline.interactions import Entries, Floats, Interactions, Ints
 from tasks.baseline.lenskit_adapters import LensKitLists, LensKitRatings
 from tasks.baseline.means import (
     ContextAverage,
@@ -20,9 +21,10 @@ from tasks.baseline.means import (
 )
 from tasks.baseline.neighbourhood import Neighbourhood
 from tasks.baseline.popularity import popularity
+from tasks.baseline.sequential import SequentialLists
+from tasks.baseline.svdpp import SVDPlusPlus
 
 RatingModel = Callable[[Interactions, Ints, Ints], Floats]
-Entries = tuple[Ints, Ints, Ints, Floats]  # user, rank, film and score of each
 ListModel = Callable[[Interactions, Ints, int], Entries]
 
 
@@ -52,6 +54,7 @@ def rating_models(config: Baseline, scale: tuple[float, float]) -> dict[str, Rat
             lambda: BiasedMFScorer(features=config.factors, regularization=config.regularisation)
         ),
         "neighbourhood": Neighbourhood(**config.neighbourhood.model_dump()),
+        "svdpp": SVDPlusPlus(config.svdpp),
         "user_mean": user_mean,
     }
     return {name: models[name] for name in config.rating_models}
@@ -65,6 +68,7 @@ def list_models(config: Baseline) -> dict[str, ListModel]:
 
     models: dict[str, ListModel] = {
         "ease": lenskit(lambda: EASEScorer(regularization=config.ease_regularisation)),
+        "implicit_als": ImplicitALSLists(config.implicit_als),
         "implicit_item_knn": lenskit(
             lambda: ItemKNNScorer(max_nbrs=config.list_neighbours, feedback="implicit")
         ),
@@ -72,5 +76,6 @@ def list_models(config: Baseline) -> dict[str, ListModel]:
             lambda: ImplicitMFScorer(features=config.list_factors, weight=config.list_weight)
         ),
         "popularity": popularity,
+        "sasrec": SequentialLists(config.sasrec),
     }
     return {name: models[name] for name in config.list_models}

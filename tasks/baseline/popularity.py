@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tasks.baseline.interactions import Floats, Interactions, Ints
+from tasks.baseline.interactions import Entries, Interactions, Ints
 
 
-def popularity(training: Interactions, users: Ints, k: int) -> tuple[Ints, Ints, Ints, Floats]:
+def popularity(training: Interactions, users: Ints, k: int) -> Entries:
     """User, rank, film and score (its number of ratings) of each entry, by user and rank.
 
     Ties are in order of film code.

@@ -23,7 +23,8 @@ def predict_baselines(
         return write_predictions(draft, split, ratings, config)
 
     recipe = config.model_dump(
-        mode="json", exclude={"blended", "ridge", "list_models", "list_length"}
+        mode="json",
+        exclude={"blended", "ridge", "list_models", "list_length", "implicit_als", "sasrec"},
     )
     return store.build(RatingPredictions, recipe=recipe, parents=[split, ratings], write=write)
 
@@ -39,7 +40,7 @@ def rank_baselines(
 
         return write_lists(draft, split, ratings, config)
 
-    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "rating_models"})
+    recipe = config.model_dump(mode="json", exclude={"blended", "ridge", "rating_models", "svdpp"})
     return store.build(RankedLists, recipe=recipe, parents=[split, ratings], write=write)
 
 

@@ -1,24 +1,24 @@
-"""Selects one setting of each LensKit model by its result on the validation fold."""
+"""Selects settings of the baselines by their result on the validation fold.
 
-from collections.abc import Sequence
+Optuna (Akiba et al., 2019, KDD) proposes them by its tree-structured Parzen estimator.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
+import optuna
 import polars as pl
 
-from tasks.baseline.config import Baseline
-from tasks.baseline.interactions import Codes, Ints, training_and_targets
-from tasks.baseline.models import Entries, list_models, rating_models
+from tasks.baseline.config import Baseline, Tuning
+from tasks.baseline.interactions import Codes, Entries, Ints, training_and_targets
+from tasks.baseline.models import list_models, rating_models
+from tasks.baseline.search_spaces import SPACES, SearchSpace, Settings
+from tasks.baseline.sequential import SequentialLists
 from tasks.progress import track
 
-# The setting that matters most, the reference value first: it wins a tie. The bias model keeps its
-# published damping, EASE the setting with which it retrieves candidates.
-GRIDS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "funk_svd": ("funk_regularisation", (0.02, 0.05, 0.1)),
-    "item_knn": ("neighbours", (20, 40, 80)),
-    "matrix_factorisation": ("regularisation", (0.1, 0.05, 0.2)),
-    "implicit_item_knn": ("list_neighbours", (100, 20, 50, 200)),
-    "implicit_mf": ("list_weight", (10, 5, 40)),
-}
+RANDOM_TRIALS = 4  # before the estimator proposes, the two given ones among them
 
 
 def tune(
@@ -27,33 +27,86 @@ def tune(
     codes: Codes,
     table: pl.DataFrame,
     ends: tuple[float, float],
-) -> dict[str, float]:
-    """The settings with the least RMSE of ratings or the largest NDCG of lists, by field.
+) -> tuple[Baseline, dict[str, Any]]:
+    """The settings with the least RMSE of ratings or the largest NDCG of lists; and all trials.
 
-    Models are fitted on what precedes the validation fold; without one the result is empty.
+    Models are fitted on what precedes the validation fold; without one nothing is selected.
     """
     training, targets = training_and_targets(table, "validation")
     if targets.is_empty():
-        return {}
+        return config, {}
     interactions, pairs = codes.interactions(training), codes.pairs(targets)
-    trials = [
-        (name, field, value)
-        for name, (field, values) in GRIDS.items()
-        if name in names
-        for value in values
-    ]
-    losses: dict[str, dict[float, float]] = {}
-    for name, field, value in track(trials, "tune", len(trials), "fits"):
-        trial = config.model_copy(update={field: value})
+    truth, users, k = targets["rating"].to_numpy(), np.unique(pairs[0]), config.list_length
+
+    def loss_of_lists(entries: Entries) -> float:
+        return -mean_ndcg(entries, pairs, k)
+
+    def loss(name: str, settings: Settings) -> float:
+        trial = with_settings(config, settings)
         if name in config.rating_models:
             predicted = rating_models(trial, ends)[name](interactions, *pairs).clip(*ends)
-            loss = float(np.square(predicted - targets["rating"].to_numpy()).mean())
+            return float(np.sqrt(np.square(predicted - truth).mean()))
+        return loss_of_lists(list_models(trial)[name](interactions, users, k))
+
+    found: dict[str, Any] = {}
+    chosen = [name for name in names if name in config.tuning.models]
+    for name in track(chosen, "tune", len(chosen), "baselines"):
+        if name == "sasrec":  # one fit has a result for each number of epochs
+            model = SequentialLists(config.sasrec)
+            losses = model.stop_early(interactions, users, k, loss_of_lists)
+            found[name] = _select(
+                {"loss": round(value, 9), "settings": {"sasrec.epochs": epoch}}
+                for epoch, value in enumerate(losses, 1)
+            )
         else:
-            users = np.unique(pairs[0])
-            entries = list_models(trial)[name](interactions, users, config.list_length)
-            loss = -mean_ndcg(entries, pairs, config.list_length)
-        losses.setdefault(field, {})[value] = round(loss, 9)
-    return {field: min(of, key=lambda value: of[value]) for field, of in losses.items()}
+            space, as_set = SPACES[name], settings_of(config, SPACES[name])
+            found[name] = search(partial(loss, name), space, as_set, config.tuning)
+    best = {name: value for of in found.values() for name, value in of["selected"].items()}
+    return with_settings(config, best), found
+
+
+def search(
+    loss: Callable[[Settings], float], space: SearchSpace, as_set: Settings, config: Tuning
+) -> dict[str, Any]:
+    """The `selected` settings, the first of equals, and all `trials`, each with its loss.
+
+    The library's settings are tried first, then those of the configuration.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=RANDOM_TRIALS)
+    study = optuna.create_study(sampler=sampler)
+    for known in (as_set | space.of_library, as_set):
+        study.enqueue_trial(known, skip_if_exists=True)
+    trials = []
+    for _ in range(config.trials):
+        trial = study.ask(space.ranges)
+        # Digits that differ between machines must not decide what is proposed next.
+        value = round(loss(trial.params), 9)
+        study.tell(trial, value)
+        trials.append({"loss": value, "settings": trial.params})
+    return _select(trials)
+
+
+def _select(trials: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    trials = list(trials)
+    return {"selected": min(trials, key=lambda trial: trial["loss"])["settings"], "trials": trials}
+
+
+def settings_of(config: Baseline, space: SearchSpace) -> Settings:
+    """The values of the settings of a search space."""
+    values = config.model_dump()
+    flat = {f"{name}.{inner}": v for name, of in values.items() if isinstance(of, dict)
+            for inner, v in of.items()}  # fmt: skip
+    return {name: (values | flat)[name] for name in space.ranges}
+
+
+def with_settings(config: Baseline, settings: Settings) -> Baseline:
+    """The configuration with these values, by dotted name."""
+    values = config.model_dump()
+    for name, value in settings.items():
+        *section, field = name.split(".")
+        (values[section[0]] if section else values)[field] = value
+    return Baseline.model_validate(values)
 
 
 def mean_ndcg(entries: Entries, targets: tuple[Ints, Ints], k: int) -> float:

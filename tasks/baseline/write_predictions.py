@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tasks.baseline.config import Baseline
-from tasks.baseline.interactions import EARLIER, Codes, Floats, training_and_targets
-from tasks.baseline.models import Entries, list_models, rating_models
+from tasks.baseline.interactions import EARLIER, Codes, Entries, Floats, training_and_targets
+from tasks.baseline.models import list_models, rating_models
 from tasks.baseline.tuning import tune
 from tasks.progress import track
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
@@ -38,8 +38,8 @@ def write_predictions(
 ) -> dict[str, Any]:
     """Write ratings.parquet (validation and test); return the metadata."""
     data = Data.load(split, ratings)
-    tuned = _tune(config, config.rating_models, data)
-    models = rating_models(config.model_copy(update=tuned), data.ends)
+    config, tuned = tune(config, config.rating_models, data.codes, data.ratings, data.ends)
+    models = rating_models(config, data.ends)
     fits = [(fold, name) for fold in EARLIER for name in models]
     rows = []
     for fold, name in track(fits, "baseline", len(fits), "fits"):
@@ -58,8 +58,8 @@ def write_lists(
 ) -> dict[str, Any]:
     """Write lists.parquet (test); return the metadata."""
     data = Data.load(split, ratings)
-    tuned = _tune(config, config.list_models, data)
-    models = list_models(config.model_copy(update=tuned))
+    config, tuned = tune(config, config.list_models, data.codes, data.ratings, data.ends)
+    models = list_models(config)
     training, targets = training_and_targets(data.ratings, "test")
     interactions, users = data.codes.interactions(training), np.unique(data.codes.pairs(targets)[0])
     lists = [
@@ -70,11 +70,7 @@ def write_lists(
     return _metadata(split, tuned)
 
 
-def _tune(config: Baseline, names: tuple[str, ...], data: Data) -> dict[str, float]:
-    return tune(config, names, data.codes, data.ratings, data.ends) if config.tune else {}
-
-
-def _metadata(split: SplitRatings, tuned: dict[str, float]) -> dict[str, Any]:
+def _metadata(split: SplitRatings, tuned: dict[str, Any]) -> dict[str, Any]:
     of_split = {name: split.metadata[name] for name in ("dataset", "protocol", "scale")}
     return of_split | {"tuned": tuned}
 

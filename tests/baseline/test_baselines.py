@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 import torch
 
-from tasks.baseline.config import Baseline
+from tasks.baseline.config import Baseline, Tuning
 from tasks.baseline.task import predict_baselines, rank_baselines
 from tasks.store.artifacts import SplitRatings
 
-MEANS = Baseline(
+RIVALS = Baseline(
     rating_models=(
         "bias",
         "constant",
@@ -18,9 +18,11 @@ MEANS = Baseline(
         "global_mean",
         "item_mean",
         "neighbourhood",
+        "svdpp",
         "user_mean",
     ),
-    list_models=("popularity",),
+    list_models=("implicit_als", "popularity"),
+    tuning=Tuning(trials=2),
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def errors(predictions, predictor):
 
 def test_means_and_biases_on_ml_latest_small(shared_store, small):
     ratings, split = small
-    config = MEANS.model_copy(update={"user_damping": 10.0})
+    config = RIVALS.model_copy(update={"user_damping": 10.0})
     made = predict_baselines.fn(split, ratings, config=config, store=shared_store)
     assert errors(made, "global_mean")[:2] == pytest.approx((1.1011, 0.8967), abs=0.0002)
     assert errors(made, "user_mean")[:2] == pytest.approx((1.0216, 0.7847), abs=0.0002)
@@ -42,7 +44,7 @@ def test_means_and_biases_on_ml_latest_small(shared_store, small):
 
 def test_the_bias_model_on_movielens_100k(shared_store, hundred_k):
     ratings, split = hundred_k
-    made = predict_baselines.fn(split, ratings, config=MEANS, store=shared_store)
+    made = predict_baselines.fn(split, ratings, config=RIVALS, store=shared_store)
     assert errors(made, "bias")[:2] == pytest.approx((1.0238, 0.8198), abs=0.0002)
     assert errors(made, "neighbourhood")[0] == pytest.approx(1.0065, abs=0.0005)
 
@@ -51,7 +53,9 @@ def test_lenskit_on_movielens_100k(shared_store, hundred_k):
     ratings, split = hundred_k
     threads = torch.get_num_threads()
     config = Baseline(
-        rating_models=("item_knn", "matrix_factorisation"), list_models=("ease", "popularity")
+        rating_models=("item_knn", "matrix_factorisation"),
+        list_models=("ease", "popularity"),
+        tuning=Tuning(models=()),
     )
     made = predict_baselines.fn(split, ratings, config=config, store=shared_store)
     lists = rank_baselines.fn(split, ratings, config=config, store=shared_store)
@@ -77,8 +81,8 @@ def test_no_prediction_changes_with_the_targets_ratings(shared_store, hundred_k,
 
     other = store.build(SplitRatings, recipe={"flipped": True}, write=write)
     for make, table in ((predict_baselines, "ratings"), (rank_baselines, "lists")):
-        before = make.fn(split, ratings, config=MEANS, store=shared_store).scan(table).collect()
-        after = make.fn(other, ratings, config=MEANS, store=store).scan(table).collect()
+        before = make.fn(split, ratings, config=RIVALS, store=shared_store).scan(table).collect()
+        after = make.fn(other, ratings, config=RIVALS, store=store).scan(table).collect()
         if "rating" in before.columns:
             before, after = before.drop("rating"), after.drop("rating")
         assert before.equals(after)
@@ -86,7 +90,7 @@ def test_no_prediction_changes_with_the_targets_ratings(shared_store, hundred_k,
 
 def test_lists_name_only_what_the_user_has_not_rated(shared_store, hundred_k):
     ratings, split = hundred_k
-    made = rank_baselines.fn(split, ratings, config=MEANS, store=shared_store)
+    made = rank_baselines.fn(split, ratings, config=RIVALS, store=shared_store)
     known = split.scan("ratings").filter(pl.col("fold") != "test")
     lists = made.scan("lists").collect()
     assert lists.lazy().join(known, on=["user_id", "film_id"]).collect().is_empty()

@@ -102,3 +102,9 @@ def test_titles_are_printed_as_they_are(tmp_path, capsys):
         movies.write('9999,"[/bold]\x07 closing",Drama\n')
     check(data)
     assert "[/bold]" in capsys.readouterr().out
+
+
+def test_what_would_take_too_long_is_said_before_a_run():
+    assert "prior.model: bayesian_fm would take" in refuse(
+        CASES / "n-small", "--set", "max_hours=0.0001"
+    )

@@ -18,7 +18,8 @@ from flows.settings import (
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
-    "torch", "transformers", "peft", "lenskit", "sklearn", "great_expectations",
+    "torch", "transformers", "peft", "lenskit", "implicit", "optuna", "sklearn",
+    "great_expectations",
 )  # fmt: skip
 MODULES = sorted(f"flows.{file.stem}" for file in (ROOT / "flows").glob("[!_]*.py"))
 
