@@ -1,4 +1,4 @@
-"""The model's lists: candidates ranked with its help, lists decoded, and lists as free text."""
+"""Lists: candidates ranked with and without the model, lists decoded, and lists as free text."""
 
 from flows.prepare import PreparedData
 from flows.settings import Settings
@@ -53,12 +53,12 @@ def _rank(
     )
     # Worded as in training, whatever the settings say today: a rescored adapter may be older.
     wording = Prompt.model_validate(data.prompts.manifest["recipe"])
-    priors: list[RatingPriors] = []
-    if data.priors is not None and wording.needs_priors:
+    of_candidates, priors = None, list[RatingPriors]()
+    if data.priors is not None:
         of_candidates = stages(CANDIDATE_PRIORS, predict_candidate_priors)(
             data.priors, data.split, data.ratings, candidates, store=store
         )
-        priors = [data.priors, of_candidates]
+        priors = [data.priors, of_candidates] if wording.needs_priors else []
     prompts = stages("write prompts (candidates)", write_candidate_prompts)(
         data.split, data.ratings, data.tokenizer, candidates, priors, config=wording, store=store
     )
@@ -71,5 +71,6 @@ def _rank(
         adapter, base, prompts, inference=inference, store=store
     )
     return stages("rank candidates", rank_candidates)(
-        data.split, data.ratings, candidates, rated, scored, config=settings.rank, store=store
-    )
+        data.split, data.ratings, candidates, rated, scored, of_candidates,
+        config=settings.rank, liked=settings.liked, store=store,
+    )  # fmt: skip

@@ -58,19 +58,23 @@ def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> R
     recipe = dict(rated.manifest["recipe"])
     inference = Inference.model_validate(recipe.pop("inference"))
     predict = Predict.model_validate(recipe)
-    rank = Rank.model_validate(fitted.manifest["recipe"] | {"list_length": retrieve.candidates})
+    recipe = dict(fitted.manifest["recipe"]) | {"list_length": retrieve.candidates}
+    recipe.pop("liked", None)  # decides what the mix is fitted to
+    rank = Rank.model_validate(recipe)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Store(Path(folder))
         person = add_request.fn(split, ratings, config=request, store=scratch)
         candidates = retrieve_candidates.fn(person, config=retrieve, store=scratch)
         tokenizer = store.ancestor(Tokenizer, fitted)
-        priors = []
-        if wording.needs_priors:
-            of_run = store.ancestor(RatingPriors, store.ancestor(Prompts, fitted))
+        of_ranking = any(p["kind"] == RatingPriors.kind() for p in fitted.manifest["parents"])
+        of_person, priors = None, list[RatingPriors]()
+        if of_ranking or wording.needs_priors:
+            nearest = store.ancestor(Prompts if wording.needs_priors else RatingPriors, fitted)
+            of_run = store.ancestor(RatingPriors, nearest)
             of_person = predict_candidate_priors.fn(
                 of_run, person, ratings, candidates, new_histories=True, store=scratch
             )
-            priors = [of_run, of_person]
+            priors = [of_run, of_person] if wording.needs_priors else []
         prompts = write_candidate_prompts.fn(
             person, ratings, tokenizer, candidates, priors, config=wording, store=scratch
         )
@@ -81,6 +85,7 @@ def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> R
         scores = score_candidates.fn(adapter, base, prompts, inference=inference, store=scratch)
         lists = rank_candidates.fn(
             person, ratings, candidates, predictions, scores,
+            of_person if of_ranking else None,
             config=rank, store=scratch, mix_of=fitted,
         )  # fmt: skip
         recommended = explain_recommendations.fn(

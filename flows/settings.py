@@ -85,7 +85,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
         blends = ["blend", f"blend_without_{own}"]
         members = [own, *of_prior, *self.baseline.rating_models]
         ratings = [*members, *blends, f"{own}_greedy", "champion"]
-        lists = [self.decode.predictor, self.rank.predictor, *self.baseline.list_models, "champion"]
+        lists = [self.decode.predictor, self.rank.predictor, self.rank.without_llm, "champion"]
+        lists += [*self.baseline.list_models]
         lists += [self.free_text.predictor] if self.free_text else []
         for names in (ratings, lists):
             if twice := [name for name in names if names.count(name) > 1]:

@@ -41,7 +41,7 @@ def evaluation_stages(settings: Settings) -> list[str]:
         f"predict ratings ({llm})",
         *OPPONENT,
         "retrieve candidates",
-        *([CANDIDATE_PRIORS] if settings.prompt.needs_priors else []),
+        *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
         "write prompts (candidates)",
         f"rate candidates ({llm})",
         f"score candidates ({llm})",

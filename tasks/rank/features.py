@@ -1,28 +1,42 @@
 """Builds the features by which candidates are ranked, standardised within each user's list.
 
-retrieval_score: the retriever's. recency_similarity: to the user's latest films. expected_rating
-and log_likelihood: the language model's. likelihood_lift: log-likelihood above the film's mean over
-the users it was retrieved for.
+retrieval_score: the retriever's. recency_similarity: to the user's latest films. recent_popularity:
+ratings of the film in the days before the user's first target. expected_rating: the prior's where
+one was fitted, else the language model's. llm_rating and log_likelihood: the language model's.
+likelihood_lift: log-likelihood above the film's mean over the users it was retrieved for.
 """
 
+from typing import NamedTuple
+
+import numpy as np
 import polars as pl
 
-from tasks.liked import EARLIER
+from tasks.liked import EARLIER, Liked, judge_targets, own_means
 from tasks.rank.config import Rank
 from tasks.rank.interactions import (
     compute_recency_similarity,
+    count_recent_ratings,
     select_known,
     select_most_rated,
 )
-from tasks.store.artifacts import Candidates, CandidateScores, RatingPredictions, SplitRatings
+from tasks.store.artifacts import (
+    Candidates,
+    CandidateScores,
+    RatingPredictions,
+    RatingPriors,
+    SplitRatings,
+)
 
 FEATURES = [
     "retrieval_score",
     "recency_similarity",
+    "recent_popularity",
     "expected_rating",
+    "llm_rating",
     "log_likelihood",
     "likelihood_lift",
 ]
+OF_LLM = FEATURES[4:]
 LIST_KEY = ["fold", "user_id"]
 KEY = [*LIST_KEY, "film_id"]
 
@@ -35,44 +49,85 @@ def mean_likelihoods(scores: CandidateScores) -> pl.DataFrame:
     return means.with_columns(pl.col("mean_log_likelihood").round(9))
 
 
-def build_features(
-    split: SplitRatings,
-    candidates: Candidates,
-    predictions: RatingPredictions,
-    scores: CandidateScores,
-    likelihoods: pl.DataFrame,
-    config: Rank,
-) -> pl.DataFrame:
-    """One row a candidate, sorted by fold, user_id, rank: FEATURES, `mean`, `hit` and `targets`.
+class Inputs(NamedTuple):
+    """What is known of the candidates: `priors` where a prior was fitted."""
 
-    `mean` is the expected rating in stars, `hit` is 1 where the candidate is a target, `targets`
-    counts the user's targets. `likelihoods` are those of `mean_likelihoods`.
+    split: SplitRatings
+    candidates: Candidates
+    predictions: RatingPredictions
+    scores: CandidateScores
+    priors: RatingPriors | None = None
+
+
+def build_features(inputs: Inputs, likelihoods: pl.DataFrame, config: Rank) -> pl.DataFrame:
+    """One row a candidate, sorted by fold, user_id, rank: FEATURES, `mean` and `below`.
+
+    `mean` is the expected rating in stars, `below` whether it lies too far below the user's own
+    mean of what the fold knows. `likelihoods` are those of `mean_likelihoods`.
     """
-    targets = split.scan("ratings").filter(pl.col("role") == "target")
-    retrieved = candidates.scan("candidates").select(*KEY, "rank", retrieval_score="score")
-    expected = predictions.scan("ratings").select(*KEY, "mean", expected_rating="mean")
-    likelihood = scores.scan("scores").select(*KEY, "log_likelihood")
-    hits = targets.select(*KEY, hit=pl.lit(1.0))
-    counts = targets.group_by(LIST_KEY).agg(targets=pl.len())
-    table = retrieved.join(expected, on=KEY).join(likelihood, on=KEY)
-    table = table.join(hits, on=KEY, how="left").join(counts, on=LIST_KEY)
-    table = table.with_columns(pl.col("hit").fill_null(0.0))
+    retrieved = inputs.candidates.scan("candidates").filter(pl.col("film_id").is_not_null())
+    retrieved = retrieved.select(*KEY, "rank", retrieval_score="score")
+    rated = inputs.predictions.scan("ratings").select(*KEY, llm_rating="mean")
+    likelihood = inputs.scores.scan("scores").select(*KEY, "log_likelihood")
+    table = retrieved.join(rated, on=KEY).join(likelihood, on=KEY)
     table = table.join(likelihoods.lazy(), on=["fold", "film_id"], how="left")
     lift = pl.col("log_likelihood") - pl.col("mean_log_likelihood")
     # A film without a mean in `likelihoods` has a lift of 0.
-    table = table.sort(*LIST_KEY, "rank").with_columns(likelihood_lift=lift.fill_null(0.0))
-    return _standardise(_add_recency_similarity(split, table.collect(), config))
+    table = table.with_columns(likelihood_lift=lift.fill_null(0.0))
+    expected = _add_expected_rating(table.sort(*LIST_KEY, "rank").collect(), inputs, config)
+    return _standardise(_add_interactions(inputs.split, expected, config))
 
 
-def _add_recency_similarity(split: SplitRatings, table: pl.DataFrame, config: Rank) -> pl.DataFrame:
+def mark_hits(table: pl.DataFrame, split: SplitRatings, fold: str, rule: Liked) -> pl.DataFrame:
+    """A fold's rows of `build_features` with `hit`, 1 where the user liked the film, and `liked`,
+    how many of the fold's targets the user liked, retrieved or not.
+    """
+    targets = judge_targets(split.scan("ratings"), fold, rule).filter("liked")
+    hits = targets.select("user_id", "film_id", hit=pl.lit(1.0))
+    counts = targets.group_by("user_id").agg(liked=pl.len())
+    table = table.filter(fold=fold).join(
+        hits, on=["user_id", "film_id"], how="left", maintain_order="left"
+    )
+    table = table.join(counts, on="user_id", how="left", maintain_order="left")
+    return table.with_columns(pl.col("hit").fill_null(0.0), pl.col("liked").fill_null(0))
+
+
+def _add_expected_rating(table: pl.DataFrame, inputs: Inputs, config: Rank) -> pl.DataFrame:
+    """Add `mean` and `below`; a user without known ratings has no own mean to lie below."""
+    if inputs.priors is None:
+        table = table.with_columns(mean="llm_rating")
+    else:
+        scale = np.asarray(inputs.priors.metadata["scale"])
+        priors = inputs.priors.scan("priors").select(*KEY, "log_p").collect()
+        table = table.join(priors, on=KEY, how="left", maintain_order="left")
+        p = np.exp(table["log_p"].list.to_array(len(scale)).to_numpy())
+        table = table.drop("log_p").with_columns(mean=pl.Series(p @ scale, dtype=pl.Float64))
+    ratings = inputs.split.scan("ratings")
+    means = [
+        own_means(ratings, fold).with_columns(fold=pl.lit(fold, table["fold"].dtype))
+        for fold in EARLIER
+    ]
+    table = table.join(pl.concat(means).collect(), on=LIST_KEY, how="left", maintain_order="left")
+    least = pl.col("own_mean") - pl.lit(
+        config.below_own_mean, pl.Float64
+    )  # null: there is no such rule
+    below = pl.col("mean").round(9) < least.round(9)
+    return table.with_columns(expected_rating="mean", below=below.fill_null(False))
+
+
+def _add_interactions(split: SplitRatings, table: pl.DataFrame, config: Rank) -> pl.DataFrame:
     rows = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
-    folds = []
+    moments = rows.filter(role="target").group_by(LIST_KEY).agg(moment=pl.col("rated_at").min())
+    table, folds = table.join(moments, on=LIST_KEY, how="left", maintain_order="left"), []
     for fold in sorted(EARLIER):
         candidates, known = table.filter(fold=fold), select_known(rows, fold)
         films = select_most_rated(known, config.films)
         similarity = compute_recency_similarity(known, candidates, films, config.latest)
-        folds.append(candidates.with_columns(recency_similarity=similarity))
-    return pl.concat(folds).sort(*LIST_KEY, "rank")
+        recent = count_recent_ratings(known, candidates, films, config.recent_days)
+        folds.append(
+            candidates.with_columns(recency_similarity=similarity, recent_popularity=recent)
+        )
+    return pl.concat(folds).drop("moment").sort(*LIST_KEY, "rank")
 
 
 def _standardise(table: pl.DataFrame) -> pl.DataFrame:

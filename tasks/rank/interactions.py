@@ -70,6 +70,28 @@ def compute_recency_similarity(
     return pl.Series(cosines.sum(1), dtype=pl.Float64)
 
 
+def count_recent_ratings(
+    known: pl.DataFrame, candidates: pl.DataFrame, films: pl.DataFrame, days: int
+) -> pl.Series:
+    """How often each candidate (film_id) was rated in so many days before its `moment`.
+
+    Moments behind the last known rating count as that: of films nobody rates since, the last days
+    are what is recent.
+    """
+    ids, rows = films["film_id"].to_numpy(), known.join(films, on="film_id", how="semi")
+    second = rows["rated_at"].dt.epoch("s").to_numpy()
+    if not len(second) or candidates.is_empty():
+        return pl.Series(np.zeros(len(candidates)))
+    start, end = second.min(), second.max() + 1
+    span = end - start + 1  # films one behind the other on one axis
+    ratings = np.sort(np.searchsorted(ids, rows["film_id"].to_numpy()) * span + second - start)
+    film = np.searchsorted(ids, candidates["film_id"].to_numpy()) * span
+    until = np.clip(candidates["moment"].dt.epoch("s").to_numpy(), start, end) - start
+    since = np.maximum(until - days * 86_400, 0)
+    counts = np.searchsorted(ratings, film + until) - np.searchsorted(ratings, film + since)
+    return pl.Series(counts.astype(np.float64))
+
+
 def _cosines(counts: Floats) -> Floats:
     """Cosine similarity of films from their co-occurrences, in place; 0 with themselves."""
     norm = np.sqrt(np.diag(counts))

@@ -1,12 +1,12 @@
 """Fits the weights with which the features of candidates are summed into a ranking.
 
-The mix is a conditional logit (McFadden, 1974): each of a user's candidates is chosen with a
-probability proportional to exp(weighted sum of its features). The weights, none negative, maximise
-the likelihood of the validation targets. LM features are used only if they raise cross-validated
-NDCG; likewise recency_similarity.
+The mix is a conditional logit (McFadden, 1974): of a user's candidates that may be named, each is
+chosen with a probability proportional to exp(weighted sum of its features). The weights, none
+negative, maximise the likelihood of the validation targets that were liked. Of several sets of
+features that with the best cross-validated NDCG of liked films is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,9 @@ Floats = NDArray[np.float64]
 FEATURE_SETS = {
     "retriever": FEATURES[:1],
     "interactions": FEATURES[:2],
-    "interactions and model": FEATURES,
+    "recent interactions": FEATURES[:3],
+    "interactions and expectation": FEATURES[:4],
+    "interactions, expectation and language model": FEATURES,
 }
 PENALTY = 1.0  # on squared weights of standardised features
 FOLDS = 5  # of users, in cross-validation
@@ -30,22 +32,29 @@ class User(NamedTuple):
     """One user's candidates in the retriever's order."""
 
     features: Floats  # [candidates, features]
-    hit: Floats  # 1 where a candidate is a target
-    targets: int  # of the user, retrieved or not
+    hit: Floats  # 1 where a candidate was liked
+    below: NDArray[np.bool_]  # where it is named only if nothing else is left
+    liked: int  # targets of the user, retrieved or not
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> "User":
+        """From the user's rows of `mark_hits`. Where all candidates are below, none counts so."""
+        below = rows["below"].to_numpy()
+        features, hit = rows.select(FEATURES).to_numpy(), rows["hit"].to_numpy()
+        return cls(features, hit, below & ~below.all(), rows["liked"][0])
 
 
-def fit_mix(validation: pl.DataFrame, list_length: int) -> dict[str, Any]:
-    """Choose a feature set by cross-validated NDCG, the smallest among equals; fit its weights.
+def fit_mix(
+    validation: pl.DataFrame, list_length: int, sets: Mapping[str, Sequence[str]] = FEATURE_SETS
+) -> dict[str, Any]:
+    """Choose one of the sets of features, the smallest among equals; fit its weights.
 
-    `validation` are the validation fold's rows of `build_features`.
+    `validation` are the rows of `mark_hits` of the validation fold.
     """
-    users = [
-        User(rows.select(FEATURES).to_numpy(), rows["hit"].to_numpy(), rows["targets"][0])
-        for rows in validation.partition_by("user_id", maintain_order=True)
-    ]
-    ndcg = {name: _cross_validate(users, used, list_length) for name, used in FEATURE_SETS.items()}
+    users = [User.of(rows) for rows in validation.partition_by("user_id", maintain_order=True)]
+    ndcg = {name: _cross_validate(users, used, list_length) for name, used in sets.items()}
     best = max(ndcg, key=lambda name: ndcg[name])
-    weights = dict(zip(FEATURES, _fit(users, FEATURE_SETS[best]).tolist(), strict=True))
+    weights = dict(zip(FEATURES, _fit(users, sets[best]).tolist(), strict=True))
     return {"used_features": best, "weights": weights, "validation_ndcg": ndcg}
 
 
@@ -56,7 +65,8 @@ def _fit(users: Sequence[User], used: Sequence[str]) -> Floats:
     start = np.array([float(name == "retrieval_score") for name in FEATURES])
     if len(used) == 1:
         return start
-    hits = [(user.features, user.hit) for user in users if user.hit.any()]
+    allowed = [(user.features[~user.below], user.hit[~user.below]) for user in users]
+    hits = [(features, hit) for features, hit in allowed if hit.any()]
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         total, slope = PENALTY * float(weights @ weights), 2 * PENALTY * weights
@@ -76,12 +86,13 @@ def _cross_validate(users: Sequence[User], used: Sequence[str], k: int) -> float
     for fold in range(FOLDS):
         weights = _fit([user for i, user in enumerate(users) if i % FOLDS != fold], used)
         for user in users[fold::FOLDS]:
-            order = np.argsort(-(user.features @ weights), kind="stable")
-            gains.append(_ndcg(user.hit[order], user.targets, k))
+            if user.liked:
+                order = np.lexsort((-(user.features @ weights), user.below))
+                gains.append(_ndcg(user.hit[order], user.liked, k))
     return float(np.mean(gains)) if gains else 0.0
 
 
-def _ndcg(hits: Floats, targets: int, k: int) -> float:
-    """Discounted gain of the first k over that of a list that starts with all targets."""
+def _ndcg(hits: Floats, liked: int, k: int) -> float:
+    """Discounted gain of the first k over that of a list that starts with all liked films."""
     discount = 1 / np.log2(np.arange(2, k + 2))
-    return float(hits[:k] @ discount[: len(hits[:k])] / discount[:targets].sum())
+    return float(hits[:k] @ discount[: len(hits[:k])] / discount[:liked].sum())

@@ -6,6 +6,7 @@ from typing import Any
 from prefect import task
 
 from tasks.executor import open_executor
+from tasks.liked import DEFAULT_RULE, Liked
 from tasks.rank.config import Rank, Retrieve
 from tasks.readout.config import Inference
 from tasks.store.artifacts import (
@@ -16,6 +17,7 @@ from tasks.store.artifacts import (
     CandidateScores,
     RankedLists,
     RatingPredictions,
+    RatingPriors,
     SplitRatings,
     ValidatedRatings,
 )
@@ -59,21 +61,30 @@ def rank_candidates(
     candidates: Candidates,
     predictions: RatingPredictions,
     scores: CandidateScores,
+    priors: RatingPriors | None = None,
     *,
     config: Rank,
+    liked: Liked = DEFAULT_RULE,
     store: Store,
     mix_of: RankedLists | None = None,
 ) -> RankedLists:
-    """Rank each user's candidates by a weighted sum of the retriever's and the model's scores.
+    """Rank each user's candidates by a weighted sum of features, fitted on the validation fold.
 
-    LM features are used only if they raise cross-validated NDCG on the validation fold. With
-    `mix_of` its weights are used: a request has no validation fold.
+    `priors` are those of the candidates. Features are used only if they raise cross-validated NDCG
+    of liked films. A second predictor ranks without the language models'. With `mix_of` its weights
+    are used, and there is one predictor: a request has no validation fold.
     """
 
     def write(draft: Path) -> dict[str, Any]:
-        from tasks.rank.ranking import write_ranking
+        from tasks.rank.features import Inputs
+        from tasks.rank.ranking import apply_ranking, write_ranking
 
-        return write_ranking(draft, split, ratings, candidates, predictions, scores, config, mix_of)
+        inputs = Inputs(split, candidates, predictions, scores, priors)
+        if mix_of is None:
+            return write_ranking(draft, inputs, ratings, config, liked)
+        return apply_ranking(draft, inputs, ratings, config, mix_of)
 
-    parents = [split, ratings, candidates, predictions, scores, *([mix_of] if mix_of else [])]
-    return store.build(RankedLists, recipe=config, parents=parents, write=write)
+    given = [made for made in (priors, mix_of) if made is not None]
+    parents = [split, ratings, candidates, predictions, scores, *given]
+    recipe = config.model_dump(mode="json") | {"liked": liked.model_dump()}
+    return store.build(RankedLists, recipe=recipe, parents=parents, write=write)

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoTokenizer
 
 from tasks.hub import load_adapted
+from tasks.liked import Liked, judge_targets
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.rank.config import Rank
@@ -82,15 +83,21 @@ def rank(store, split, ratings):
         lists = rank_candidates.fn(
             split, ratings, candidates, predictions, scores, config=Rank(**settings), store=store
         )
-        table = lists.scan("lists").sort("fold", "user_id", "rank").collect()
+        table = lists.scan("lists").sort("predictor", "fold", "user_id", "rank").collect()
         return table, json.loads((lists.path / "mix.json").read_text())
 
     return run
 
 
 def mark_hits(candidates, split) -> pl.Series:
-    """1 where a candidate is a target, in the candidates' order."""
-    targets = split.scan("ratings").filter(role="target").select(*KEY, hit=pl.lit(1.0))
+    """1 where a candidate is a target that the user liked, in the candidates' order."""
+    folds = [
+        judge_targets(split.scan("ratings"), fold, Liked())
+        .filter("liked")
+        .with_columns(fold=pl.lit(fold))
+        for fold in ("validation", "test")
+    ]
+    targets = pl.concat(folds).lazy().select(*KEY, hit=pl.lit(1.0))
     table = candidates.scan("candidates").select(KEY)
     table = table.join(targets, on=KEY, how="left", maintain_order="left").collect()
     return table["hit"].fill_null(0.0)
@@ -105,11 +112,14 @@ def test_a_model_that_raises_ndcg_is_used(rank, candidates, split):
     hits = mark_hits(candidates, split)
     noise = pl.Series(np.random.default_rng(0).random(len(hits)))
     lists, mix = rank(candidates, hits + noise)
-    assert mix["used_features"] == "interactions and model"
     ndcg = mix["validation_ndcg"]
-    assert ndcg["interactions and model"] > ndcg["retriever"] + 0.1
-    assert lists["film_id"].to_list() != first_films(candidates)
-    assert lists["predictor"].unique().to_list() == ["ranked"]
+    assert mix["used_features"] == max(ndcg, key=ndcg.get)
+    assert ndcg["interactions, expectation and language model"] > ndcg["retriever"] + 0.1
+    named = {name: rows["film_id"].to_list() for (name,), rows in lists.group_by("predictor")}
+    assert set(named) == {"ranked", "ranked_without_llm"}
+    assert named["ranked"] != first_films(candidates)
+    # Without the language model nothing is expected, as there is no prior: interactions are left.
+    assert named["ranked_without_llm"] != named["ranked"]
 
 
 def test_a_model_that_does_not_raise_ndcg_is_not_used(rank, candidates, split, store):
@@ -128,12 +138,13 @@ def test_a_model_that_does_not_raise_ndcg_is_not_used(rank, candidates, split, s
     lists, mix = rank(perfect, pl.Series(np.random.default_rng(0).random(len(best))))
     assert mix["used_features"] == "retriever"
     assert mix["validation_ndcg"]["retriever"] == max(mix["validation_ndcg"].values())
-    assert lists["film_id"].to_list() == first_films(perfect)
+    assert lists["film_id"].to_list() == 2 * first_films(perfect)
 
 
 def test_a_list_has_the_length_of_the_settings(rank, candidates, split):
     lists, _ = rank(candidates, mark_hits(candidates, split), list_length=5)
-    assert lists.group_by("fold", "user_id").len()["len"].unique().to_list() == [5]
+    counts = lists.group_by("predictor", "fold", "user_id").len()["len"]
+    assert counts.unique().to_list() == [5]
 
 
 def test_a_user_without_a_list_has_one_empty_entry():

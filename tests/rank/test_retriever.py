@@ -1,11 +1,17 @@
 """EASE as published; candidates are eligible films; similarities of films by hand."""
 
+import datetime as dt
+
 import numpy as np
 import polars as pl
 import pytest
 
 from tasks.rank.config import Retrieve
-from tasks.rank.interactions import compute_recency_similarity, count_cooccurrences
+from tasks.rank.interactions import (
+    compute_recency_similarity,
+    count_cooccurrences,
+    count_recent_ratings,
+)
 from tasks.rank.retriever import fit_ease
 from tasks.rank.task import retrieve_candidates
 
@@ -57,3 +63,14 @@ def test_recency_similarity_is_a_sum_of_cosines():
     assert one.to_list() == pytest.approx([1 / 2**0.5, 2 / 6**0.5, 1 / 3**0.5])
     two = compute_recency_similarity(known, pairs, films, latest=2)
     assert two.to_list() == pytest.approx([1 / 2**0.5 + 1 / 3**0.5, 2 / 6**0.5, 1 / 3**0.5])
+
+
+def test_recent_ratings_are_those_in_the_days_before_a_moment():
+    """Worked by hand: film 1 is rated on days 0, 5 and 9, film 2 on day 8."""
+    day = [dt.datetime(2020, 1, 1 + n, tzinfo=dt.UTC) for n in range(20)]
+    known = pl.DataFrame({"film_id": [1, 1, 1, 2], "rated_at": [day[n] for n in (0, 5, 9, 8)]})
+    films = pl.DataFrame({"film_id": [1, 2]})
+    moments = {"film_id": [1, 1, 1, 2, 2], "moment": [day[n] for n in (5, 9, 19, 8, 19)]}
+    counts = count_recent_ratings(known, pl.DataFrame(moments), films, days=5)
+    # The third and the last moment lie behind the last rating: as if a second after it.
+    assert counts.to_list() == [1, 1, 2, 0, 1]

@@ -13,6 +13,12 @@ from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.config import Rank, Retrieve
 from tasks.rank.features import FEATURES
+from tasks.rank.interactions import (
+    compute_recency_similarity,
+    count_recent_ratings,
+    select_most_rated,
+)
+from tasks.rank.ranking import LAST
 from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
 from tasks.readout.config import Inference
 from tasks.recommend.config import RecommendRequest
@@ -149,31 +155,37 @@ def test_the_mix_is_that_of_the_run(store, rank, ranked, split, ratings):
     *inputs, lists = rank(person, llm, mix_of=ranked)
     weights = ranked.metadata["weights"]
     assert lists.metadata["weights"] == weights
-    features = read_features(*inputs, ranked)
+    features = read_features(person, *inputs, ranked)
     table = lists.scan("lists").sort("film_id").collect()
     known = sum(
         weights[name] * (values - values.mean()) / (values.std() + 1e-9)
         for name, values in features.items()
     )
-    rest = table["score"] - known  # what recency_similarity adds, standardised as well
-    assert rest.mean() == pytest.approx(0, abs=1e-6)
-    assert rest.std() == pytest.approx(weights["recency_similarity"], abs=1e-6)
+    own = person.scan("ratings").filter(user_id=3, role="context").collect()["rating"].mean()
+    last = LAST * (table["rating"] < own)  # what is expected below the own mean comes last
+    assert (known - last).to_list() == pytest.approx(table["score"].to_list(), abs=1e-6)
     assert table.sort("rank")["score"].is_sorted(descending=True)
 
 
-def read_features(candidates, predictions, scores, ranked):
-    """The features of each candidate but recency_similarity, by film."""
+def read_features(person, candidates, predictions, scores, ranked):
+    """The features of each candidate, by film."""
     scores = scores.scan("scores").sort("film_id").collect()
     means = pl.read_parquet(ranked.path / "mean_likelihoods.parquet").filter(fold="test")
     joined = scores.join(means, on="film_id", how="left", maintain_order="left")
     likelihood = scores["log_likelihood"]
+    expected = predictions.scan("ratings").sort("film_id").collect()["mean"]  # there is no prior
+    known = person.scan("ratings").filter(role="context").collect()
+    films, pairs = select_most_rated(known, 10_000), joined.with_columns(moment=pl.lit(NOW))
     features = {
+        "recency_similarity": compute_recency_similarity(known, pairs, films, 5),
+        "recent_popularity": count_recent_ratings(known, pairs, films, 60),
         "retrieval_score": candidates.scan("candidates").sort("film_id").collect()["score"],
-        "expected_rating": predictions.scan("ratings").sort("film_id").collect()["mean"],
+        "expected_rating": expected,
+        "llm_rating": expected,
         "log_likelihood": likelihood,
         "likelihood_lift": (likelihood - joined["mean_log_likelihood"]).fill_null(0.0),
     }
-    assert {*features, "recency_similarity"} == set(FEATURES)
+    assert set(features) == set(FEATURES)
     return features
 
 

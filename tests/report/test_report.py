@@ -147,3 +147,23 @@ def test_every_section_is_there_with_the_figures_of_the_metrics_database(page_of
     value, low, high = figures["llm", "rmse", None]
     assert f"llm: {value:.4f} [{low:.4f}, {high:.4f}]" in html
     assert "The difference is inconclusive: its 95 % interval is" in html
+
+
+def test_what_the_language_models_add_to_lists_is_among_the_first_sentences(
+    store, split, ratings, predict, rank, challenge
+):
+    """With them one of two users finds the one liked film at rank 2, without them nobody does."""
+    misses = {1: [6, 7, 4, 3], 2: [6, 7, 4, 2]}
+    predictions = [predict("llm"), predict("bias")]
+    lists = [rank("ranked"), rank("ranked_without_llm", misses)]
+    config = Score(ks=(10,), resamples=100)
+    scores = score.fn(split, ratings, predictions, lists, config=config, store=store)
+    made = [ratings, split, *predictions, *lists]
+    run_id = publish.fn(
+        scores, made, profile="lists", commit=None, challenge=challenge(), store=store
+    )
+    page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
+    assert (
+        "The language models do not significantly change the NDCG@10 (liked films) of the ranked "
+        "lists: with them it is 0.3155 above that without them"
+    ) in page
