@@ -55,7 +55,7 @@ backfill: .venv/installed  ## runs of past days, from=2018-09-17 to=2018-09-23, 
 		$(call flag,every,every-days) $(settings)
 
 test: .venv/installed  ## the tests
-	@$(python) -m pytest -m "not slow and not chaos"
+	@$(python) -m pytest -m "not slow and not chaos" -n 2 --dist loadfile
 
 test-slow: .venv/installed  ## the tests that take minutes
 	@$(python) -m pytest -m slow --timeout=3600
