@@ -10,20 +10,35 @@ from tasks.store.store import Store
 
 
 def predict_beyond_prompts(
-    settings: Settings, store: Store, stages: Stages, data: PreparedData, base: Base
+    settings: Settings,
+    store: Store,
+    stages: Stages,
+    data: PreparedData,
+    base: Base,
+    *,
+    head: bool = True,
+    label: str = "",
 ) -> list[RatingPredictions]:
-    """Predict by the prior's models and by the head; nothing without a fitted prior."""
+    """Predict by the prior's models, and by the head; nothing without a fitted prior.
+
+    `label` is added to the labels of what depends on the split.
+    """
     if data.priors is None or settings.prior.model == "none":
         return []
-    encoder = _encoder(settings, store, stages, data, base)
-    states = stages("encode films", encode_films)(
-        encoder, data.ratings, config=settings.encoder, store=store
+    made = []
+    if head:
+        encoder = _encoder(settings, store, stages, data, base)
+        states = stages("encode films", encode_films)(
+            encoder, data.ratings, config=settings.encoder, store=store
+        )
+        of_head = stages("predict by head" + label, predict_by_head)(
+            states, data.priors, data.split, data.ratings, config=settings.predict, store=store
+        )
+        made.append(of_head)
+    of_priors = stages("predict by priors" + label, predict_by_priors)(
+        data.priors, data.split, store=store
     )
-    head = stages("predict by head", predict_by_head)(
-        states, data.priors, data.split, data.ratings, config=settings.predict, store=store
-    )
-    of_priors = stages("predict by priors", predict_by_priors)(data.priors, data.split, store=store)
-    return [head, of_priors]
+    return [*made, of_priors]
 
 
 def _encoder(

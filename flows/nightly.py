@@ -1,6 +1,5 @@
 """The nightly run: prepare, train, predict, rank, score, publish, report."""
 
-import subprocess
 from datetime import date
 from typing import Any
 
@@ -10,14 +9,15 @@ from prefect.states import Cancelled
 
 from flows.ablations import run_ablations
 from flows.alerts import on_run_failure, promotion_alerts
+from flows.commit import project_commit
 from flows.console import print_summary
-from flows.errors import ROOT
 from flows.head import predict_beyond_prompts
 from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
 from flows.promotion import predict_with_champion
 from flows.ranking import rank_and_decode
+from flows.second_table import publish_second_table, second_stages, split_again
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import FIT_PRIORS, OPPONENT, UNTIL_TRAINED, Stages, evaluation_stages
 from tasks.base.task import build_base
@@ -68,19 +68,23 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
     Raises StoreBusyError where another run holds the store and `wait_for_lock` is false.
     """
     with store.exclusive_lock(f"a run of profile {profile}", wait=settings.wait_for_lock):
-        metrics, planned = metrics_path(store), [*UNTIL_TRAINED, *evaluation_stages(settings)]
+        metrics = metrics_path(store)
+        planned = [*UNTIL_TRAINED, *second_stages(settings), *evaluation_stages(settings)]
         stages = Stages(planned, last_costs(metrics, profile))
         if settings.prior.model == "none":
             stages.skip(FIT_PRIORS)
         if not metrics.exists():  # the first run competes with none
             stages.skip(*OPPONENT)
         data = prepare_data(settings, store, stages)
+        second = split_again(settings, store, stages, data)
         base = stages("build base", build_base)(
             data.tokenizer, data.prompts, config=settings.base, store=store
         )
         adapter = stages("train adapter", train_adapter)(
             base, data.prompts, config=settings.train, store=store
         )
+        if second:
+            publish_second_table(profile, settings, store, stages, second, base)
         return evaluate_and_publish(profile, settings, store, stages, data, base, adapter)
 
 
@@ -126,7 +130,7 @@ def evaluate_and_publish(
     made = [artifact for artifact in dict.fromkeys(stages.artifacts) if artifact != scores]
     is_new = not run_is_published(metrics_path(store), scores.fingerprint)
     run_id = stages("publish", publish)(
-        scores, made, profile=profile, commit=commit(), challenge=challenge, store=store
+        scores, made, profile=profile, commit=project_commit(), challenge=challenge, store=store
     )
     if is_new:
         for alert in promotion_alerts(run_id, store):
@@ -134,10 +138,3 @@ def evaluate_and_publish(
     page = stages("write report", write_report)(run_id, scores, store=store)
     print_summary(run_id, page, data.ratings, [*made, scores], store)
     return run_id
-
-
-def commit() -> str | None:
-    """The project's commit; None outside of a git checkout."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None

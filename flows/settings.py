@@ -48,6 +48,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     ingest: Ingest = Ingest()
     validation: Validate = Validate()
     split: Split = LeaveLast()
+    second_split: Split | None = None
+    """Protocol of a second table, by all predictors that need no training; null: none."""
     base: BaseModelConfig = BaseModelConfig()
     encoder: Encoder = Encoder()
     prior: Prior = Prior()

@@ -31,10 +31,10 @@ def publish(
     *,
     profile: str,
     commit: str | None,
-    challenge: Challenge,
+    challenge: Challenge | None,
     store: Store,
 ) -> str:
-    """Publish a run once, with the decision about its adapter; return the run's id.
+    """Publish a run once, with the decision about its adapter if any; return the run's id.
 
     `artifacts` are those of its stages, in order. A run that is published already, and an adapter
     that was decided on, stay as they are. Raises ConflictError where another machine has published
@@ -45,6 +45,8 @@ def publish(
         if db.execute(query, [scores.fingerprint]).fetchone() is None:
             at = _timestamp(db)
             insert_run(db, scores, artifacts, profile=profile, commit=commit, at=at)
+            if challenge is None:
+                return scores.fingerprint
             ratings = next(made for made in artifacts if isinstance(made, ValidatedRatings))
             champion = challenge.champion
             champions_ratings = store.ancestor(ValidatedRatings, champion) if champion else None

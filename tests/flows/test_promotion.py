@@ -37,13 +37,30 @@ def store(tmp_path_factory):
     with prefect_test_harness(server_startup_timeout=180), pytest.MonkeyPatch.context() as patched:
         patched.setenv("CONTENT_ADVISOR_STORE", str(root))
         run(0)
-        run(1)
+        run(1, second_split={"protocol": "global-time"})
         yield Store(root)
 
 
 def rows(store, query):
     with open_readonly(metrics_path(store)) as db:
         return db.execute(query).fetchall()
+
+
+def test_a_second_split_has_a_table_of_its_own_and_decides_nothing(store):
+    runs = rows(store, "select protocol, run_id from runs order by run_at")
+    assert [protocol for protocol, _ in runs] == [
+        "leave-last-10", "global-time-0.9", "leave-last-10",
+    ]  # fmt: skip
+    (measured,) = rows(
+        store,
+        "select list(distinct predictor order by predictor) from leaderboard "
+        "where protocol = 'global-time-0.9' and metric = 'rmse'",
+    )
+    assert measured[0] == ["bayesian_fm", "bias", "blend", "blend_without_llm", "residual_trees"]
+    made = rows(store, "select count(*) from stages join runs using (run_id) "
+                "where protocol = 'global-time-0.9' and kind = 'adapter'")  # fmt: skip
+    assert made == [(0,)]
+    assert len(rows(store, "select * from champions")) == 2
 
 
 def test_the_second_run_is_compared_with_the_first(store):
