@@ -26,3 +26,16 @@ def popularity(training: Interactions, users: Ints, k: int) -> Entries:
     film = np.concatenate(films)
     rank = np.concatenate([np.arange(1, n + 1) for n in lengths])
     return np.repeat(users, lengths), rank, film, counts[film].astype(np.float64)
+
+
+def fill_with_popular(entries: Entries, training: Interactions, users: Ints, k: int) -> Entries:
+    """A model's entries; who has none gets the popular films.
+
+    Without a rating to start from a model has nothing to say, and nobody is left out of a metric.
+    """
+    without = np.setdiff1d(users, entries[0])
+    if not len(without):
+        return entries
+    popular = popularity(training, without, k)
+    user, rank, film, score = (np.concatenate(p) for p in zip(entries, popular, strict=True))
+    return user, rank, film, score

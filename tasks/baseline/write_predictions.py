@@ -10,6 +10,7 @@ import polars as pl
 from tasks.baseline.config import Baseline
 from tasks.baseline.interactions import EARLIER, Codes, Entries, Floats, training_and_targets
 from tasks.baseline.models import list_models, rating_models
+from tasks.baseline.popularity import fill_with_popular
 from tasks.baseline.tuning import tune
 from tasks.progress import track
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
@@ -63,7 +64,16 @@ def write_lists(
     training, targets = training_and_targets(data.ratings, "test")
     interactions, users = data.codes.interactions(training), np.unique(data.codes.pairs(targets)[0])
     lists = [
-        _list_rows(name, data, model(interactions, users, config.list_length))
+        _list_rows(
+            name,
+            data,
+            fill_with_popular(
+                model(interactions, users, config.list_length),
+                interactions,
+                users,
+                config.list_length,
+            ),
+        )
         for name, model in track(models.items(), "baseline", len(models), "lists")
     ]
     pl.concat(lists).sort("predictor", "user_id", "rank").write_parquet(draft / "lists.parquet")

@@ -7,6 +7,8 @@ import torch
 
 from tasks.baseline.config import Baseline, Tuning
 from tasks.baseline.task import predict_baselines, rank_baselines
+from tasks.split.protocols import GlobalTime
+from tasks.split.task import split_ratings
 from tasks.store.artifacts import SplitRatings
 
 RIVALS = Baseline(
@@ -96,3 +98,24 @@ def test_lists_name_only_what_the_user_has_not_rated(shared_store, hundred_k):
     assert lists.lazy().join(known, on=["user_id", "film_id"]).collect().is_empty()
     assert set(lists.group_by("user_id").len()["len"]) == {10}
     assert lists["rank"].to_list() == list(np.tile(np.arange(1, 11), len(lists) // 10))
+
+
+def test_who_has_rated_nothing_yet_gets_the_popular_films(shared_store, hundred_k):
+    ratings, _ = hundred_k
+    split = split_ratings.fn(ratings, config=GlobalTime(), store=shared_store)
+    config = MEANS.model_copy(update={"list_models": ("ease", "popularity")})
+    made = rank_baselines.fn(split, ratings, config=config, store=shared_store)
+    folds = split.scan("ratings").collect()
+    newcomers = folds.filter(fold="test").join(
+        folds.filter(pl.col("fold") != "test"), on="user_id", how="anti"
+    )
+    lists = made.scan("lists").collect()
+    assert set(lists["user_id"]) == set(folds.filter(fold="test")["user_id"])
+    assert not newcomers.is_empty()
+    ease, popular = (
+        lists.filter(pl.col("user_id").is_in(newcomers["user_id"].implode()), predictor=name)
+        .sort("user_id", "rank")
+        .drop("predictor")
+        for name in ("ease", "popularity")
+    )
+    assert ease.equals(popular)
