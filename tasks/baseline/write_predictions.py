@@ -63,19 +63,10 @@ def write_lists(
     models = list_models(config)
     training, targets = training_and_targets(data.ratings, "test")
     interactions, users = data.codes.interactions(training), np.unique(data.codes.pairs(targets)[0])
-    lists = [
-        _list_rows(
-            name,
-            data,
-            fill_with_popular(
-                model(interactions, users, config.list_length),
-                interactions,
-                users,
-                config.list_length,
-            ),
-        )
-        for name, model in track(models.items(), "baseline", len(models), "lists")
-    ]
+    lists, k = [], config.list_length
+    for name, model in track(models.items(), "baseline", len(models), "lists"):
+        entries = fill_with_popular(model(interactions, users, k), interactions, users, k)
+        lists.append(_list_rows(name, data, entries))
     pl.concat(lists).sort("predictor", "user_id", "rank").write_parquet(draft / "lists.parquet")
     return _metadata(split, tuned)
 

@@ -96,14 +96,16 @@ def test_lists_name_only_what_the_user_has_not_rated(shared_store, hundred_k):
     known = split.scan("ratings").filter(pl.col("fold") != "test")
     lists = made.scan("lists").collect()
     assert lists.lazy().join(known, on=["user_id", "film_id"]).collect().is_empty()
-    assert set(lists.group_by("user_id").len()["len"]) == {10}
+    assert set(lists.group_by("predictor", "user_id").len()["len"]) == {10}
     assert lists["rank"].to_list() == list(np.tile(np.arange(1, 11), len(lists) // 10))
 
 
 def test_who_has_rated_nothing_yet_gets_the_popular_films(shared_store, hundred_k):
     ratings, _ = hundred_k
     split = split_ratings.fn(ratings, config=GlobalTime(), store=shared_store)
-    config = MEANS.model_copy(update={"list_models": ("ease", "popularity")})
+    config = RIVALS.model_copy(
+        update={"list_models": ("ease", "popularity"), "tuning": Tuning(trials=0)}
+    )
     made = rank_baselines.fn(split, ratings, config=config, store=shared_store)
     folds = split.scan("ratings").collect()
     newcomers = folds.filter(fold="test").join(
