@@ -1,7 +1,6 @@
 """Sends what a person should know at once to the log, and to a webhook where one is set."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,9 +8,8 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.settings import WEBHOOK, webhook
-from tasks.metrics_db import open_readonly
-from tasks.metrics_location import metrics_path
 from tasks.plain_text import escape_control
+from tasks.publish.telling import Rejection, find_untold, mark_told
 from tasks.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,18 +35,23 @@ class Alert:
         fields = {name: escape_control(text, keep="\n") for name, text in asdict(self).items()}
         return {"text": self.text} | fields
 
-    def send(self) -> None:
-        """Log and post it."""
+    def send(self) -> bool:
+        """Log and post it; return whether it arrived."""
         log.warning(self.text)
-        self.post()
+        return self.post()
 
-    def post(self) -> None:
-        """Post it to the webhook as JSON; a webhook that fails is logged and stops nothing."""
+    def post(self) -> bool:
+        """Post it to the webhook as JSON; a webhook that fails is logged and stops nothing.
+
+        Returns whether it arrived, which it does where there is no webhook.
+        """
         try:
             if address := webhook():
                 httpx.post(address, json=self.payload, timeout=10).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:  # their texts contain the address
             log.error("the webhook of %s failed: %s", WEBHOOK, type(error).__name__)
+            return False
+        return True
 
 
 def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa: ANN401
@@ -57,14 +60,17 @@ def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa:
     Alert(summary, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}").post()
 
 
-def promotion_alerts(run_id: str, store: Store) -> Iterator[Alert]:
-    """One alert if the run's adapter was rejected: for its figures, drifted data or no champion."""
-    with open_readonly(metrics_path(store)) as db:
-        query = (
-            "select reason, exists (from checks where run_id = champions.run_id) from champions "
-            "where run_id = ? and previous_champion is not null and not promoted"
-        )
-        for reason, compared in db.execute(query, [run_id]).fetchall():
-            summary = f"the run's adapter did not become champion: {reason}"
-            report = f"checks run_id={run_id}" if compared else "champions"
-            yield Alert(summary, f"run {run_id}", f"make reports name={report}")
+def tell_rejections(store: Store) -> None:
+    """Send an alert for each rejected adapter that nobody was told of, and note that it arrived.
+
+    Called after each publish, and before each run: a run that died in between, or a webhook that
+    failed, loses none.
+    """
+    mark_told([one for one in find_untold(store) if rejection_alert(one).send()], store)
+
+
+def rejection_alert(rejection: Rejection) -> Alert:
+    """Of a rejected adapter: for its figures, drifted data, or a champion that is not there."""
+    summary = f"the run's adapter did not become champion: {rejection.reason}"
+    report = f"checks run_id={rejection.run_id}" if rejection.compared else "champions"
+    return Alert(summary, f"run {rejection.run_id}", f"make reports name={report}")

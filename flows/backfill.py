@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.alerts import on_run_failure
 from flows.nightly import run_pipeline
 from flows.overrides import SettingsError
 from flows.settings import Profile, Settings, load, open_store
@@ -13,7 +14,12 @@ from flows.settings import Profile, Settings, load, open_store
 log = logging.getLogger(__name__)
 
 
-@flow(name="backfill", flow_run_name="backfill-{first}-{last}")
+@flow(
+    name="backfill",
+    flow_run_name="backfill-{first}-{last}",
+    on_failure=[on_run_failure],
+    on_crashed=[on_run_failure],
+)
 def backfill(
     first: date,
     last: date,

@@ -193,6 +193,30 @@ def rollback(*, to: str = "") -> None:
         print(f"champion: {roll_back.fn(to=to, store=open_store())}")
 
 
+@app.command(help_epilogue=examples("serving", "serving ml-latest-small leave-last-10"))
+def serving(dataset: str = "", split: str = "") -> None:
+    """List the champions; with a data set and a split, let the champion of these serve from now on.
+
+    Parameters
+    ----------
+    dataset
+        The data set whose champion answers `recommend`.
+    split
+        Its split: the protocol's name, or the beginning of the recipe's hash.
+    """
+    from flows.console import print_champions
+    from flows.settings import open_store
+    from tasks.publish.serving import read_champions
+    from tasks.publish.task import serve_from
+
+    _configure_logging()
+    store = open_store()
+    if dataset:
+        with _user_error(LookupError):
+            serve_from.fn(dataset=dataset, split=split, store=store)
+    print_champions(read_champions(store))
+
+
 @app.command
 def gc(*, runs: int = 7, apply: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Show what neither champions nor the newest runs depend on; with --apply, delete it."""

@@ -16,6 +16,7 @@ from flows.tables import plain
 from tasks.metrics_db import read_leaderboard
 from tasks.metrics_location import metrics_path
 from tasks.plain_text import escape_control, escape_markdown
+from tasks.publish.serving import ChampionRow
 from tasks.store.artifacts import Artifact, Report, ValidatedRatings
 from tasks.store.store import Store
 
@@ -96,6 +97,17 @@ def leaderboard_rows(store: Store, run_id: str) -> list[dict[str, str]]:
         if metric == "rmse":
             order[predictor] = value
     return [rows[name] for name in sorted(rows, key=lambda name: (order.get(name, 9.0), name))]
+
+
+def print_champions(rows: Sequence[ChampionRow]) -> None:
+    """Print the champion of each data set and split, the one that serves first."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("champion", "dataset", "split", "recipe", "serves"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        texts = (row.adapter, row.dataset, row.protocol, row.split_recipe)
+        table.add_row(*map(plain, texts), "yes" if row.serves else "")
+    Console(width=100).print(table, highlight=False)
 
 
 def print_garbage(rows: list[dict[str, str]], *, apply: bool) -> None:

@@ -6,6 +6,7 @@ from prefect import State, flow
 from prefect.artifacts import create_table_artifact
 from prefect.states import Cancelled
 
+from flows.alerts import on_run_failure
 from flows.missed_runs import newer_run_reason
 from flows.settings import open_store
 from tasks.metrics_db import gc_roots
@@ -13,14 +14,19 @@ from tasks.metrics_location import metrics_path
 from tasks.store.garbage import delete, find_unreachable
 from tasks.store.store import Store
 
-DRAFT_DAYS = 7  # a failed run's drafts, or another machine's, may be continued for that long
+SPARED_DAYS = 7  # a failed run's work, or another machine's, may be continued for that long
 
 
-@flow(name="gc", flow_run_name="gc-keep-{runs}-runs")
+@flow(
+    name="gc",
+    flow_run_name="gc-keep-{runs}-runs",
+    on_failure=[on_run_failure],
+    on_crashed=[on_run_failure],
+)
 def gc(runs: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
     """Delete what neither champions nor the newest `runs` depend on; return the sizes by kind.
 
-    In the remote only what is a week old is deleted: another machine's run may not be done.
+    Only what is a week old is deleted: a run that failed, or another machine's, may not be done.
     Without `apply` nothing is deleted. Where a newer scheduled run is due, this one is cancelled.
     Raises StoreBusyError during a run, and FileNotFoundError where none was published.
     """
@@ -36,7 +42,7 @@ def collect_garbage(runs: int, *, apply: bool, store: Store) -> list[dict[str, s
     """The same without Prefect."""
     path = metrics_path(store)
     with store.exclusive_lock("gc", wait=False):
-        found = find_unreachable(store, gc_roots(path, runs), draft_days=DRAFT_DAYS)
+        found = find_unreachable(store, gc_roots(path, runs), spared_days=SPARED_DAYS)
         if apply:
             delete(found)
     sizes = defaultdict(list)

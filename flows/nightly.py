@@ -8,27 +8,23 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from flows.ablations import run_ablations
-from flows.alerts import on_run_failure, promotion_alerts
-from flows.commit import project_commit
+from flows.alerts import on_run_failure, tell_rejections
 from flows.console import print_summary
 from flows.head import predict_beyond_prompts
 from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
-from flows.promotion import predict_with_champion
+from flows.promotion import contest
 from flows.ranking import rank_and_decode
 from flows.second_table import publish_second_table, second_stages, split_again
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import FIT_PRIORS, OPPONENT, UNTIL_TRAINED, Stages, evaluation_stages
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
-from tasks.metrics_db import last_costs, run_is_published
+from tasks.metrics_db import last_costs
 from tasks.metrics_location import metrics_path
 from tasks.predict.task import predict_ratings
-from tasks.publish.opponent import find_opponent
-from tasks.publish.task import publish
 from tasks.report.task import write_report
-from tasks.score.task import score
 from tasks.store.artifacts import Adapter, Base
 from tasks.store.store import Store, StoreBusyError
 from tasks.train.task import train_adapter
@@ -68,6 +64,7 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
     Raises StoreBusyError where another run holds the store and `wait_for_lock` is false.
     """
     with store.exclusive_lock(f"a run of profile {profile}", wait=settings.wait_for_lock):
+        tell_rejections(store)
         metrics = metrics_path(store)
         planned = [*UNTIL_TRAINED, *second_stages(settings), *evaluation_stages(settings)]
         stages = Stages(planned, last_costs(metrics, profile))
@@ -102,12 +99,6 @@ def evaluate_and_publish(
         adapter, base, data.prompts, data.split,
         config=settings.predict, inference=settings.inference, store=store,
     )  # fmt: skip
-    challenge = find_opponent(
-        adapter, data.split, data.raw, margins=settings.promotion, store=store
-    )
-    champion, champion_lists = predict_with_champion(
-        settings, store, stages, data, challenge.champion
-    )
     lists = rank_and_decode(settings, store, stages, data, base, adapter, llm)
     of_priors = predict_beyond_prompts(settings, store, stages, data, base)
     baselines = stages("predict baselines", predict_baselines)(
@@ -121,20 +112,10 @@ def evaluate_and_publish(
         without=(settings.predict.predictor, settings.predict.head),
         config=settings.baseline, store=store,
     )  # fmt: skip
-    scores = stages("score", score)(
-        data.split, data.ratings,
-        [llm, *champion, *of_priors, baselines, blend], [*champion_lists, *lists, baseline_lists],
-        config=settings.score, liked=settings.liked, store=store,
-    )  # fmt: skip
     run_ablations(settings, store, stages, data, base, adapter, llm)
-    made = [artifact for artifact in dict.fromkeys(stages.artifacts) if artifact != scores]
-    is_new = not run_is_published(metrics_path(store), scores.fingerprint)
-    run_id = stages("publish", publish)(
-        scores, made, profile=profile, commit=project_commit(), challenge=challenge, store=store
-    )
-    if is_new:
-        for alert in promotion_alerts(run_id, store):
-            alert.send()
-    page = stages("write report", write_report)(run_id, scores, store=store)
-    print_summary(run_id, page, data.ratings, [*made, scores], store)
-    return run_id
+    predictions, lists = [llm, *of_priors, baselines, blend], [*lists, baseline_lists]
+    scores = contest(profile, settings, store, stages, data, adapter, predictions, lists)
+    page = stages("write report", write_report)(scores.fingerprint, scores, store=store)
+    made = list(dict.fromkeys(stages.artifacts))
+    print_summary(scores.fingerprint, page, data.ratings, made, store)
+    return scores.fingerprint

@@ -1,48 +1,177 @@
-"""The champion's predictions for the run's test users, for the comparison with its adapter."""
+"""Compares a run's adapter with the champion on its test users, and publishes the decision."""
 
+import dataclasses
+import logging
+from typing import NamedTuple
+
+from flows.alerts import tell_rejections
+from flows.commit import project_commit
 from flows.prepare import PreparedData
+from flows.ranking import rank
 from flows.settings import Settings
-from flows.stages import OPPONENT, Stages
-from tasks.decode.task import decode_lists
+from flows.stages import CANDIDATE_PRIORS, OPPONENT, Stages
+from tasks.baseline.task import blend_opponent
 from tasks.predict.task import predict_ratings
 from tasks.prior.config import Prior
 from tasks.prior.task import fit_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
+from tasks.publish.contest import Contest
+from tasks.publish.opponent import ChampionChangedError, find_opponent
+from tasks.publish.task import publish
+from tasks.score.halves import Half
+from tasks.score.task import score
 from tasks.store.artifacts import (
     Adapter,
+    Artifact,
     Base,
+    Candidates,
     Prompts,
     RankedLists,
     RatingPredictions,
+    Scores,
     Tokenizer,
 )
 from tasks.store.store import Store
 
+CONTESTS = 5  # publishing takes seconds: so many other champions meanwhile are a fault
+log = logging.getLogger(__name__)
 
-def predict_with_champion(
-    settings: Settings, store: Store, stages: Stages, data: PreparedData, champion: Adapter | None
-) -> tuple[list[RatingPredictions], list[RankedLists]]:
-    """The champion's ratings and lists for the run's targets, in the wording it was trained on."""
-    if champion is None:
-        stages.skip(*OPPONENT)
-        return [], []
-    prompt, predict, decode = OPPONENT
-    wording = Prompt.model_validate(store.recipe(Prompts, champion))
-    tokenizer, base = store.ancestor(Tokenizer, champion), store.ancestor(Base, champion)
-    priors = data.priors
-    if wording.needs_priors and priors is None:
-        priors = stages("fit priors", fit_priors)(
-            data.split, data.ratings, config=Prior(), store=store
+
+class Served(NamedTuple):
+    """The predictions and lists that are served of an adapter."""
+
+    ratings: list[RatingPredictions]
+    lists: list[RankedLists]
+
+
+def contest(
+    profile: str,
+    settings: Settings,
+    store: Store,
+    stages: Stages,
+    data: PreparedData,
+    adapter: Adapter,
+    predictions: list[RatingPredictions],
+    lists: list[RankedLists],
+) -> Scores:
+    """Compare the adapter with the champion, score and publish; return the scores.
+
+    `predictions` are the language model's, those of the others, and last the blend. Where another
+    champion is promoted meanwhile, the adapter is compared with that one. Raises
+    ChampionChangedError where that happens again and again.
+    """
+    made = list(stages.artifacts)
+    for attempts_left in reversed(range(CONTESTS)):
+        stages.artifacts = list(made)
+        challenge = find_opponent(
+            adapter, data.split, data.raw,
+            margins=settings.promotion, store=store, served_lists=settings.rank.predictor,
+        )  # fmt: skip
+        others = predictions[1:-1]
+        champion = predict_served(settings, store, stages, data, challenge.champion, others)
+        best = predict_served(settings, store, stages, data, challenge.best, others, "best")
+        scores = stages("score", score)(
+            data.split, data.ratings,
+            [*predictions, *champion.ratings], [*champion.lists, *lists],
+            config=settings.score, liked=settings.liked, store=store,
+        )  # fmt: skip
+        rivals = Served([*champion.ratings, *best.ratings], [*champion.lists, *best.lists])
+        own = Served([predictions[0], predictions[-1]], [one for one in lists if _is_ranked(one)])
+        halves = score_halves(settings, store, stages, data, own, rivals)
+        try:
+            stages("publish", publish)(
+                scores, [one for one in dict.fromkeys(stages.artifacts) if not _is_score(one)],
+                profile=profile, commit=project_commit(),
+                challenge=challenge, contest=halves, store=store,
+            )  # fmt: skip
+            break
+        except ChampionChangedError as error:
+            if not attempts_left:
+                raise
+            log.warning("%s: comparing again", error)
+    tell_rejections(store)
+    return scores
+
+
+def score_halves(
+    settings: Settings,
+    store: Store,
+    stages: Stages,
+    data: PreparedData,
+    own: Served,
+    rivals: Served,
+) -> Contest | None:
+    """What is served of the adapter beside the same of its rivals; None without any."""
+    if not rivals.ratings:
+        return None
+    ratings, lists = "blend", settings.rank.predictor
+    config = settings.score.model_copy(update={"compared": (ratings, lists)})
+    halves: tuple[Half, Half] = ("decides", "reports")
+    decides, reports = (
+        stages(f"score (half that {half})", score)(
+            data.split, data.ratings,
+            [*own.ratings, *rivals.ratings], [*own.lists, *rivals.lists],
+            config=config, liked=settings.liked, half=half, store=store,
         )
-    prompts = stages(prompt, write_prompts)(
-        data.split, data.ratings, tokenizer, priors, config=wording, store=store
+        for half in halves
+    )  # fmt: skip
+    return Contest(decides, reports, ratings, lists, settings.predict.predictor)
+
+
+def predict_served(
+    settings: Settings,
+    store: Store,
+    stages: Stages,
+    data: PreparedData,
+    adapter: Adapter | None,
+    others: list[RatingPredictions],
+    role: str = "champion",
+) -> Served:
+    """What would be served of an earlier adapter: its lists, and its ratings blended with others.
+
+    Its prompts are in the wording that it was trained on. Without an adapter nothing.
+    """
+    if adapter is None:
+        stages.skip(*(OPPONENT if role == "champion" else ()))
+        return Served([], [])
+    wording = Prompt.model_validate(store.recipe(Prompts, adapter))
+    tokenizer, base = store.ancestor(Tokenizer, adapter), store.ancestor(Base, adapter)
+    predict = settings.predict.model_copy(update={"predictor": role, "greedy": False})
+    rank_as = {
+        name: f"{getattr(settings.rank, name)}_{role}" for name in ("predictor", "without_llm")
+    }
+    theirs = settings.model_copy(
+        update={"predict": predict, "rank": settings.rank.model_copy(update=rank_as)}
     )
-    inputs, inference = (champion, base, prompts, data.split), settings.inference
-    ratings = settings.predict.model_copy(update={"predictor": "champion", "greedy": False})
-    predictions = stages(predict, predict_ratings)(
-        *inputs, config=ratings, inference=inference, store=store
-    )
-    lists = settings.decode.model_copy(update={"predictor": "champion"})
-    decoded = stages(decode, decode_lists)(*inputs, config=lists, inference=inference, store=store)
-    return [predictions], [decoded]
+    with stages.of(role):
+        priors = data.priors
+        if wording.needs_priors and priors is None:
+            priors = stages("fit priors", fit_priors)(
+                data.split, data.ratings, config=Prior(), store=store
+            )
+        if priors is None:
+            stages.skip(f"{CANDIDATE_PRIORS}, {role}")
+        prompts = stages(f"write prompts ({role})", write_prompts)(
+            data.split, data.ratings, tokenizer, priors, config=wording, store=store
+        )
+        rated = stages(f"predict ratings ({role})", predict_ratings)(
+            adapter, base, prompts, data.split,
+            config=predict, inference=settings.inference, store=store,
+        )  # fmt: skip
+        own = dataclasses.replace(data, tokenizer=tokenizer, prompts=prompts, priors=priors)
+        ranked = rank(theirs, store, stages, own, base, adapter, rated)
+        blend = stages(f"blend predictions ({role})", blend_opponent)(
+            data.split, [rated, *others],
+            replaced=settings.predict.predictor, opponent=role,
+            config=settings.baseline, store=store,
+        )  # fmt: skip
+    return Served([rated, blend], [ranked])
+
+
+def _is_ranked(lists: RankedLists) -> bool:
+    return any(parent["kind"] == Candidates.kind() for parent in lists.manifest["parents"])
+
+
+def _is_score(artifact: Artifact) -> bool:
+    return isinstance(artifact, Scores)

@@ -26,7 +26,7 @@ def rank_and_decode(
 
     `llm` are the model's predictions for the targets: candidates are calibrated alike.
     """
-    ranked = _rank(settings, store, stages, data, base, adapter, llm)
+    ranked = rank(settings, store, stages, data, base, adapter, llm)
     inputs = (adapter, base, data.prompts, data.split)
     decoded = stages(f"decode lists ({settings.decode.predictor})", decode_lists)(
         *inputs, config=settings.decode, inference=settings.inference, store=store
@@ -39,7 +39,7 @@ def rank_and_decode(
     return [decoded, ranked, free_text]
 
 
-def _rank(
+def rank(
     settings: Settings,
     store: Store,
     stages: Stages,
@@ -48,6 +48,7 @@ def _rank(
     adapter: Adapter,
     llm: RatingPredictions,
 ) -> RankedLists:
+    """The ranked candidates of an adapter, whose prompts and tokenizer are those of `data`."""
     candidates = stages("retrieve candidates", retrieve_candidates)(
         data.split, config=settings.retrieve, store=store
     )

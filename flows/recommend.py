@@ -14,14 +14,13 @@ from rich.table import Table
 
 from flows.settings import describe_error, open_store
 from flows.tables import plain
-from tasks.metrics_db import find_champion
-from tasks.metrics_location import metrics_path
 from tasks.plain_text import escape_markdown
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.prior.task import predict_candidate_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
+from tasks.publish.serving import find_serving_champion
 from tasks.rank.config import Rank, Retrieve
 from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
 from tasks.readout.config import Inference
@@ -96,7 +95,7 @@ def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> R
 
 def latest_champion_ranking(store: Store) -> RankedLists:
     """The champion's latest ranked candidates. Raises FileNotFoundError where there are none."""
-    adapter = find_champion(metrics_path(store))
+    adapter = find_serving_champion(store).fingerprint
     for manifest in store.manifests(RankedLists):
         if any(parent["kind"] == Candidates.kind() for parent in manifest["parents"]):
             lists = store.find(RankedLists, manifest["fingerprint"])

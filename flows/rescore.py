@@ -4,14 +4,16 @@ from typing import Any
 
 from prefect import flow
 
+from flows.alerts import on_run_failure
 from flows.nightly import evaluate_and_publish
 from flows.prepare import PreparedData
 from flows.settings import Profile, load, open_store
 from flows.stages import Stages, evaluation_stages
-from tasks.metrics_db import find_champion, last_costs
+from tasks.metrics_db import last_costs
 from tasks.metrics_location import metrics_path
 from tasks.prior.task import fit_priors
 from tasks.prompt.config import Prompt
+from tasks.publish.serving import find_serving_champion
 from tasks.store.artifacts import (
     Adapter,
     Base,
@@ -24,7 +26,12 @@ from tasks.store.artifacts import (
 )
 
 
-@flow(name="rescore", flow_run_name="rescore-{adapter}")
+@flow(
+    name="rescore",
+    flow_run_name="rescore-{adapter}",
+    on_failure=[on_run_failure],
+    on_crashed=[on_run_failure],
+)
 def rescore(
     adapter: str = "champion", profile: Profile = "laptop", overrides: dict[str, Any] | None = None
 ) -> str:
@@ -36,7 +43,7 @@ def rescore(
     """
     settings, store = load(profile, overrides), open_store()
     metrics = metrics_path(store)
-    found = store.find(Adapter, find_champion(metrics) if adapter == "champion" else adapter)
+    found = find_serving_champion(store) if adapter == "champion" else store.find(Adapter, adapter)
     with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait_for_lock):
         prompts = store.ancestor(Prompts, found)
         wording = Prompt.model_validate(prompts.manifest["recipe"])

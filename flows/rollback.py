@@ -2,11 +2,17 @@
 
 from prefect import flow
 
+from flows.alerts import on_run_failure
 from flows.settings import open_store
 from tasks.publish.task import roll_back
 
 
-@flow(name="rollback", flow_run_name="rollback-{to}")
+@flow(
+    name="rollback",
+    flow_run_name="rollback-{to}",
+    on_failure=[on_run_failure],
+    on_crashed=[on_run_failure],
+)
 def rollback(to: str = "the one before") -> str:
     """Make an earlier champion champion again, by the beginning of its fingerprint.
 

@@ -38,6 +38,7 @@ PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
 TEMPORARY = 16 * 10**6  # bytes: Prefect's migrations and the rules of validation need a few
 DISTRIBUTED_STAGES = ("prompt", "train", "inference", "score")  # can share their work by Dask
+OPPONENTS = ("champion", "best")  # the roles of the adapters that a run's is compared with
 WEBHOOK_BLOCK = "content-advisor"  # on the server
 __all__ = ["Profile", "Settings", "SettingsError", "load", "open_store"]
 
@@ -84,11 +85,12 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
         own = self.predict.predictor
         of_prior = ["bayesian_fm", "residual_trees", self.predict.head]
         of_prior = of_prior if self.prior.model != "none" else []
-        blends = ["blend", f"blend_without_{own}"]
+        blends = ["blend", f"blend_without_{own}", *(f"blend_{who}" for who in OPPONENTS)]
         members = [own, *of_prior, *self.baseline.rating_models]
-        ratings = [*members, *blends, f"{own}_greedy", "champion"]
-        lists = [self.decode.predictor, self.rank.predictor, self.rank.without_llm, "champion"]
-        lists += [*self.baseline.list_models]
+        ratings = [*members, *blends, f"{own}_greedy", *OPPONENTS]
+        ranked = [self.rank.predictor, self.rank.without_llm]
+        lists = [self.decode.predictor, *ranked, *self.baseline.list_models]
+        lists += [f"{name}_{who}" for name in ranked for who in OPPONENTS]
         lists += [self.free_text.predictor] if self.free_text else []
         for names in (ratings, lists):
             if twice := [name for name in names if names.count(name) > 1]:

@@ -1,7 +1,8 @@
 """Numbers a run's stages in its log, names them in Prefect's UI, and estimates the time left."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from prefect import Task
@@ -29,7 +30,15 @@ CANDIDATE_PRIORS = "predict priors (candidates)"
 OPPONENT = (
     "write prompts (champion)",
     "predict ratings (champion)",
-    "decode lists (champion)",
+    "retrieve candidates, champion",
+    f"{CANDIDATE_PRIORS}, champion",
+    "write prompts (candidates), champion",
+    "rate candidates (champion)",
+    "score candidates (champion)",
+    "rank candidates, champion",
+    "blend predictions (champion)",
+    "score (half that decides)",
+    "score (half that reports)",
 )
 
 
@@ -39,7 +48,6 @@ def evaluation_stages(settings: Settings) -> list[str]:
     from_data = find_base_model(settings.base.name).from_scratch
     return [
         f"predict ratings ({llm})",
-        *OPPONENT,
         "retrieve candidates",
         *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
         "write prompts (candidates)",
@@ -52,7 +60,6 @@ def evaluation_stages(settings: Settings) -> list[str]:
         "predict baselines",
         "rank baselines",
         "blend predictions",
-        "score",
         *(
             f"{verb} ({how})"
             for how in ablations
@@ -60,6 +67,8 @@ def evaluation_stages(settings: Settings) -> list[str]:
         ),
         "score ablations",
         *([] if from_data else ["measure memorization"]),
+        *OPPONENT,
+        "score",
         "publish",
         "write report",
     ]
@@ -87,6 +96,7 @@ class Stages:
     ) -> None:
         self.planned = list(planned)
         self.started: list[str] = []
+        self.opponent = ""
         self.artifacts = list(artifacts)
         self._expected = list(last_costs)
 
@@ -94,14 +104,26 @@ class Stages:
         """The task under its label, to be called once."""
 
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            self.started.append(label)
+            name = label
+            if self.opponent and not label.endswith(f"({self.opponent})"):
+                name = f"{label}, {self.opponent}"
+            self.started.append(name)
             log.info("%s", self._heading())
-            made = task.with_options(task_run_name=label)(*args, **kwargs)
+            made = task.with_options(task_run_name=name)(*args, **kwargs)
             if isinstance(made, Artifact):
                 self._finish(made)
             return made
 
         return run
+
+    @contextmanager
+    def of(self, opponent: str) -> Iterator[None]:
+        """Within it, labels name the adapter whose stages these are."""
+        self.opponent = opponent
+        try:
+            yield
+        finally:
+            self.opponent = ""
 
     def skip(self, *labels: str) -> None:
         """Count no longer what turned out not to be needed."""

@@ -93,46 +93,27 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("commit")
 
 
-def run_is_published(path: Path, run_id: str) -> bool:
-    """Whether the database has a run."""
-    if not path.exists():
-        return False
+def is_current(path: Path) -> bool:
+    """Whether the database has all migrations, and so the tables and views of this version."""
+    known = {file.stem for file in SQL.glob("migrations/*.sql")}
     with open_readonly(path) as db:
-        return bool(db.execute("select 1 from runs where run_id = ?", [run_id]).fetchall())
+        tables = {row[0] for row in db.execute("select table_name from duckdb_tables()").fetchall()}
+        if "migrations" not in tables:
+            return False
+        done = {row[0] for row in db.execute("select name from migrations").fetchall()}
+    return known <= done
 
 
 def find_champion(path: Path) -> str:
-    """The fingerprint of the adapter that was promoted last.
+    """The fingerprint of the champion of the data set and split that serve.
 
     Raises FileNotFoundError where there is none.
     """
     with open_readonly(path) as db:
-        found = db.execute("select adapter from champion limit 1").fetchone()
+        found = db.execute("select adapter from champion where serves").fetchone()
     if found is None:
         raise FileNotFoundError(f"no champion in {path}: run `make nightly` first")
     return str(found[0])
-
-
-def opponent_of(path: Path, dataset: str, protocol: str, challenger: str) -> str | None:
-    """The fingerprint of the adapter that a challenger is compared with; None where there is none.
-
-    The champion, or the opponent of an earlier comparison: a repeated run gets the same scores.
-    """
-    if not path.exists():
-        return None
-    with open_readonly(path) as db:
-        found = (
-            db.execute(
-                "select previous_champion from champions "
-                "where adapter = ? order by decided_at limit 1",
-                [challenger],
-            ).fetchone()
-            or db.execute(
-                "select adapter from champion where dataset = ? and protocol = ?",
-                [dataset, protocol],
-            ).fetchone()
-        )
-    return None if found is None else found[0]
 
 
 def gc_roots(path: Path, runs: int) -> set[ArtifactId]:

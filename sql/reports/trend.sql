@@ -6,4 +6,4 @@ select
 from trend
 where metric = coalesce(getvariable('metric'), 'rmse') and predictor = coalesce(getvariable('predictor'), 'llm')
     and coalesce(relevance, '') in ('', coalesce(getvariable('relevance'), 'liked'))
-order by dataset, protocol, k, day, run_at;
+order by dataset, protocol, split_recipe, k, day, run_at;

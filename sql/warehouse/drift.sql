@@ -1,5 +1,5 @@
 -- drift: how far a run's ratings are from those that the champion was trained on: larger is worse.
--- Variables: ratings and champions_ratings, their Parquet files, and the margins shift and volume.
+-- Variables: ratings and champions_ratings, their Parquet files, and the margins missing, shift and volume.
 with ratings as (from read_parquet(getvariable('ratings'))),
 champions as (from read_parquet(getvariable('champions_ratings'))),
 stars as (
@@ -14,9 +14,9 @@ days as (
     full join (select cast(rated_at as date) as day, count(*) as n from champions group by day) as c
         using (day)
 )
-select 'data' as check_name, 'fewer' as slice_value, -- share of the ratings that is gone
-    greatest(0, coalesce(1 - (select count(*) from ratings) / nullif((select count(*) from champions), 0), 0)) as value,
-    0 as threshold
+select 'data' as check_name, 'missing' as slice_value, -- share of the champion's ratings whose user and film have none
+    coalesce(count(*) / nullif((select count(*) from champions), 0), 0) as value, getvariable('missing') as threshold
+from champions anti join ratings using (user_id, film_id)
 union all
 select 'data', 'shift', coalesce(sum(moved), 0) / 2, getvariable('shift') -- share with other stars (total variation)
 from stars

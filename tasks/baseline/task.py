@@ -1,6 +1,6 @@
 """Tasks: every baseline's predictions and lists, and a blend with the language model's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,35 @@ def blend_predictions(
     """
     others = [member for member in config.blended if member not in without]
     blends = {"blend": config.blended, f"blend_without_{without[0]}": others}
-    recipe = {"blends": blends, "ridge": config.ridge}
+    return _blend(split, predictions, blends, config, store)
+
+
+@task
+def blend_opponent(
+    split: SplitRatings,
+    predictions: Sequence[RatingPredictions],
+    *,
+    replaced: str,
+    opponent: str,
+    config: Baseline,
+    store: Store,
+) -> RatingPredictions:
+    """The blend with an opponent's predictions in place of those of `replaced`.
+
+    Its predictor is `blend_` and the opponent.
+    """
+    members = [opponent if member == replaced else member for member in config.blended]
+    return _blend(split, predictions, {f"blend_{opponent}": members}, config, store)
+
+
+def _blend(
+    split: SplitRatings,
+    predictions: Sequence[RatingPredictions],
+    blends: Mapping[str, Sequence[str]],
+    config: Baseline,
+    store: Store,
+) -> RatingPredictions:
+    recipe = {"blends": dict(blends), "ridge": config.ridge}
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.baseline.blend import write_blend

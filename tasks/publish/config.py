@@ -18,6 +18,8 @@ class PromotionMargins(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Stars of RMSE that may be lost in any slice."""
     coverage: float = pydantic.Field(0.05, ge=0)
     """Distance of the 80 % intervals' coverage from 0.8, to either side."""
+    missing: float = pydantic.Field(0, ge=0)
+    """Share of the champion's ratings that may be missing, counted by user and film."""
     shift: float = pydantic.Field(0.05, ge=0)
     """Share of the ratings that may have moved to other stars."""
     volume: float = pydantic.Field(20, ge=0)

@@ -9,8 +9,16 @@ import duckdb
 from tasks.duckdb_paths import escape_glob
 from tasks.metrics_db import SQL
 from tasks.publish.config import PromotionMargins
-from tasks.publish.opponent import Challenge, Decision
-from tasks.store.artifacts import Scores, ValidatedRatings
+from tasks.publish.contest import Contest, insert_contest
+from tasks.publish.opponent import (
+    Challenge,
+    ChampionChangedError,
+    Decision,
+    champion_of,
+    decided_opponent,
+)
+from tasks.publish.serving import begin_serving
+from tasks.store.artifacts import Scores, SplitRatings, ValidatedRatings
 
 OVERALL = ("rmse", "ndcg")  # the checks over everyone that every comparison has
 
@@ -32,25 +40,34 @@ class Check(NamedTuple):
 def decide(
     db: duckdb.DuckDBPyConnection,
     scores: Scores,
+    split: SplitRatings,
     ratings: ValidatedRatings,
     champions_ratings: ValidatedRatings | None,
     challenge: Challenge,
+    contest: Contest | None,
     at: datetime,
 ) -> None:
     """Insert the decision with its checks, unless the adapter has one already.
 
-    `champions_ratings` are those that the champion was trained on; None without a champion.
-    Raises ValueError where the run's scores do not compare the two.
+    `champions_ratings` are those that the champion was trained on; None without a champion, as
+    `contest` is. Raises ValueError where the scores do not compare the two, ChampionChangedError
+    where another champion was promoted after the challenge was made.
     """
     run_id, challenger = scores.fingerprint, challenge.challenger.fingerprint
-    if db.execute("select 1 from champions where adapter = ?", [challenger]).fetchone():
+    if decided_opponent(db, challenge.challenger):
         return
+    if (current := champion_of(db, split)) != challenge.expected:
+        raise ChampionChangedError(
+            f"{challenger} was compared with {challenge.expected or 'no champion'}, and "
+            f"{current or 'none'} is champion now"
+        )
     checks: list[Check] = []
     decision, champion = challenge.default_decision, challenge.missing
-    if challenge.champion and champions_ratings:
+    if challenge.champion and champions_ratings and contest:
         champion = challenge.champion.fingerprint
+        insert_contest(db, run_id, contest)
         checks = [
-            *check_scores(db, run_id, challenge.margins),
+            *check_scores(db, contest, challenge.margins),
             *check_drift(db, ratings, champions_ratings, challenge.margins),
         ]
         failed = [check for check in checks if not check.passed]
@@ -60,18 +77,23 @@ def decide(
         db.execute("insert into checks values (?, ?, ?, ?, ?, ?)", row)
     row = [run_id, at, challenger, champion, *decision]
     db.execute("insert into champions values (?, ?, ?, ?, ?, ?)", row)
+    if decision.promoted:
+        begin_serving(db, run_id, at)
 
 
 def check_scores(
-    db: duckdb.DuckDBPyConnection, run_id: str, margins: PromotionMargins
+    db: duckdb.DuckDBPyConnection, contest: Contest, margins: PromotionMargins
 ) -> list[Check]:
-    """What the language model of a run loses to the champion, overall and by slice.
+    """What is lost of the served ratings and lists, overall and by slice.
 
-    Raises ValueError where the run does not compare them.
+    Raises ValueError where the scores do not compare them.
     """
-    checks = _run_checks(db, "checks", run_id=run_id, **margins.model_dump())
-    if len(_overall(checks)) < len(OVERALL):
-        raise ValueError(f"run {run_id} does not compare llm with the champion: nothing to decide")
+    checks = _run_checks(db, "checks", **contest.variables, **margins.model_dump())
+    if missing := set(OVERALL) - {check.check_name for check in checks}:
+        raise ValueError(
+            f"the scores {contest.decides.fingerprint} do not compare {contest.ratings} and "
+            f"{contest.lists} with the champion's: nothing to decide by {min(missing)}"
+        )
     return checks
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import duckdb
 
 from tasks.duckdb_paths import escape_glob
+from tasks.publish.serving import hash_recipe
 from tasks.store.artifacts import (
     AblationScores,
     Adapter,
@@ -16,6 +17,7 @@ from tasks.store.artifacts import (
     RatingPredictions,
     RawRatings,
     Scores,
+    SplitRatings,
     ValidatedRatings,
 )
 
@@ -44,8 +46,10 @@ def insert_run(
     """Insert a run, its stages with their lineage, and the tables of its artifacts."""
     run_id, metadata = scores.fingerprint, scores.metadata
     as_of = next((made.as_of for made in artifacts if isinstance(made, RawRatings)), None)
-    row = [run_id, at, profile, metadata["dataset"], metadata["protocol"], commit, as_of]
-    db.execute("insert into runs values (?, ?, ?, ?, ?, ?, ?)", row)
+    split = next(made for made in artifacts if isinstance(made, SplitRatings))
+    recipe = hash_recipe(split.manifest["recipe"])
+    row = [run_id, at, profile, metadata["dataset"], metadata["protocol"], commit, as_of, recipe]
+    db.execute("insert into runs values (?, ?, ?, ?, ?, ?, ?, ?)", row)
     stages = [*artifacts, scores]
     for place, artifact in enumerate(stages, start=1):
         _insert_stage(db, run_id, place, artifact)

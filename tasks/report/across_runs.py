@@ -16,10 +16,10 @@ def trend(db: duckdb.DuckDBPyConnection, run: Row) -> Row:
         select l.day, l.run_id, l.value, l.ci95_low, l.ci95_high, l.promoted, b.value as blend
         from trend as l left join trend as b
             on b.run_id = l.run_id and b.metric = l.metric and b.predictor = 'blend'
-        where l.dataset = ? and l.protocol = ? and l.predictor = 'llm' and l.metric = 'rmse'
+        where l.dataset = ? and l.split_recipe = ? and l.predictor = 'llm' and l.metric = 'rmse'
             and l.run_at <= ?
         order by l.day, l.run_at""",
-        *(run["dataset"], run["protocol"], run["run_at"]),
+        *(run["dataset"], run["split_recipe"], run["run_at"]),
     )
     plot = line_plot(
         [(number, row["value"]) for number, row in enumerate(rows, 1)],

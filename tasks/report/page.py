@@ -23,6 +23,8 @@ from tasks.report.summary_text import significance_tables, summary_text
 HERE = Path(__file__).parent
 TABLES = {  # each with the run's id as its parameter
     "decisions": "select * from champions where run_id = ?",
+    "contests": "select * from contests where run_id = ? and metric in ('rmse', 'ndcg') "
+    "and coalesce(relevance, 'liked') = 'liked' order by metric desc, k, against",
     "ablations": "select * from ablations where run_id = ? order by difference, ablation",
     "memorization": "select * from memorization where run_id = ? order by kind",
     "stages": "select * from stages where run_id = ? order by stage",

@@ -18,6 +18,7 @@ import polars as pl
 from tasks.duckdb_paths import escape_glob
 from tasks.liked import Liked, judge_targets
 from tasks.score.derived_columns import add_derived_columns
+from tasks.score.halves import Half, keep_half
 from tasks.store.artifacts import RankedLists, RatingPredictions, SplitRatings, ValidatedRatings
 
 BLOCK = 250_000  # targets per block: bounds memory, at about 500 bytes a target
@@ -33,19 +34,25 @@ def create_relations(
     split: SplitRatings,
     ratings: ValidatedRatings,
     predictions: Sequence[RatingPredictions],
+    half: Half | None = None,
+    seed: int = 0,
 ) -> None:
-    """Create `users`, `film_facts` and `placements` in an empty database."""
+    """Create `users`, of one half or all, `film_facts` and `placements` in an empty database."""
     db.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     for name, files in {
         "split_ratings": split.files("ratings"),
         "films": ratings.files("films"),
-        "all_ratings": [file for made in predictions for file in made.files("ratings")],
+        "predicted": [file for made in predictions for file in made.files("ratings")],
     }.items():
         db.from_parquet([escape_glob(file) for file in files]).create_view(name)
     scale = split.metadata["scale"]
     db.execute("create table ratings_scale as select ?::float[] as scale", [scale])
     db.execute(FILM_FACTS)
     db.execute(USERS)
+    if half:
+        keep_half(db, half, seed)
+    of_half = "semi join users using (user_id)" if half else ""
+    db.execute(f"create view all_ratings as from predicted {of_half}")
     db.execute(PLACEMENTS)
 
 
@@ -63,7 +70,8 @@ def create_listed(
     files = [escape_glob(file) for made in lists for file in made.files("lists")]
     db.from_parquet(files).create_view("all_lists")
     db.execute("create table list_lengths as select unnest(?::integer[]) as k", [list(ks)])
-    db.register("outcomes", judge_targets(split.scan("ratings"), "test", rule).to_arrow())
+    db.register("all_outcomes", judge_targets(split.scan("ratings"), "test", rule).to_arrow())
+    db.execute("create table outcomes as from all_outcomes semi join users using (user_id)")
     for statement in (PROFILES, ENTRIES, LISTED, RELEVANT, JUDGED):
         db.execute(statement)
     missing = db.execute("""

@@ -20,6 +20,7 @@ from tasks.executor import Executor
 from tasks.liked import Liked
 from tasks.progress import track
 from tasks.score.config import Score
+from tasks.score.halves import Half
 from tasks.score.keys import StatementError, join_to_keys, require_keys
 from tasks.score.metric import MILLION, Metric
 from tasks.score.relations import Block, create_relations, user_blocks
@@ -58,6 +59,7 @@ class ScoreInputs(NamedTuple):
     lists: tuple[RankedLists, ...]
     config: Score
     liked: Liked = Liked()
+    half: Half | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ class ScoreContext:
     @classmethod
     def create(cls, db: duckdb.DuckDBPyConnection, inputs: ScoreInputs) -> "ScoreContext":
         """Create the relations in an empty database."""
-        create_relations(db, inputs.split, inputs.ratings, inputs.predictions)
+        create_relations(
+            db, inputs.split, inputs.ratings, inputs.predictions, inputs.half, inputs.config.seed
+        )
         users = db.execute("select user_id from users").fetchnumpy()["user_id"]
         names = db.execute("select distinct predictor from all_ratings order by 1").fetchall()
         return cls(

@@ -8,6 +8,7 @@ from prefect import task
 from tasks.executor import open_executor
 from tasks.liked import DEFAULT_RULE, Liked
 from tasks.score.config import Score
+from tasks.score.halves import Half
 from tasks.score.statements import SQL, read_statements
 from tasks.store.artifacts import (
     RankedLists,
@@ -28,9 +29,12 @@ def score(
     *,
     config: Score,
     liked: Liked = DEFAULT_RULE,
+    half: Half | None = None,
     store: Store,
 ) -> Scores:
     """Compute every metric of every predictor on the test fold, with intervals and differences.
+
+    Of all users with test targets, or of one half.
 
     Raises MissingPredictionError where a predictor lacks a target, or a list for a user.
     """
@@ -39,7 +43,7 @@ def score(
         from tasks.score.measure import measure
         from tasks.score.sums import ScoreInputs
 
-        inputs = ScoreInputs(split, ratings, tuple(predictions), tuple(lists), config, liked)
+        inputs = ScoreInputs(split, ratings, tuple(predictions), tuple(lists), config, liked, half)
         with open_executor(2, config.dask_address, store, parents) as executor:
             return measure(draft, inputs, executor)
 
@@ -48,7 +52,8 @@ def score(
     texts = {str(file.relative_to(SQL)): text for file, text in files}
     return store.build(
         Scores,
-        recipe=config.model_dump(mode="json") | {"liked": liked.model_dump(), "statements": texts},
+        recipe=config.model_dump(mode="json")
+        | {"liked": liked.model_dump(), "half": half, "statements": texts},
         parents=parents,
         write=write,
     )

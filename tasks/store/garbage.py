@@ -33,18 +33,18 @@ class Garbage:
 
 
 def find_unreachable(
-    store: Store, roots: Iterable[ArtifactId], *, draft_days: float
+    store: Store, roots: Iterable[ArtifactId], *, spared_days: float
 ) -> list[Garbage]:
-    """All but the roots, their lineage and their reports, by kind and name.
+    """All but the roots, what was finished within `spared_days`, their lineage and their reports.
 
-    A draft is garbage when nothing was written to it for `draft_days`: until then a run may resume
-    it. So is a remote artifact: another machine's run, not published yet, may depend on it. A run
-    that reuses one touches it, and it is as good as new.
+    By kind and name. A run that died may go on with what it finished, and with a draft to which
+    something was written within these days; another machine's run, not published yet, may depend
+    on a remote artifact. A run that reuses a remote one touches it, and it is as good as new.
 
     Raises StoreError where the manifest of what stays is damaged.
     """
-    reachable = _find_reachable(store, roots)
-    oldest = time.time() - draft_days * 24 * 3600
+    oldest = time.time() - spared_days * 24 * 3600
+    reachable = _find_reachable(store, [*roots, *_finished_since(store, oldest)])
     paths = [p for p in _finished_folders(store) if (p.parent.name, p.name) not in reachable]
     paths += [draft for draft in _drafts(store) if _modified_at(draft) < oldest]
     local = [Garbage(path.parent.name, path, _size(path)) for path in sorted(paths)]
@@ -115,6 +115,14 @@ def _finished_folders(store: Store) -> list[Path]:
         manifest.parent
         for top_level in TOP_LEVELS
         for manifest in store.root.glob(f"{top_level}/*/[!.]*/manifest.json")
+    ]
+
+
+def _finished_since(store: Store, moment: float) -> list[ArtifactId]:
+    return [
+        (path.parent.name, path.name)
+        for path in _finished_folders(store)
+        if (path / "manifest.json").stat().st_mtime >= moment
     ]
 
 

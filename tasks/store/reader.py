@@ -92,7 +92,11 @@ class StoreReader:
 
     def recipe(self, kind: type[Artifact], artifact: Artifact) -> dict[str, Any]:
         """The settings of the same ancestor, whose tables are neither read nor downloaded."""
-        return dict(self.read_manifest(kind, self._nearest(kind, artifact))["recipe"])
+        return dict(self.ancestor_manifest(kind, artifact)["recipe"])
+
+    def ancestor_manifest(self, kind: type[Artifact], artifact: Artifact) -> dict[str, Any]:
+        """The manifest of the same ancestor, likewise."""
+        return self.read_manifest(kind, self._nearest(kind, artifact))
 
     def _nearest(self, kind: type[Artifact], artifact: Artifact) -> str:
         """The fingerprint of the nearest artifact of that kind in the lineage."""

@@ -15,7 +15,7 @@ class Train(pydantic.BaseModel, frozen=True, extra="forbid"):
         epochs=0.5, tokens_per_step=2048, learning_rate=5e-4, validate_steps=100
     )
     warm_start: bool = False
-    """Start from the newest adapter of this base that was trained on other prompts."""
+    """Start from the adapter of this base, data set and split whose data end last before these."""
     processes: int = pydantic.Field(1, ge=1)
     """Data-parallel training processes, each with its share of every step."""
     dask_address: DaskAddress = None

@@ -8,15 +8,16 @@ from prefect import task
 from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.store.store import Store
 from tasks.train.config import Train
+from tasks.train.initial import find_initial
 
 
 @task
 def train_adapter(base: Base, prompts: Prompts, *, config: Train, store: Store) -> Adapter:
     """Train a LoRA adapter of the frozen base on the prompts' train fold.
 
-    With `warm_start` training starts with the weights of the newest adapter of the same base.
+    With `warm_start` training starts with the weights of an adapter of earlier data.
     """
-    initial = latest_adapter(base, prompts, store) if config.warm_start else None
+    initial = find_initial(base, prompts, store) if config.warm_start else None
 
     def write(draft: Path) -> dict[str, Any]:
         if config.processes > 1:
@@ -29,15 +30,3 @@ def train_adapter(base: Base, prompts: Prompts, *, config: Train, store: Store) 
 
     parents = [base, prompts, *([initial] if initial else [])]
     return store.build(Adapter, recipe=config, parents=parents, write=write, resumable=True)
-
-
-def latest_adapter(base: Base, prompts: Prompts, store: Store) -> Adapter | None:
-    """The newest adapter of this base that was trained on other prompts, or None.
-
-    An adapter of the same prompts is left out, so that a rerun starts where the first run started.
-    """
-    for manifest in store.manifests(Adapter):
-        parents = [parent["fingerprint"] for parent in manifest["parents"]]
-        if base.fingerprint in parents and prompts.fingerprint not in parents:
-            return store.find(Adapter, manifest["fingerprint"])
-    return None

@@ -8,33 +8,33 @@ from prefect import task
 
 from tasks.store.artifacts import RawRatings, ValidatedRatings
 from tasks.store.store import Store
+from tasks.validate.clock import find_bounds
 from tasks.validate.config import Validate
+from tasks.validate.since_last import find_previous, warn_of_changes
 
 __all__ = ["Validate", "validate_ratings"]
 
 
 @task
-def validate_ratings(raw: RawRatings, *, config: Validate, store: Store) -> ValidatedRatings:
-    """Quarantine every row that violates a rule; fail where too many do."""
+def validate_ratings(
+    raw: RawRatings, *, config: Validate, store: Store, now: datetime | None = None
+) -> ValidatedRatings:
+    """Quarantine every row that violates a rule; fail where too many do.
+
+    A rating that is from the future at `now`, by default this moment, is valid once it no longer
+    is. What the ratings lack since the last run is logged.
+    """
+    bounds = find_bounds(raw, now or datetime.now(UTC))
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.validate.validate_tables import validate_tables
 
         return raw.metadata | validate_tables(
-            raw,
-            draft,
-            now=datetime.now(UTC),
-            max_quarantined=config.max_quarantined,
-            previous=previous_validation(store, raw.metadata["dataset"]),
+            raw, draft, bounds=bounds, max_quarantined=config.max_quarantined
         )
 
-    return store.build(ValidatedRatings, recipe=config, parents=[raw], write=write)
-
-
-def previous_validation(store: Store, dataset: str) -> dict[str, Any] | None:
-    """Metadata of this data set's latest validation; None where there is none."""
-    for manifest in store.manifests(ValidatedRatings):
-        metadata: dict[str, Any] = manifest["metadata"]
-        if metadata.get("dataset") == dataset and "rating_histogram" in metadata:
-            return metadata
-    return None
+    recipe = config.model_dump(mode="json") | bounds.recipe
+    ratings = store.build(ValidatedRatings, recipe=recipe, parents=[raw], write=write)
+    if previous := find_previous(ratings, store):
+        warn_of_changes(ratings, previous)
+    return ratings

@@ -1,7 +1,6 @@
 """Separates valid rows from quarantined ones, and accounts for every row of every file."""
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import duckdb
 
 from tasks.duckdb_paths import literal_path
 from tasks.store.artifacts import FILM, RawRatings
+from tasks.validate.clock import Bounds
 from tasks.validate.enforce_limits import enforce_limits
 from tasks.validate.expectations import evaluate
 from tasks.validate.relations import connect, relation_queries, run_query, violates_any
@@ -29,19 +29,17 @@ def validate_tables(
     raw: RawRatings,
     draft: Path,
     *,
-    now: datetime,
+    bounds: Bounds,
     max_quarantined: float,
-    previous: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Write valid ratings, valid films and the quarantine into `draft`; return the metadata.
 
     Of several ratings of a film by a user the newest is kept; of several films of one id, that of
-    the last file. `previous` is the metadata of the last validation, if any.
-    Raises UnfitDataError where too many rows go to quarantine.
+    the last file. Raises UnfitDataError where too many rows go to quarantine.
     """
     spill = draft / ".spill"
     with connect(spill) as db:
-        queries = relation_queries(raw.path, draft / "films.parquet", now)
+        queries = relation_queries(raw.path, draft / "films.parquet", bounds)
         db.execute(f"create view films as {queries['films']}")
         rejects_file = literal_path(raw.path / "rejects.parquet")
         db.execute(f"create view rejects as from read_parquet({rejects_file})")
@@ -54,7 +52,7 @@ def validate_tables(
             db, raw.path / "ratings.parquet", draft, violation if bad else None
         )
         ratings = _count_ratings(db, bad, valid)
-        queries["run"] = run_query(valid.rating_histogram, valid.daily_counts, previous)
+        queries["run"] = run_query(valid.daily_counts)
         outcomes = evaluate(queries, draft / "measured-docs")
         enforce_limits(db, outcomes, [films, ratings], max_quarantined)
         names = [source["name"] for source in raw.metadata["sources"]]
@@ -65,6 +63,7 @@ def validate_tables(
         "rows": {counts.relation: counts.total() for counts in (films, ratings)},
         "rules": [outcome.to_dict() for outcome in outcomes if outcome.rule.relation != "run"],
         "scale": valid.scale,
+        "last_day": max(valid.daily_counts).isoformat(),
         "rating_histogram": {str(value): n for value, n in valid.rating_histogram.items()},
     }
 

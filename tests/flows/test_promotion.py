@@ -12,6 +12,8 @@ from flows.settings import WEBHOOK
 from tasks.download import SourceError
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
+from tasks.publish.opponent import find_opponent
+from tasks.publish.task import roll_back
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
 from tests.servers import webhook
@@ -72,7 +74,8 @@ def test_the_second_run_is_compared_with_the_first(store):
     assert (first[1], first[2]) == (None, True)
     assert second[1] == first[0]
     compared = rows(
-        store, "select count(*) from comparisons where against = 'champion' and predictor = 'llm'"
+        store,
+        "select count(*) from comparisons where against = 'blend_champion' and predictor = 'blend'",
     )
     assert compared[0][0] > 100
     assert rows(store, "select count(*) from checks") > [(20,)]
@@ -92,8 +95,10 @@ def test_recommendations_are_the_champions(store):
         rollback()
 
 
-def test_after_garbage_collection_the_newest_run_is_intact(store):
+def test_after_garbage_collection_the_newest_run_is_intact(store, monkeypatch):
     before = rows(store, "select run_id from runs order by run_at")
+    assert not collect_garbage(1, apply=True, store=store)  # all of it is of this week
+    monkeypatch.setattr("flows.gc.SPARED_DAYS", 0)
     assert collect_garbage(1, apply=True, store=store)
     assert run(1) == before[1][0]
     assert rows(store, "select run_id from runs order by run_at") == before
@@ -130,6 +135,24 @@ def test_a_rejected_challenger_is_alerted_once(store, payloads, caplog):
     before = len(payloads)
     assert run(2, promotion=strict) == run_id
     assert len(payloads) == before  # nothing new
+
+
+def test_a_run_that_another_champion_overtakes_is_compared_with_that_one(store, monkeypatch):
+    """As another machine's run, or a person, may promote one while this run scores."""
+    promoted = []
+
+    def find_then_roll_back(*inputs, **how):
+        challenge = find_opponent(*inputs, **how)
+        if not promoted:
+            promoted.append(roll_back.fn(to="", store=store))
+            assert challenge.champion.fingerprint != promoted[0]
+        return challenge
+
+    monkeypatch.setattr("flows.promotion.find_opponent", find_then_roll_back)
+    run_id = run(4)
+    query = f"select previous_champion from champions where run_id = '{run_id}'"
+    assert rows(store, query) == [(promoted[0],)]
+    assert rows(store, f"select count(*) from contests where run_id = '{run_id}'") > [(2,)]
 
 
 def test_a_failed_run_is_alerted(store, payloads, caplog):

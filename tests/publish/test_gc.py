@@ -31,8 +31,14 @@ def two_runs(publish_run, challenge):
     return build
 
 
+@pytest.fixture(autouse=True)
+def _a_week_later(monkeypatch):
+    """What was finished this week is spared: `tests/store/test_garbage.py`."""
+    monkeypatch.setattr("flows.gc.SPARED_DAYS", 0)
+
+
 def garbage(store, keep):
-    found = find_unreachable(store, gc_roots(metrics_path(store), keep), draft_days=7)
+    found = find_unreachable(store, gc_roots(metrics_path(store), keep), spared_days=0)
     return [item.kind for item in found]
 
 

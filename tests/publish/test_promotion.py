@@ -7,13 +7,15 @@ import shutil
 import duckdb
 import pytest
 
-from flows.alerts import promotion_alerts
+from flows.alerts import rejection_alert, tell_rejections
+from flows.settings import WEBHOOK
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.publish.config import PromotionMargins
 from tasks.publish.opponent import FIRST, Decision, find_opponent
 from tasks.publish.promotion import check_drift
 from tasks.publish.task import roll_back
+from tasks.publish.telling import find_untold
 from tasks.store.artifacts import (
     Adapter,
     Base,
@@ -23,8 +25,10 @@ from tasks.store.artifacts import (
     ValidatedRatings,
 )
 from tasks.store.store import StoreError
+from tests.servers import webhook
 from tests.world import LISTED, PREDICTED, START, bare_adapter, typed
 
+MARGINS = PromotionMargins()
 USUAL = [[3.0, 4.0] * 5] * 30  # stars by day
 
 
@@ -80,8 +84,23 @@ def test_a_worse_challenger_is_rejected_with_its_losses_as_the_reason(
     assert not promoted
     assert ("rmse", "everyone") in failed
     assert ("rmse by everyone", "all") not in failed
-    assert reason.startswith("rmse (everyone): a loss of 0.6672, 0.01 allowed;")  # of user 1
+    assert reason.startswith("rmse (everyone): a loss of 0.6672, 0.01 allowed")  # of user 1
     assert champion(store) == second.champion.fingerprint
+
+
+def test_a_rejection_is_told_once_also_where_its_run_died_or_the_webhook_failed(
+    store, publish_run, challenge, monkeypatch
+):
+    publish_run(challenge("first"))
+    run_id = publish_run(challenge("second", "first"), WORSE)  # and here its run dies
+    monkeypatch.setenv(WEBHOOK, "http://127.0.0.1:9/")
+    tell_rejections(store)
+    assert [one.run_id for one in find_untold(store)] == [run_id]
+    with webhook() as (address, payloads):
+        monkeypatch.setenv(WEBHOOK, address)
+        tell_rejections(store)
+        tell_rejections(store)
+    assert [payload["source"] for payload in payloads] == [f"run {run_id}"]
 
 
 def test_worse_lists_alone_reject_a_challenger(store, publish_run, challenge):
@@ -92,17 +111,6 @@ def test_worse_lists_alone_reject_a_challenger(store, publish_run, challenge):
     assert failed == [("ndcg", "everyone")]
 
 
-def test_a_loss_in_a_slice_rejects_where_everyone_gains(store, publish_run, challenge):
-    """User 1 is predicted worse and user 2 better: over everyone the margin is wide enough."""
-    publish_run(challenge("first"))
-    mixed = [(*r[:3], r[3] + 0.5 if r[0] == 1 else r[2], *r[4:]) for r in PREDICTED]
-    wide = challenge("second", "first", rmse=5, slice_rmse=0.02)
-    promoted, *_, failed = decision(store, publish_run(wide, mixed))
-    assert not promoted
-    assert failed
-    assert all(name.startswith("rmse by ") for name, _ in failed)
-
-
 def test_intervals_without_their_coverage_reject(store, publish_run, challenge):
     publish_run(challenge("first"))
     strict = challenge("second", "first", coverage=0.01)  # 3 of 4 ratings are covered, not 80 %
@@ -111,15 +119,15 @@ def test_intervals_without_their_coverage_reject(store, publish_run, challenge):
 
 @pytest.fixture
 def validated(store):
-    """`validated(stars)`: ratings with these stars, by day."""
+    """`validated(stars)`: ratings with these stars, by day; the first `replaced` of other films."""
 
-    def build(stars):
+    def build(stars, replaced=0):
         def write(draft):
             rows = [(START + dt.timedelta(days=d), s) for d, day in enumerate(stars) for s in day]
             at, star = map(list, zip(*rows, strict=True))
             table = {
                 "user_id": 1,
-                "film_id": list(range(len(rows))),
+                "film_id": [-n if n < replaced else n for n in range(len(rows))],
                 "rating": star,
                 "rated_at": at,
             }
@@ -128,7 +136,9 @@ def validated(store):
                 typed(ValidatedRatings, name, {}).write_parquet(draft / f"{name}.parquet")
             return {"dataset": "by-hand", "scale": [], "rules": []}
 
-        return store.build(ValidatedRatings, recipe={"stars": stars}, write=write)
+        return store.build(
+            ValidatedRatings, recipe={"stars": stars, "replaced": replaced}, write=write
+        )
 
     return build
 
@@ -137,7 +147,7 @@ def validated(store):
     ("now", "failed"),
     [
         ([*USUAL, USUAL[0]], []),
-        (USUAL[:-1], ["fewer"]),
+        (USUAL[:-1], ["missing"]),
         ([*USUAL, [1.0] * 20], ["shift"]),
         ([*USUAL, USUAL[0] * 20], []),
         ([*USUAL, USUAL[0] * 21], ["volume"]),
@@ -149,6 +159,16 @@ def test_drift_is_measured_from_the_ratings_of_the_champion(validated, now, fail
         checks = check_drift(db, validated(now), validated(USUAL), PromotionMargins())
     assert [check.check_name for check in checks] == ["data"] * 3
     assert [check.slice_value for check in checks if not check.passed] == failed
+
+
+def test_ratings_that_others_replaced_are_missing(validated):
+    with duckdb.connect() as db:
+        checks = check_drift(db, validated(USUAL, replaced=31), validated(USUAL), MARGINS)
+        wide = PromotionMargins(missing=0.1)
+        allowed = check_drift(db, validated(USUAL, replaced=31), validated(USUAL), wide)
+    missing = {check.slice_value: check for check in checks}["missing"]
+    assert (missing.value, missing.passed) == (0.1, False)  # film 0 is the same
+    assert all(check.passed for check in allowed)
 
 
 def test_drifted_data_reject_a_challenger(store, publish_run, challenge, validated):
@@ -201,9 +221,6 @@ def trained(store, ratings, split):
     return build
 
 
-MARGINS = PromotionMargins()
-
-
 def test_an_adapter_keeps_the_opponent_of_its_first_run(store, publish_run, challenge, trained):
     def opponent(inputs):
         return find_opponent(*inputs, margins=MARGINS, store=store).champion
@@ -246,7 +263,7 @@ def test_a_champion_that_cannot_be_compared_with_stays(
     """So does one whose ratings an earlier version of the project made, under another kind."""
     old = trained("champion")[0]
     publish_run(dataclasses.replace(challenge(), challenger=old))
-    new, split, raw = trained("challenger", dt.date(2020, 1, 1), other=True)
+    new, split, raw = trained("challenger", dt.date(2020, 1, 1))
     harm(old.path if kind is Adapter else store.ancestor(kind, old).path)
     found = find_opponent(new, split, raw, margins=MARGINS, store=store)
     assert (found.champion, found.missing) == (None, old.fingerprint)
@@ -255,7 +272,7 @@ def test_a_champion_that_cannot_be_compared_with_stays(
     assert (promoted, against) == (False, old.fingerprint)
     assert kind.kind() in reason
     assert champion(store) == old.fingerprint
-    (alert,) = promotion_alerts(run_id, store)
+    (alert,) = map(rejection_alert, find_untold(store))
     assert f"no comparison with the champion {old.fingerprint}" in alert.summary
     assert alert.hint == "make reports name=champions"
     assert roll_back.fn(to=new.fingerprint, store=store) == new.fingerprint == champion(store)

@@ -197,12 +197,12 @@ def test_gc_deletes_from_the_remote_what_is_a_week_old(machine, tmp_path, publis
     unfinished = tmp_path / "mount" / "data" / "split-ratings" / "0123" / "ratings.parquet"
     unfinished.parent.mkdir()
     unfinished.write_text("half")
-    shown = {row["kind"]: row["folders"] for row in collect_garbage(1, apply=True, store=a)}
-    assert shown == {"scores": "1"}
+    assert collect_garbage(1, apply=True, store=a) == []
     assert len(a.find_all(Scores)) == 2  # another machine may be about to publish it
     old = time.time() - 8 * 24 * 3600
-    for file in (tmp_path / "mount").glob("*/*/*/*"):
-        os.utime(file, (old, old))
+    for root in (tmp_path / "mount", a.root):
+        for file in root.glob("*/*/*/*"):
+            os.utime(file, (old, old))
     a.find(Scores, next(iter(runs(a))))
     shown = {row["kind"]: row["folders"] for row in collect_garbage(1, apply=True, store=a)}
     assert shown.pop("scores in the remote") == "1"

@@ -19,13 +19,13 @@ def build(store, kind, *parents, seed=0):
     return store.build(kind, recipe={"seed": seed}, parents=parents, write=write)
 
 
-def garbage(store, *roots):
+def garbage(store, *roots, spared_days=0):
     names = [(root.kind(), root.fingerprint) for root in roots]
-    return find_unreachable(store, names, draft_days=7)
+    return find_unreachable(store, names, spared_days=spared_days)
 
 
-def paths(store, *roots):
-    return {item.path for item in garbage(store, *roots)}
+def paths(store, *roots, **how):
+    return {item.path for item in garbage(store, *roots, **how)}
 
 
 @pytest.fixture
@@ -67,10 +67,25 @@ def test_a_draft_is_garbage_after_a_week(store, two_runs):
     draft = store.root / "artifacts" / "base" / ".draft-0123"
     draft.mkdir()
     roots = (two_runs[0][1], two_runs[1][1])
-    assert paths(store, *roots) == set()
+    assert paths(store, *roots, spared_days=7) == set()
     old = time.time() - 8 * 24 * 3600
     os.utime(draft, (old, old))
-    assert paths(store, *roots) == {draft}
+    assert paths(store, *roots, spared_days=7) == {draft}
+
+
+def test_what_a_dead_run_finished_this_week_stays_with_all_that_it_was_made_from(store, two_runs):
+    """Its base is a month old: built for an earlier run, used by this one."""
+    (tokenizer, base, report), (_, newer, _) = two_runs
+    old = time.time() - 30 * 24 * 3600
+    for artifact in (tokenizer, base, report):
+        os.utime(artifact.path / "manifest.json", (old, old))
+    assert paths(store, spared_days=7) == {artifact.path for artifact in two_runs[0]}
+    adapter = build(store, Base, base, seed=1)
+    assert paths(store, spared_days=7) == set()
+    os.utime(adapter.path / "manifest.json", (old, old))
+    assert paths(store, newer, spared_days=7) == {
+        artifact.path for artifact in (tokenizer, base, report, adapter)
+    }
 
 
 def test_a_root_with_a_damaged_manifest_stops_the_collection(store, two_runs):
@@ -84,7 +99,7 @@ def test_a_root_with_a_damaged_manifest_stops_the_collection(store, two_runs):
 
 
 def age(remote, days):
-    """Make all that is in a mount so many days older."""
+    """Make all that is in a mount, or a store, so many days older."""
     for file in remote.rglob("*"):
         at = file.stat().st_mtime - days * 24 * 3600
         os.utime(file, (at, at))
@@ -98,13 +113,14 @@ def test_what_another_machine_uses_meanwhile_stays_in_the_remote(machine, remote
     if how == "reused":
         build(b, Tokenizer, seed=1)
     age(Path(remote), 8)
-    found = [item for item in garbage(a) if item.remote]
+    age(a.root, 8)
+    found = [item for item in garbage(a, spared_days=7) if item.remote]
     assert {item.path.name for item in found} == {used.fingerprint, unused.fingerprint}
     assert build(b, Tokenizer, seed=1).cache_hit  # between the look and the deletion
     delete(found)
     folders = RemoteStore(remote).list_folders("artifacts")
     assert [Path(name).name for name in folders] == [used.fingerprint]
-    assert not [item for item in garbage(a) if item.remote]
+    assert not [item for item in garbage(a, spared_days=7) if item.remote]
 
 
 def test_a_run_that_reuses_an_artifact_touches_it_and_keeps_its_place(machine, remote):

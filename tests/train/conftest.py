@@ -79,7 +79,7 @@ def ratings(shared_store) -> ValidatedRatings:
         pl.DataFrame(films).cast(types).write_parquet(draft / "films.parquet")
         columns = {"relation": str, "source": str, "line": pl.UInt32, "rule": str, "detail": str}
         pl.DataFrame(schema=columns).write_parquet(draft / "quarantine.parquet")
-        return {"dataset": "made", "scale": SCALE}
+        return {"dataset": "made", "scale": SCALE, "last_day": "2020-01-01"}
 
     return shared_store.build(ValidatedRatings, recipe={"made": 1}, write=write)
 

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from tasks.executor import ClusterError, connect_cluster
 from tasks.hub import load_adapted, load_base
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
-from tasks.store.artifacts import Adapter
+from tasks.store.artifacts import Adapter, SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 from tasks.text_tokenizer import load_tokenizer
 from tasks.train.cluster_launch import train_on_cluster
@@ -133,11 +134,25 @@ def later_prompts(shared_store, ratings, split, tokenizer):
     config = Prompt(
         context_films=6, stride=6, list_length=3, prior="neighbours", learn_from="history"
     )
-    return write_prompts.fn(split, ratings, tokenizer, config=config, store=shared_store)
+
+    def copy_of(artifact, **changes):
+        def write(draft):
+            own = shutil.ignore_patterns("manifest.json", "cost.json")
+            shutil.copytree(artifact.path, draft, ignore=own, dirs_exist_ok=True)
+            return artifact.metadata | changes
+
+        return write
+
+    later = shared_store.build(
+        ValidatedRatings, recipe={"made": 2}, write=copy_of(ratings, last_day="2020-01-02")
+    )
+    parents = [later]
+    later_split = shared_store.build(SplitRatings, recipe={}, parents=parents, write=copy_of(split))
+    return write_prompts.fn(later_split, later, tokenizer, config=config, store=shared_store)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_warm_start_begins_with_the_newest_adapter_of_the_base(
+def test_a_warm_start_begins_with_the_adapter_of_the_day_before(
     shared_store, adapter, base, later_prompts, train_config, processes
 ):
     one_tiny_step = train_config.fit.model_copy(update={"learning_rate": 1e-9, "max_steps": 1})

@@ -57,7 +57,7 @@ def with_lines(rows, types, source):
 def validated(store):
     """`validated(ratings, films, rejects)`: validate_ratings of these rows."""
 
-    def run(ratings=(), films=(), rejects=(), allowed=1.0):
+    def run(ratings=(), films=(), rejects=(), allowed=1.0, now=None):
         def write(draft):
             with_lines([*RATINGS, *ratings], RATING_TYPES, 0).write_parquet(
                 draft / "ratings.parquet"
@@ -68,7 +68,8 @@ def validated(store):
             return {"dataset": "hand", "sources": [{"name": "ratings.csv"}, {"name": "movies.csv"}]}
 
         raw = store.build(RawRatings, recipe={"rows": repr((ratings, films))}, write=write)
-        return validate_ratings.fn(raw, config=Validate(max_quarantined=allowed), store=store)
+        config = Validate(max_quarantined=allowed)
+        return validate_ratings.fn(raw, config=config, store=store, now=now)
 
     return run
 
@@ -133,6 +134,24 @@ def test_the_newest_rating_of_a_film_is_kept_and_of_equal_times_the_last(validat
     assert counts == {"read": 9, "quarantined": 0, "deduplicated": 3, "kept": 6}
 
 
+def test_a_rating_from_the_future_is_valid_once_its_day_has_come(validated):
+    """On any later day the ratings are the same artifact, and so is all that is made from them."""
+    rated, film = (4, 1, 4.0, DAY + dt.timedelta(days=3)), (3, "To come (2015)", 2015, "Drama")
+    days = [validated([rated], [film], now=DAY + dt.timedelta(days=n)) for n in (0, 1, 2, 9, 99)]
+    assert [len(day.scan("ratings").collect()) for day in days] == [6, 6, 7, 7, 7]
+    assert len({day.fingerprint for day in days}) == 2
+    assert validated(now=DAY).fingerprint == validated(now=DAY + dt.timedelta(9)).fingerprint
+
+
+def test_what_replaced_ratings_lack_is_logged_by_user_and_film(validated, caplog):
+    validated([(4, 1, 4.0, DAY)])
+    validated([(5, 1, 4.0, DAY)])
+    assert "1 of the 7 ratings of the last run are missing" in caplog.text
+    caplog.clear()
+    validated([(4, 1, 4.0, DAY), (5, 1, 4.0, DAY)])
+    assert "missing" not in caplog.text
+
+
 @pytest.mark.parametrize(("star", "scale"), [(4.0, 5), (3.5, 10)])
 def test_whole_stars_give_a_scale_of_five_and_one_half_star_one_of_ten(validated, star, scale):
     assert len(validated([(9, 1, star, DAY)]).metadata["scale"]) == scale
@@ -157,7 +176,7 @@ def test_a_rule_that_cannot_be_evaluated_raises(tmp_path):
 
 def test_a_relation_of_which_no_row_could_be_typed_has_no_violations(tmp_path):
     columns = "1 as film_id, '' as title, 1 as year, '' as genres, 2 as line, 1 as first_line"
-    empty = f"select {columns}, now() as now where false"
+    empty = f"select {columns}, 2000 as latest_year where false"
     violations = expectations.run_suite({"films": empty}, tmp_path)
     assert violations
     assert set(violations.values()) == {0}

@@ -7,6 +7,7 @@ comment on column runs.dataset is 'name of the data set';
 comment on column runs.protocol is 'how ratings were split into folds';
 comment on column runs.commit is 'commit of the project; null outside of a git checkout';
 comment on column runs.as_of is 'the run knows only ratings of days before this one; null for all';
+comment on column runs.split_recipe is 'hash of the settings of the split; the protocol''s name where it is not known';
 
 comment on table stages is 'one row per run and stage';
 comment on column stages.run_id is 'the run';
@@ -116,6 +117,26 @@ comment on column champions.previous_champion is 'fingerprint of the adapter in 
 comment on column champions.promoted is 'whether the challenger became champion';
 comment on column champions.reason is 'reason of the decision in one sentence, with the figures';
 
+comment on table serving is 'one row per choice of the data set and split that serve, the newest in force';
+comment on column serving.set_at is 'when it was chosen';
+comment on column serving.run_id is 'a run with that data set and split';
+
+comment on table contests is 'one row per decision and difference, of the half of the users that had no part in it';
+comment on column contests.run_id is 'the run';
+comment on column contests.predictor is 'what is served: blend, ranked';
+comment on column contests.against is 'the same of the champion, or of the best champion so far';
+comment on column contests.metric is 'name of a file in sql/metrics';
+comment on column contests.k is 'length of the lists; null for metrics of ratings';
+comment on column contests.relevance is 'which films count as hits: liked or rated; null where none do';
+comment on column contests.difference is 'value of predictor minus value of against';
+comment on column contests.ci95_low is '2.5 % point of the paired bootstrap over users';
+comment on column contests.ci95_high is '97.5 % point of the paired bootstrap over users';
+comment on column contests.n is 'ratings, or lists, behind the figure';
+
+comment on table told is 'one row per run whose rejected adapter somebody was told of';
+comment on column told.run_id is 'the run';
+comment on column told.told_at is 'when the alert was sent';
+
 comment on table shards is 'one row per run, prompts and shard';
 comment on column shards.run_id is 'the run';
 comment on column shards.fingerprint is 'fingerprint of the prompts';
@@ -145,7 +166,7 @@ comment on column memorization.ci95_high is '97.5 % point by Wilson';
 
 comment on table checks is 'one row per decision and check';
 comment on column checks.run_id is 'the run';
-comment on column checks.check_name is 'rmse, ndcg, coverage, rmse by a slice, or data';
+comment on column checks.check_name is 'rmse, ndcg, coverage, rmse by a slice, each also of the best champion so far, or data';
 comment on column checks.slice_value is 'everyone, a value of the slice, or the rule of the data';
 comment on column checks.value is 'what is lost; larger is worse';
 comment on column checks.threshold is 'the margin';

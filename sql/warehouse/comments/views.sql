@@ -30,6 +30,7 @@ comment on column latest.n is 'ratings, or lists, behind the figure';
 comment on view trend is 'each metric of each predictor from run to run, and whether the run''s adapter became champion';
 comment on column trend.dataset is 'name of the data set';
 comment on column trend.protocol is 'how ratings were split into folds';
+comment on column trend.split_recipe is 'hash of the settings of the split; the protocol''s name where it is not known';
 comment on column trend.predictor is 'name of the predictor: llm, bias, ...';
 comment on column trend.metric is 'name of a file in sql/metrics';
 comment on column trend.k is 'length of the lists; null for metrics of ratings';
@@ -127,13 +128,15 @@ comment on column why_recommended.validated_ratings is 'fingerprint of the valid
 comment on column why_recommended.raw_ratings is 'fingerprint of the raw ratings';
 comment on column why_recommended.commit is 'commit of the project; null outside of a git checkout';
 
-comment on view champion is 'the adapter in use for each data set and protocol, the newest decision first';
+comment on view champion is 'the adapter in use for each data set and split, the one that serves first';
 comment on column champion.adapter is 'fingerprint of the adapter in use';
 comment on column champion.run_id is 'the run';
 comment on column champion.decided_at is 'when the decision was made';
 comment on column champion.reason is 'reason of the decision in one sentence, with the figures';
 comment on column champion.dataset is 'name of the data set';
 comment on column champion.protocol is 'how ratings were split into folds';
+comment on column champion.split_recipe is 'hash of the settings of the split; the protocol''s name where it is not known';
+comment on column champion.serves is 'whether recommendations are this champion''s';
 
 comment on view llm_value is 'what the language models add: the blend and the ranked lists with them minus those without them';
 comment on column llm_value.run_id is 'the run';
