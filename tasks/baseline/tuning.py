@@ -115,7 +115,7 @@ def mean_ndcg(entries: Entries, targets: tuple[Ints, Ints], k: int) -> float:
     Järvelin and Kekäläinen, 2002, ACM TOIS 20(4), with binary gains.
     """
     user, rank, film, _ = entries
-    films = 1 + max(int(film.max()), int(targets[1].max()))
+    films = 1 + max(int(film.max(initial=0)), int(targets[1].max()))
     hit = np.isin(user * films + film, targets[0] * films + targets[1])
     gain = np.bincount(user, hit / np.log2(rank + 1), 1 + int(targets[0].max()))
     relevant = np.bincount(targets[0])

@@ -48,11 +48,13 @@ def test_lists_of_als_are_those_of_the_library(interactions, threads):
 def test_als_lists_all_films_that_are_left_and_nothing_for_a_user_without_ratings():
     user, film = np.array([0, 0, 0, 2]), np.array([0, 1, 2, 0])
     rated = Interactions(user, film, np.ones(4), users=3, films=4)
-    listed = ImplicitALSLists(ImplicitALS(factors=2))(rated, np.array([0, 1, 2]), 3)
+    model = ImplicitALSLists(ImplicitALS(factors=2))
+    listed = model(rated, np.array([0, 1, 2]), 3)
     assert listed[0].tolist() == [0, 2, 2, 2]
     assert listed[1].tolist() == [1, 1, 2, 3]
     assert listed[2][0] == 3
     assert sorted(listed[2][1:]) == [1, 2, 3]
+    assert not len(model(rated, np.array([1]), 3)[0])
 
 
 def test_svdpp_predicts_by_its_formula_and_the_mean_for_what_nobody_rated(interactions):

@@ -35,11 +35,13 @@ def test_a_list_names_what_is_left_and_a_user_without_ratings_has_none():
     training = Interactions(
         np.array([0, 0, 0, 2, 2]), np.array([0, 1, 2, 0, 1]), np.ones(5), users=3, films=4
     )
-    user, rank, film, _ = SequentialLists(TINY)(training, np.array([0, 1, 2]), 3)
+    model = SequentialLists(TINY)
+    user, rank, film, _ = model(training, np.array([0, 1, 2]), 3)
     assert user.tolist() == [0, 2, 2]
     assert rank.tolist() == [1, 1, 2]
     assert film[0] == 3
     assert sorted(film[1:]) == [2, 3]
+    assert not len(model(training, np.array([1]), 3)[0])
 
 
 def test_no_state_changes_with_a_later_film_or_padding():

@@ -24,6 +24,7 @@ def test_ndcg_worked_by_hand():
     targets = np.array([0, 0, 2]), np.array([1, 2, 9])  # user 1 has none, all of user 2 are missed
     first = (1 / np.log2(3) + 1 / 2) / (1 + 1 / np.log2(3))
     assert mean_ndcg((user, rank, film, rank * 0.0), targets, 3) == pytest.approx((first + 0) / 2)
+    assert mean_ndcg((user[:0], rank[:0], film[:0], rank[:0] * 0.0), targets, 3) == 0
 
 
 @pytest.mark.parametrize("name", SPACES)
