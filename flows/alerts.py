@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import FlowRun, State
 
 from flows.settings import WEBHOOK, webhook
 from tasks.plain_text import escape_control
-from tasks.publish.telling import Rejection, find_untold, mark_told
+from tasks.publish.sent_alerts import Rejection, find_unsent, mark_sent
 from tasks.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -60,13 +60,13 @@ def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa:
     Alert(summary, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}").post()
 
 
-def tell_rejections(store: Store) -> None:
-    """Send an alert for each rejected adapter that nobody was told of, and note that it arrived.
+def alert_on_rejections(store: Store) -> None:
+    """Send an alert for each rejected adapter that has had none, and note that it arrived.
 
     Called after each publish, and before each run: a run that died in between, or a webhook that
     failed, loses none.
     """
-    mark_told([one for one in find_untold(store) if rejection_alert(one).send()], store)
+    mark_sent([one for one in find_unsent(store) if rejection_alert(one).send()], store)
 
 
 def rejection_alert(rejection: Rejection) -> Alert:

@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from flows.ablations import run_ablations
-from flows.alerts import on_run_failure, tell_rejections
+from flows.alerts import alert_on_rejections, on_run_failure
 from flows.console import print_summary
 from flows.head import predict_beyond_prompts
 from flows.missed_runs import newer_run_reason
@@ -64,7 +64,7 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
     Raises StoreBusyError where another run holds the store and `wait_for_lock` is false.
     """
     with store.exclusive_lock(f"a run of profile {profile}", wait=settings.wait_for_lock):
-        tell_rejections(store)
+        alert_on_rejections(store)
         metrics = metrics_path(store)
         planned = [*UNTIL_TRAINED, *second_stages(settings), *evaluation_stages(settings)]
         stages = Stages(planned, last_costs(metrics, profile))

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from typing import NamedTuple
 
-from flows.alerts import tell_rejections
+from flows.alerts import alert_on_rejections
 from flows.commit import project_commit
 from flows.prepare import PreparedData
 from flows.ranking import rank
@@ -90,7 +90,7 @@ def contest(
             if not attempts_left:
                 raise
             log.warning("%s: comparing again", error)
-    tell_rejections(store)
+    alert_on_rejections(store)
     return scores
 
 

@@ -73,18 +73,18 @@ def test_svdpp_predicts_by_its_formula_and_the_mean_for_what_nobody_rated(intera
 def test_svdpp_fits_what_only_the_set_of_rated_films_tells():
     """Film 0 is liked by who has rated film 1, disliked by who has rated film 2."""
     users = np.arange(400)
-    told = 1 + users % 2
+    favourite = 1 + users % 2
     rated_first = users < 300
     user = np.r_[users, users[rated_first]]
-    film = np.r_[told, np.zeros(300, int)]
-    rating = np.r_[np.full(400, 3.0), np.where(told == 1, 5.0, 1.0)[rated_first]]
+    film = np.r_[favourite, np.zeros(300, int)]
+    rating = np.r_[np.full(400, 3.0), np.where(favourite == 1, 5.0, 1.0)[rated_first]]
     order = np.lexsort((film, user))
     training = Interactions(user[order], film[order], rating[order], users=400, films=3)
     asked = users[~rated_first]
     model = SVDPlusPlus(SVDPP(factors=4, epochs=60, regularisation=0.01))
     predicted = model(training, asked, np.zeros(100, int))
-    assert (predicted[told[asked] == 1] > 4).all()
-    assert (predicted[told[asked] == 2] < 2).all()
+    assert (predicted[favourite[asked] == 1] > 4).all()
+    assert (predicted[favourite[asked] == 2] < 2).all()
 
 
 def test_the_default_run_has_the_rivals():

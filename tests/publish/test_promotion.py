@@ -7,15 +7,15 @@ import shutil
 import duckdb
 import pytest
 
-from flows.alerts import rejection_alert, tell_rejections
+from flows.alerts import alert_on_rejections, rejection_alert
 from flows.settings import WEBHOOK
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.publish.config import PromotionMargins
 from tasks.publish.opponent import FIRST, Decision, find_opponent
 from tasks.publish.promotion import check_drift
+from tasks.publish.sent_alerts import find_unsent
 from tasks.publish.task import roll_back
-from tasks.publish.telling import find_untold
 from tasks.store.artifacts import (
     Adapter,
     Base,
@@ -94,12 +94,12 @@ def test_a_rejection_is_told_once_also_where_its_run_died_or_the_webhook_failed(
     publish_run(challenge("first"))
     run_id = publish_run(challenge("second", "first"), WORSE)  # and here its run dies
     monkeypatch.setenv(WEBHOOK, "http://127.0.0.1:9/")
-    tell_rejections(store)
-    assert [one.run_id for one in find_untold(store)] == [run_id]
+    alert_on_rejections(store)
+    assert [one.run_id for one in find_unsent(store)] == [run_id]
     with webhook() as (address, payloads):
         monkeypatch.setenv(WEBHOOK, address)
-        tell_rejections(store)
-        tell_rejections(store)
+        alert_on_rejections(store)
+        alert_on_rejections(store)
     assert [payload["source"] for payload in payloads] == [f"run {run_id}"]
 
 
@@ -272,7 +272,7 @@ def test_a_champion_that_cannot_be_compared_with_stays(
     assert (promoted, against) == (False, old.fingerprint)
     assert kind.kind() in reason
     assert champion(store) == old.fingerprint
-    (alert,) = map(rejection_alert, find_untold(store))
+    (alert,) = map(rejection_alert, find_unsent(store))
     assert f"no comparison with the champion {old.fingerprint}" in alert.summary
     assert alert.hint == "make reports name=champions"
     assert roll_back.fn(to=new.fingerprint, store=store) == new.fingerprint == champion(store)

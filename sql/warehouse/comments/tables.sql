@@ -133,9 +133,9 @@ comment on column contests.ci95_low is '2.5 % point of the paired bootstrap over
 comment on column contests.ci95_high is '97.5 % point of the paired bootstrap over users';
 comment on column contests.n is 'ratings, or lists, behind the figure';
 
-comment on table told is 'one row per run whose rejected adapter somebody was told of';
-comment on column told.run_id is 'the run';
-comment on column told.told_at is 'when the alert was sent';
+comment on table sent_alerts is 'one row per run with an alert on its rejected adapter';
+comment on column sent_alerts.run_id is 'the run';
+comment on column sent_alerts.sent_at is 'when the alert was sent';
 
 comment on table shards is 'one row per run, prompts and shard';
 comment on column shards.run_id is 'the run';

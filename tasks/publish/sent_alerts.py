@@ -1,4 +1,4 @@
-"""Keeps account of the rejected adapters that somebody was told of."""
+"""Keeps account of the alerts on rejected adapters."""
 
 from contextlib import suppress
 from typing import NamedTuple
@@ -17,8 +17,8 @@ class Rejection(NamedTuple):
     compared: bool
 
 
-def find_untold(store: Store) -> list[Rejection]:
-    """The rejections that nobody was told of yet, the oldest first."""
+def find_unsent(store: Store) -> list[Rejection]:
+    """The rejections without an alert yet, the oldest first."""
     path = migrated_metrics(store)
     if not path.exists():
         return []
@@ -26,14 +26,14 @@ def find_untold(store: Store) -> list[Rejection]:
         rows = db.execute(
             "select run_id, reason, exists (from checks where run_id = champions.run_id) "
             "from champions where previous_champion is not null and not promoted "
-            "and run_id not in (select run_id from told) order by decided_at"
+            "and run_id not in (select run_id from sent_alerts) order by decided_at"
         ).fetchall()
     return [Rejection(*row) for row in rows]
 
 
-def mark_told(rejections: list[Rejection], store: Store) -> None:
-    """Note that somebody was told. Where another machine publishes meanwhile: told twice."""
+def mark_sent(rejections: list[Rejection], store: Store) -> None:
+    """Note that the alerts were sent. If another machine publishes meanwhile, they go again."""
     if rejections:
         with suppress(ConflictError), atomic_update(*metrics_location(store)) as db:
             rows = [[one.run_id] for one in rejections]
-            db.executemany("insert or ignore into told values (?, now())", rows)
+            db.executemany("insert or ignore into sent_alerts values (?, now())", rows)
