@@ -158,6 +158,7 @@ def backfill(
 @app.command(
     help_epilogue=examples(
         "recommend --user 196",
+        "recommend --user 196 --why",
         'recommend "Toy Story (1995)=5" "heat=4" --count 5 --json',
     )
 )
@@ -166,20 +167,38 @@ def recommend(
     user: int | None = None,
     count: int = 10,
     run: Annotated[str | None, Parameter(help=RUN)] = None,
+    why: Annotated[bool, Parameter(negative=())] = False,
     as_json: Annotated[bool, Parameter("--json", negative=())] = False,
 ) -> None:
-    """Recommend films to a user of the data, or for ratings typed by hand."""
+    """Recommend films to a user of the data (tonight's list), or for ratings typed by hand.
+
+    With --why a user's list is computed anew, with the ratings that each film is due to.
+    """
     from flows.recommend import make_request, print_recommendation, recommend_for
     from flows.settings import open_store
     from tasks.plain_text import dump_json
 
     _configure_logging()
     with _user_error(ValueError):
-        recommendation = recommend_for(make_request(user, list(ratings), count), run, open_store())
+        request = make_request(user, list(ratings), count, why=why)
+        recommendation = recommend_for(request, run, open_store())
     if as_json:
         print(dump_json(recommendation.to_json()))
     else:
         print_recommendation(recommendation)
+
+
+@app.command(help_epilogue=examples("recommend-all", "recommend-all --set serving.active_days=30"))
+def recommend_all(*, chosen: Chosen = Chosen()) -> None:
+    """Make tonight's list for every user, by the champion, and serve all of them at once."""
+    from flows.ranker import call_directly
+    from flows.recommend_all import ListsRefusedError, serve_data
+    from flows.settings import load, open_store
+
+    _configure_logging()
+    with _user_error(ListsRefusedError):
+        serve = serve_data(load(chosen.profile, chosen.overrides), open_store(), call_directly)
+    print(f"{serve.figures.users} users have lists: artifacts/serving/current")
 
 
 @app.command(help_epilogue=examples("rollback --to 3f2a"))
@@ -324,6 +343,9 @@ def run_command() -> None:
 def main() -> NoReturn:
     """Run the command that was typed, and end the process with an error in one line."""
     os.chdir(ROOT)  # where Prefect finds its settings
+    # jsonschema would compile its 38 grammars, half of the time in which Prefect is loaded; no
+    # schema of ours has a format that they check.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     os.umask(UMASK)
     if error := error_message(run_command):
         print("error:", escape_control(error, keep="\n"), file=sys.stderr)

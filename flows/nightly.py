@@ -1,4 +1,4 @@
-"""The nightly run: prepare, train, predict, rank, score, publish, report."""
+"""The nightly run: prepare, train, predict, rank, score, publish, serve, report."""
 
 from datetime import date
 from typing import Any
@@ -16,9 +16,17 @@ from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
 from flows.promotion import contest
 from flows.ranking import rank_and_decode
+from flows.recommend_all import serve_everyone, serves
 from flows.second_table import publish_second_table, second_stages, split_again
 from flows.settings import Profile, Settings, load, open_store
-from flows.stages import FIT_PRIORS, OPPONENT, UNTIL_TRAINED, Stages, evaluation_stages
+from flows.stages import (
+    FIT_PRIORS,
+    OPPONENT,
+    UNTIL_TRAINED,
+    Stages,
+    evaluation_stages,
+    serving_stages,
+)
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
 from tasks.metrics_db import last_costs
@@ -44,7 +52,7 @@ def name_run() -> str:
 def nightly(
     profile: Profile = "laptop", data: str | None = None, overrides: dict[str, Any] | None = None
 ) -> str | State[str]:
-    """Train an adapter on ratings, predict, rank, score and publish; return the run's id.
+    """Train an adapter on ratings, predict, rank, score, publish and serve; return the run's id.
 
     `data` is the name of a data source or a local path; `overrides` are nested settings over the
     profile's. Where a newer scheduled run is due, or another one is running and `wait_for_lock` is
@@ -93,8 +101,10 @@ def evaluate_and_publish(
     data: PreparedData,
     base: Base,
     adapter: Adapter,
+    *,
+    serve_lists: bool = True,
 ) -> str:
-    """Predict, score, publish and report for an adapter; return the run's id."""
+    """Predict, score, publish, serve and report for an adapter; return the run's id."""
     llm = stages(f"predict ratings ({settings.predict.predictor})", predict_ratings)(
         adapter, base, data.prompts, data.split,
         config=settings.predict, inference=settings.inference, store=store,
@@ -115,7 +125,14 @@ def evaluate_and_publish(
     run_ablations(settings, store, stages, data, base, adapter, llm)
     predictions, lists = [llm, *of_priors, baselines, blend], [*lists, baseline_lists]
     scores = contest(profile, settings, store, stages, data, adapter, predictions, lists)
-    page = stages("write report", write_report)(scores.fingerprint, scores, store=store)
+    serve = None
+    if settings.serving.nightly and serve_lists and serves(data.raw, store):
+        serve = serve_everyone(settings, store, data.split, data.ratings, stages)
+    else:
+        stages.skip(*serving_stages(settings))
+    page = stages("write report", write_report)(
+        scores.fingerprint, scores, lists=serve.lists if serve else None, store=store
+    )
     made = list(dict.fromkeys(stages.artifacts))
     print_summary(scores.fingerprint, page, data.ratings, made, store)
     return scores.fingerprint

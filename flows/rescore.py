@@ -1,19 +1,25 @@
 """Predicts, scores and publishes again, for an adapter that exists."""
 
+from contextlib import suppress
 from typing import Any
 
 from prefect import flow
+from pydantic import TypeAdapter
 
 from flows.alerts import on_run_failure
 from flows.nightly import evaluate_and_publish
 from flows.prepare import PreparedData
-from flows.settings import Profile, load, open_store
+from flows.settings import Profile, Settings, load, open_store
 from flows.stages import Stages, evaluation_stages
+from flows.tonight import find_tonights_data
 from tasks.metrics_db import last_costs
 from tasks.metrics_location import metrics_path
+from tasks.prior.config import Prior
 from tasks.prior.task import fit_priors
 from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
 from tasks.publish.serving import find_serving_champion
+from tasks.split.task import Split, split_ratings
 from tasks.store.artifacts import (
     Adapter,
     Base,
@@ -24,6 +30,7 @@ from tasks.store.artifacts import (
     Tokenizer,
     ValidatedRatings,
 )
+from tasks.store.store import Store
 
 
 @flow(
@@ -35,7 +42,7 @@ from tasks.store.artifacts import (
 def rescore(
     adapter: str = "champion", profile: Profile = "laptop", overrides: dict[str, Any] | None = None
 ) -> str:
-    """Score an adapter, given by the beginning of its fingerprint, on the data it was trained on.
+    """Score an adapter, given by the beginning of its fingerprint, on tonight's ratings.
 
     `champion` is the current one. The settings of predict, decode, rank, baseline and score are
     the profile's, with `overrides` on top. Returns the run's id. Raises StoreError where there is
@@ -45,24 +52,38 @@ def rescore(
     metrics = metrics_path(store)
     found = find_serving_champion(store) if adapter == "champion" else store.find(Adapter, adapter)
     with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait_for_lock):
-        prompts = store.ancestor(Prompts, found)
-        wording = Prompt.model_validate(prompts.manifest["recipe"])
-        priors = store.ancestor(RatingPriors, prompts) if wording.needs_priors else None
-        if priors is None and settings.prior.model != "none":
-            split = store.ancestor(SplitRatings, found)
-            priors = fit_priors(
-                split, store.ancestor(ValidatedRatings, found), config=settings.prior, store=store
-            )
-        data = PreparedData(
-            raw=store.ancestor(RawRatings, found),
-            ratings=store.ancestor(ValidatedRatings, found),
-            split=store.ancestor(SplitRatings, found),
-            tokenizer=store.ancestor(Tokenizer, found),
-            prompts=prompts,
-            priors=priors,
-        )
+        data = _tonights_data(found, settings, store)
         base = store.ancestor(Base, found)
-        inputs = [data.raw, data.ratings, data.split, data.tokenizer, prompts, base, found]
+        inputs = [data.raw, data.ratings, data.split, data.tokenizer, data.prompts, base, found]
         costs = last_costs(metrics, profile)
         stages = Stages(evaluation_stages(settings), costs, artifacts=inputs)
-        return evaluate_and_publish(profile, settings, store, stages, data, base, found)
+        return evaluate_and_publish(
+            profile, settings, store, stages, data, base, found, serve_lists=False
+        )
+
+
+def _tonights_data(adapter: Adapter, settings: Settings, store: Store) -> PreparedData:
+    """The newest ratings of the adapter's data set, split and worded as in its own run."""
+    own = store.ancestor(SplitRatings, adapter)
+    ratings = own_ratings = store.ancestor(ValidatedRatings, adapter)
+    with suppress(FileNotFoundError):  # nothing was published: the adapter's own are the newest
+        ratings = find_tonights_data(own.metadata["dataset"], store).ratings
+    split, tokenizer = own, store.ancestor(Tokenizer, adapter)
+    prompts = store.ancestor(Prompts, adapter)
+    wording = Prompt.model_validate(prompts.manifest["recipe"])
+    newer = ratings != own_ratings
+    if newer:
+        recipe = TypeAdapter(Split).validate_python(own.manifest["recipe"])
+        split = split_ratings(ratings, config=recipe, store=store)
+    priors = None
+    if wording.needs_priors and not newer:
+        priors = store.ancestor(RatingPriors, prompts)
+    elif wording.needs_priors or settings.prior.model != "none":
+        prior = settings.prior
+        if wording.needs_priors:
+            prior = Prior.model_validate(store.recipe(RatingPriors, prompts))
+        priors = fit_priors(split, ratings, config=prior, store=store)
+    if newer:
+        prompts = write_prompts(split, ratings, tokenizer, priors, config=wording, store=store)
+    raw = store.ancestor(RawRatings, ratings)
+    return PreparedData(raw, ratings, split, tokenizer, prompts, priors)

@@ -28,6 +28,7 @@ from tasks.publish.config import PromotionMargins
 from tasks.rank.config import Rank, Retrieve
 from tasks.readout.config import Inference
 from tasks.score.config import Score
+from tasks.serve.config import Serving
 from tasks.split.task import LeaveLast, Split
 from tasks.store.private import keep_private
 from tasks.store.store import Store
@@ -69,6 +70,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     ablation: Ablation = Ablation()
     memorization: Memorization = Memorization()
     promotion: PromotionMargins = PromotionMargins()
+    serving: Serving = Serving()
     needs_gpu: bool = False
     """Refuse to start on a machine without an NVIDIA GPU."""
     dask_address: str | None = None

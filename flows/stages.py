@@ -70,8 +70,31 @@ def evaluation_stages(settings: Settings) -> list[str]:
         *OPPONENT,
         "score",
         "publish",
+        *(serving_stages(settings) if settings.serving.nightly else []),
         "write report",
     ]
+
+
+def serving_stages(settings: Settings) -> list[str]:
+    """The stages that make everyone's lists."""
+    labels = [
+        "request lists",
+        "retrieve candidates",
+        *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
+        "write prompts (candidates)",
+        "rate candidates",
+        "score candidates",
+        "rank candidates",
+        "compose lists",
+        "swap lists",
+        "record lists",
+    ]
+    return [name_serving_stage(label) for label in labels]
+
+
+def name_serving_stage(label: str) -> str:
+    """Its label, which differs from that of the same task on the test fold."""
+    return f"{label}, everyone"
 
 
 def of_prior_stages(settings: Settings) -> list[str]:

@@ -6,6 +6,7 @@ With a remote, the file is replaced there by compare-and-swap, and each machine 
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,31 @@ def find_champion(path: Path) -> str:
     if found is None:
         raise FileNotFoundError(f"no champion in {path}: run `make nightly` first")
     return str(found[0])
+
+
+def champion_dataset(path: Path) -> str:
+    """The data set of the same champion."""
+    with open_readonly(path) as db:
+        query = "select dataset from champion where adapter = ? limit 1"
+        return str(db.execute(query, [find_champion(path)]).fetchall()[0][0])
+
+
+def newest_split(path: Path, dataset: str) -> tuple[str, datetime]:
+    """The fingerprint of the split of a data set's newest ratings, and when it was published.
+
+    Runs of past days count as older than runs of all ratings. Raises FileNotFoundError where no run
+    was published.
+    """
+    with open_readonly(path) as db:
+        found = db.execute(
+            "select fingerprint, run_at from stages join runs using (run_id) "
+            "where kind = 'split-ratings' and dataset = ? "
+            "order by coalesce(as_of, date '9999-12-31') desc, run_at desc limit 1",
+            [dataset],
+        ).fetchone()
+    if found is None:
+        raise FileNotFoundError(f"no run of {dataset} in {path}: run `make nightly` first")
+    return str(found[0]), found[1]
 
 
 def gc_roots(path: Path, runs: int) -> set[ArtifactId]:

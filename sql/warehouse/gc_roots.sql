@@ -12,4 +12,6 @@ where run_id in (select run_id from runs, newest where run_at >= since)
     or run_id in (select run_id from champion)
     or (kind = 'ranked-lists' and run_id in (select run_id from champions where promoted))
 union
-select 'adapter', adapter from champions where promoted;
+select 'adapter', adapter from champions where promoted
+union
+select 'served-lists', lists from (select lists from serves where refused is null order by served_at desc limit 2);

@@ -2,13 +2,14 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, ndtr
 
 from tasks.features.factors import Factors
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 STEPS = 20  # of expectation maximisation
+RARE = 1e-6  # probability below which a difference of distributions has lost its digits
 
 
 def fold_in(factors: Factors, film: Ints, code: Ints, seed: int) -> NDArray[np.float32]:
@@ -49,10 +50,21 @@ def _thresholds(factors: Factors, code: Ints) -> tuple[Floats, Floats]:
 
 
 def _truncated_mean(low: Floats, high: Floats) -> Floats:
-    """The mean of a standard normal between two bounds; the tails in logarithms."""
-    flip = low > 0  # by symmetry the lower tail serves, where log_ndtr is exact
+    """The mean of a standard normal between two bounds; where hardly any of it lies, by logarithms.
+
+    The logarithm of the distribution takes several times as long as the distribution itself.
+    """
+    flip = low > 0  # by symmetry the lower tail serves, where ndtr is exact
     a, b = np.where(flip, -high, low), np.where(flip, -low, high)
+    mass = ndtr(b) - ndtr(a)
+    density = (np.exp(-a * a / 2) - np.exp(-b * b / 2)) / np.sqrt(2 * np.pi)
+    rare = mass < RARE
+    mean = density / np.where(rare, 1.0, mass)
+    mean[rare] = _mean_in_tail(a[rare], b[rare])
+    return np.where(flip, -mean, mean)
+
+
+def _mean_in_tail(a: Floats, b: Floats) -> Floats:
     log_mass = log_ndtr(b) + np.log1p(-np.exp(np.minimum(log_ndtr(a) - log_ndtr(b), -1e-12)))
     density = [np.exp(-x * x / 2 - log_mass) / np.sqrt(2 * np.pi) for x in (a, b)]
-    mean = density[0] - density[1]
-    return np.where(flip, -mean, mean)
+    return density[0] - density[1]

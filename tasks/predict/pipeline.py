@@ -23,6 +23,7 @@ from tasks.readout.config import Inference
 from tasks.readout.inference import load_reader
 from tasks.readout.rating_trie import RatingTrie
 from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
+from tasks.readout.reuse import reuse_readings, write_readings
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
 from tasks.text_tokenizer import load_tokenizer
 
@@ -37,16 +38,22 @@ def write_predictions(
     inference: Inference,
     calibrated_by: RatingPredictions | None,
     executor: Executor,
+    earlier: RatingPredictions | None = None,
 ) -> dict[str, Any]:
-    """Write ratings.parquet and calibration.json; return the metadata."""
+    """Write ratings.parquet and calibration.json; return the metadata.
+
+    Where `inference` keeps readings, those of `earlier` are taken for examples that are the same.
+    """
     metadata, batches = prompts.metadata, draft / "batches"
-    inputs = (adapter, base, prompts, inference)
+    inputs = (adapter, base, prompts, inference, earlier)
     job = BatchJob("predict", prompts, inference.users_per_batch, load_predictor, inputs)
     finish_batches(batches, job, inference.workers, executor)
     trie = RatingTrie.from_tokenizer(
         load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
     )
     readouts = read_batches(batches, "rate", READOUT).sort("fold", "user_id", "film_id")
+    if inference.keeps_readings:
+        write_readings(readouts, draft)
     calibration = (
         read_calibration(calibrated_by) if calibrated_by else calibrate(readouts, trie.scale, split)
     )
@@ -67,8 +74,18 @@ def write_predictions(
 
 
 def load_predictor(
-    adapter: Adapter, base: Base, prompts: Prompts, inference: Inference
+    adapter: Adapter,
+    base: Base,
+    prompts: Prompts,
+    inference: Inference,
+    earlier: RatingPredictions | None,
 ) -> MakeTable:
     """Load the model; return a function that reads a batch's log-probabilities."""
-    reader = load_reader(adapter, base, prompts, inference)
-    return lambda batch: read_out(reader, batch.examples)
+
+    def load() -> MakeTable:
+        reader = load_reader(adapter, base, prompts, inference)
+        return lambda batch: read_out(reader, batch.examples)
+
+    if not inference.keeps_readings:
+        return load()
+    return reuse_readings(load, prompts, earlier)

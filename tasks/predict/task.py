@@ -42,10 +42,17 @@ def predict_ratings(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.predict.pipeline import write_predictions
 
-        with open_executor(1, inference.dask_address, store, inputs) as executor:
-            return write_predictions(
-                draft, adapter, base, prompts, split, config, inference, calibrated_by, executor
+        earlier = None
+        if inference.keeps_readings:
+            earlier = store.find_earlier(
+                RatingPredictions, recipe=recipe, write=write, parents=[adapter, base]
             )
+        needed = [*inputs, *([earlier] if earlier else [])]
+        with open_executor(1, inference.dask_address, store, needed) as executor:
+            return write_predictions(
+                draft, adapter, base, prompts, split,
+                config, inference, calibrated_by, executor, earlier,
+            )  # fmt: skip
 
     inputs = [adapter, base, prompts, split]
     parents = [*inputs, *([calibrated_by] if calibrated_by else [])]

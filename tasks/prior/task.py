@@ -31,20 +31,29 @@ def predict_candidate_priors(
     ratings: ValidatedRatings,
     candidates: Candidates,
     *,
-    new_histories: bool = False,
+    fitted_on: ValidatedRatings | None = None,
     store: Store,
 ) -> RatingPriors:
     """The prior of every candidate, from the fit of its fold.
 
-    With `new_histories` the candidates are for users whose ratings in `split` the fit has not seen.
+    With `fitted_on`, the ratings of the fit, the candidates may be for users and films, and by
+    ratings, that it has not seen. Each user's vector is then found from all ratings in `split`, or
+    taken from an earlier artifact where these are the same.
     """
+    parents = [priors, split, ratings, candidates, *([fitted_on] if fitted_on else [])]
+    recipe = {"new_histories": fitted_on is not None}
 
     def write(draft: Path) -> dict[str, Any]:
         from tasks.prior.candidates import write_candidate_priors
+        from tasks.prior.new_histories import write_priors_of_new_histories
 
-        return write_candidate_priors(
-            draft, priors, split, ratings, candidates, new_histories=new_histories
+        if fitted_on is None:
+            return write_candidate_priors(draft, priors, split, ratings, candidates)
+        earlier = store.find_earlier(
+            RatingPriors, recipe=recipe, write=write, parents=[priors, fitted_on]
+        )
+        return write_priors_of_new_histories(
+            draft, priors, fitted_on, split, ratings, candidates, earlier
         )
 
-    parents, recipe = [priors, split, ratings, candidates], {"new_histories": new_histories}
     return store.build(RatingPriors, recipe=recipe, parents=parents, write=write)

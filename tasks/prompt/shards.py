@@ -194,7 +194,10 @@ def _replace_targets(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.
         "film_id",
         pl.lit(None, pl.Float32).alias("rating"),
         "rated_at",
-        (AFTER_HISTORY + pl.col("rank")).cast(pl.Int32).alias("position"),
+        # By id: an example stays the same where candidates change places.
+        (AFTER_HISTORY + pl.col("film_id").rank("ordinal").over("user_id"))
+        .cast(pl.Int32)
+        .alias("position"),
         pl.lit(fold).alias("fold"),
         pl.lit("target").alias("role"),
         pl.lit(False).alias("cold"),

@@ -1,4 +1,4 @@
-"""Retrieves candidates with EASE, a linear item-item model with a closed-form solution."""
+"""Retrieves candidates with EASE."""
 
 from pathlib import Path
 
@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from tasks.eligibility import eligible_films
 from tasks.liked import EARLIER
 from tasks.rank.config import Retrieve
+from tasks.rank.ease import Ease
 from tasks.rank.interactions import (
     USERS,
     build_interactions,
-    count_cooccurrences,
     select_known,
     select_most_rated,
 )
-from tasks.store.artifacts import SplitRatings
+from tasks.store.artifacts import Candidates, SplitRatings
 
 Floats = NDArray[np.float64]
+EASE = "ease.npz"
 CANDIDATE = pl.Schema(
     [
         ("fold", pl.String),
@@ -30,10 +31,15 @@ CANDIDATE = pl.Schema(
 )
 
 
-def write_candidates(draft: Path, split: SplitRatings, config: Retrieve) -> None:
-    """Write candidates.parquet: the best films for every user of both later folds."""
+def write_candidates(
+    draft: Path, split: SplitRatings, config: Retrieve, fitted: Candidates | None = None
+) -> None:
+    """Write candidates.parquet: the best films for every user of both later folds.
+
+    ease.npz keeps the fit for the test fold, from which a request takes it: `fitted`.
+    """
     table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
-    candidates = pl.concat([_retrieve(table, fold, config) for fold in EARLIER])
+    candidates = pl.concat([_retrieve(draft, table, fold, config, fitted) for fold in EARLIER])
     targets = table.filter(pl.col("role") == "target", pl.col("fold").is_in(list(EARLIER)))
     users = targets.select("fold", "user_id").unique()
     candidates = users.join(candidates, on=["fold", "user_id"], how="left")
@@ -41,30 +47,25 @@ def write_candidates(draft: Path, split: SplitRatings, config: Retrieve) -> None
     candidates.sort("fold", "user_id", "rank").write_parquet(draft / "candidates.parquet")
 
 
-def fit_ease(counts: Floats, regularisation: float) -> Floats:
-    """Item-item weights [films, films] from co-occurrence counts; the diagonal is 0.
-
-    Steck, 2019, Embarrassingly Shallow Autoencoders for Sparse Data, arXiv 1905.03375, eq. 8.
-    """
-    inverse = np.linalg.inv(counts + regularisation * np.eye(len(counts)))
-    weights = inverse / -np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return weights
-
-
-def _retrieve(table: pl.DataFrame, fold: str, config: Retrieve) -> pl.DataFrame:
+def _retrieve(
+    draft: Path, table: pl.DataFrame, fold: str, config: Retrieve, fitted: Candidates | None
+) -> pl.DataFrame:
     """The candidates of a fold, fitted on earlier folds and on its own context."""
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
     users = table.filter(is_target)["user_id"].unique().sort()
     if users.is_empty():
         return CANDIDATE.to_frame()
     known = select_known(table, fold)
-    films = select_most_rated(known, config.films)
-    weights = fit_ease(count_cooccurrences(known, films), config.regularisation)
+    if fitted:
+        ease = Ease.load(fitted.path / EASE)
+    else:
+        films = select_most_rated(known, config.films)
+        ease = Ease.fit(known, films, config.regularisation)
+        if fold == "test":
+            ease.save(draft / EASE)
     batches = [users[first : first + USERS] for first in range(0, len(users), USERS)]
     return pl.concat(
-        _select_best(table, batch, known, films, weights, fold, config.candidates)
-        for batch in batches
+        _select_best(table, batch, known, ease, fold, config.candidates) for batch in batches
     )
 
 
@@ -72,14 +73,14 @@ def _select_best(
     table: pl.DataFrame,
     users: pl.Series,
     known: pl.DataFrame,
-    films: pl.DataFrame,
-    weights: Floats,
+    ease: Ease,
     fold: str,
     most: int,
 ) -> pl.DataFrame:
     """The eligible films of highest score for each of the users."""
+    films = ease.films
     eligible = eligible_films(users.to_numpy(), fold, table.lazy(), films)
-    raw = build_interactions(known, users, films) @ weights
+    raw = ease.score(build_interactions(known, users, films))
     scores: Floats = np.where(eligible, np.round(raw, 9), -np.inf)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :most]
     row, rank = np.nonzero(np.take_along_axis(eligible, order, axis=1))

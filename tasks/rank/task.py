@@ -25,15 +25,21 @@ from tasks.store.store import Store
 
 
 @task
-def retrieve_candidates(split: SplitRatings, *, config: Retrieve, store: Store) -> Candidates:
-    """Retrieve candidates for every user of the validation and the test fold."""
+def retrieve_candidates(
+    split: SplitRatings, *, config: Retrieve, store: Store, fitted: Candidates | None = None
+) -> Candidates:
+    """Retrieve candidates for every user of the validation and the test fold.
+
+    With `fitted` the retriever is not fitted to `split`, but is that of these candidates.
+    """
 
     def write(draft: Path) -> None:
         from tasks.rank.retriever import write_candidates
 
-        write_candidates(draft, split, config)
+        write_candidates(draft, split, config, fitted)
 
-    return store.build(Candidates, recipe=config, parents=[split], write=write)
+    parents = [split, *([fitted] if fitted else [])]
+    return store.build(Candidates, recipe=config, parents=parents, write=write)
 
 
 @task
@@ -45,8 +51,14 @@ def score_candidates(
     def write(draft: Path) -> None:
         from tasks.rank.likelihood import write_scores
 
-        with open_executor(1, inference.dask_address, store, parents) as executor:
-            write_scores(draft, adapter, base, prompts, inference, executor)
+        earlier = None
+        if inference.keeps_readings:
+            earlier = store.find_earlier(
+                CandidateScores, recipe=inference, write=write, parents=[adapter, base]
+            )
+        needed = [*parents, *([earlier] if earlier else [])]
+        with open_executor(1, inference.dask_address, store, needed) as executor:
+            write_scores(draft, adapter, base, prompts, inference, executor, earlier)
 
     parents = [adapter, base, prompts]
     return store.build(

@@ -9,7 +9,8 @@ class Inference(pydantic.BaseModel, frozen=True, extra="forbid"):
     """How examples are batched. What changes no byte of a result is kept out of its recipe."""
 
     pack_length: int = pydantic.Field(512, ge=1)
-    """Tokens of a row that several examples share."""
+    """Tokens of a row that several examples share; 1: each has rows of its own, and what is read of
+    it is kept for later runs."""
     users_per_batch: int = pydantic.Field(256, ge=1)
     """Users in a batch; an interrupted run repeats at most one."""
     micro_batch_rows: int = pydantic.Field(32, ge=1, exclude=True)
@@ -18,3 +19,8 @@ class Inference(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Processes that share the batches."""
     dask_address: DaskAddress = None
     """Dask scheduler whose workers do the work; null: this machine."""
+
+    @property
+    def keeps_readings(self) -> bool:
+        """Whether what is read of an example depends on that example alone."""
+        return self.pack_length == 1

@@ -89,9 +89,12 @@ def write_recommendations(
     best.select(columns).write_parquet(draft / "lists.parquet")
     expected = predictions.scan("ratings").join(best.lazy(), on="film_id", how="semi").collect()
     expected.write_parquet(draft / "ratings.parquet")
-    reader, tokenizer = load_reader(adapter, base, prompts, Inference()), load_tokenizer(base)
     films = best["film_id"].to_list()
-    reasons = _find_reasons(Person.from_prompts(prompts), films, reader, tokenizer, request.reasons)
+    reasons: dict[int, list[dict[str, object]]] = {film: [] for film in films}
+    if request.reasons:
+        reader, tokenizer = load_reader(adapter, base, prompts, Inference()), load_tokenizer(base)
+        person = Person.from_prompts(prompts)
+        reasons |= _find_reasons(person, films, reader, tokenizer, request.reasons)
     (draft / "reasons.json").write_text(json.dumps(reasons, indent=1))
 
 
@@ -108,8 +111,8 @@ def _find_reasons(
     """
     lines = re.split(r"(?<=\n)", person.context)
     rated = [i for i, line in enumerate(lines) if RATED_LINE.search(line.rstrip("\n"))]
-    if not most or not rated:
-        return {film: [] for film in film_ids}
+    if not rated:
+        return {}
     texts = ["".join(lines)] + ["".join(lines[:i] + lines[i + 1 :]) for i in rated]
     prefixes = [_tokenize(tokenizer, text + person.template.rate) for text in texts]
     examples = [person.select(film_ids, prefix) for prefix in prefixes]

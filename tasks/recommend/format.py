@@ -20,6 +20,7 @@ class RecommendedFilm:
     expected: float  # stars
     pi80_low: float  # of the 80 % prediction interval
     pi80_high: float
+    p_like: float  # probability of 4 stars or more
     reasons: list[dict[str, Any]]
 
 
@@ -50,6 +51,7 @@ class Recommendation:
                 "film": escape_control(film.title),
                 "genres": escape_control(", ".join(film.genres.split("|")[:2])),
                 "expected": f"{film.expected:.1f} ({film.pi80_low:.1f} to {film.pi80_high:.1f})",
+                "liked": f"{film.p_like:.0%}",
                 "because of": "\n".join(
                     f"+{r['stars']:.2f} {escape_control(r['title'])}" for r in film.reasons
                 ),
@@ -84,6 +86,7 @@ def format_recommendation(
                 expected=predicted[film]["mean"],
                 pi80_low=predicted[film]["pi80_low"],
                 pi80_high=predicted[film]["pi80_high"],
+                p_like=predicted[film]["p_like"],
                 reasons=[
                     {"title": _find_title(reason["line"], titles), "stars": reason["stars"]}
                     for reason in reasons[str(film)]

@@ -58,8 +58,35 @@ def add_to_split(
         for match, time in zip(matches, times, strict=True)
     ]
     rows.append((user_id, int(split["film_id"][0]), 0.0, at, "test", "target", False))
-    added = pl.DataFrame(rows, ROW, orient="row").with_columns(position=pl.lit(MOST))
-    columns = [pl.col(name).cast(kind) for name, kind in split.schema.items()]
+    return _append(known, pl.DataFrame(rows, ROW, orient="row"))
+
+
+def ask_for_everyone(split: pl.DataFrame, active_days: int | None) -> pl.DataFrame:
+    """Every rating as the train fold's context, and a test target for each user to be served.
+
+    These are all users, or those whose last rating is no older than `active_days` at the newest
+    rating of the data: no clock has a part in it. Targets are placeholders, as in `add_to_split`.
+    """
+    newest = split["rated_at"].max()
+    last = pl.col("rated_at").max().over("user_id")
+    since = pl.lit(newest) - pl.duration(days=active_days or 0)
+    active = split.filter((last >= since) | pl.lit(active_days is None))
+    targets = active.select(
+        pl.col("user_id").unique().sort(),
+        film_id=pl.lit(int(split["film_id"][0])),
+        rating=pl.lit(0.0),
+        rated_at=pl.lit(newest),
+        fold=pl.lit("test"),
+        role=pl.lit("target"),
+        cold=pl.lit(False),
+    )
+    return _append(split.with_columns(fold=pl.lit("train"), role=pl.lit("context")), targets)
+
+
+def _append(known: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
+    """Both, with the added rows last in each history, and gapless positions."""
+    added = added.with_columns(position=pl.lit(MOST))
+    columns = [pl.col(name).cast(kind) for name, kind in known.schema.items()]
     together = pl.concat([known.select(columns), added.select(columns)])
     together = together.sort("user_id", "position", maintain_order=True)
     place = pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")

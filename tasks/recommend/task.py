@@ -1,4 +1,4 @@
-"""Tasks: a request added to the split ratings, and recommendations with reasons."""
+"""Tasks: requests added to the split ratings, and recommendations with reasons."""
 
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,24 @@ def add_request(
         return write_request(draft, split, ratings, config)
 
     return store.build(SplitRatings, recipe=config, parents=[split, ratings], write=write)
+
+
+@task
+def add_everyone(split: SplitRatings, *, active_days: int | None, store: Store) -> SplitRatings:
+    """Add a request of every user, or of those who rated in the last `active_days` of the data.
+
+    Every rating is context, those of the test fold as well: nothing is held out.
+    """
+
+    def write(draft: Path) -> dict[str, Any]:
+        from tasks.recommend.request import ask_for_everyone
+
+        table = ask_for_everyone(split.scan("ratings").collect(), active_days)
+        table.write_parquet(draft / "ratings.parquet")
+        return split.metadata
+
+    recipe = {"active_days": active_days}
+    return store.build(SplitRatings, recipe=recipe, parents=[split], write=write)
 
 
 @task

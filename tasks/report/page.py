@@ -16,6 +16,7 @@ from tasks.report.sections import (
     leaderboards,
     reliability,
     rmse_by_slice,
+    served,
     training_plots,
 )
 from tasks.report.summary_text import significance_tables, summary_text
@@ -33,8 +34,11 @@ TABLES = {  # each with the run's id as its parameter
 }
 
 
-def render_page(metrics: Path, run_id: str) -> str:
-    """The HTML of a run. Titles and names are escaped: they are data."""
+def render_page(metrics: Path, run_id: str, lists: str | None = None) -> str:
+    """The HTML of a run, and of the lists that were served after it.
+
+    Titles and names are escaped: they are data.
+    """
     loader = FileSystemLoader(HERE)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_show
@@ -55,6 +59,7 @@ def render_page(metrics: Path, run_id: str) -> str:
             users=example_users(db, run_id),
             data_docs=data_docs(db, run_id),
             costs=costs(db, run_id),
+            served=served(db, lists),
             **{name: fetch_rows(db, query, run_id) for name, query in TABLES.items()},
         )
 

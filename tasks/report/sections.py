@@ -157,3 +157,9 @@ def costs(db: duckdb.DuckDBPyConnection, run_id: str) -> Row:
         *[run_id] * 3,
     )
     return row
+
+
+def served(db: duckdb.DuckDBPyConnection, lists: str | None) -> Row | None:
+    """The lists of everyone, beside those served before; None where a run served none."""
+    found = fetch_rows(db, "select * from served where lists = ? order by served_at", lists)
+    return found[-1] if found else None

@@ -83,6 +83,30 @@ class Store(StoreReader):
             _log_stage(artifact, write, origin)
             return artifact
 
+    def find_earlier(
+        self,
+        kind: type[A],
+        *,
+        recipe: pydantic.BaseModel | Mapping[str, Any],
+        write: Write,
+        parents: Sequence[Artifact],
+    ) -> A | None:
+        """The newest whole artifact here of the same recipe and code, with these among its parents.
+
+        What the other parents leave as it was, a stage can take from it. None where there is none.
+        """
+        settings = (
+            recipe.model_dump(mode="json") if isinstance(recipe, pydantic.BaseModel) else recipe
+        )
+        shared = [{"kind": p.kind(), "fingerprint": p.fingerprint} for p in parents]
+        for manifest in self.manifests(kind):
+            same = (manifest["recipe"], manifest["code"]) == (dict(settings), code_version(write))
+            if same and all(parent in manifest["parents"] for parent in shared):
+                path = self._path(kind, manifest["fingerprint"])
+                if path.exists() and not find_corruption(path):
+                    return kind(path, manifest["fingerprint"])
+        return None
+
     def exclusive_lock(self, holder: str, *, wait: bool) -> AbstractContextManager[None]:
         """Work on the whole store: one run, or one garbage collection, at a time.
 

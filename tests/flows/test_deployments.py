@@ -29,6 +29,7 @@ def test_the_deployments_are_there_and_nightly_and_gc_are_scheduled() -> None:
         "on-demand",
         "rescore",
         "recommend",
+        "recommend-all",
         "backfill",
         "rollback",
         "gc",

@@ -19,7 +19,7 @@ def test_candidates_have_no_ratings_in_their_prompts(inputs, store, config):
         split, ratings, tokenizer, candidates, config=config, store=store
     )
     rows = prompts.scan("examples").collect()
-    assert rows["film_ids"].to_list() == [[11, 7], [5]]
+    assert rows["film_ids"].to_list() == [[7, 11], [5]]  # by id
     assert rows["ratings"].to_list() == [[None, None], [None]]
     words = config.template.target_separator + config.template.closing
     assert all(text.endswith(words) for text in rows["answers"].explode())

@@ -44,7 +44,7 @@ def migrated(store):
 
 def test_every_row_of_every_table_is_kept(old, migrated):
     with open_readonly(migrated) as db:
-        added = {"serving", "sent_alerts", "contests"}
+        added = {"serving", "sent_alerts", "contests", "serves"}
         assert {name for (name,) in db.execute(TABLES).fetchall()} == added | {
             NEW_NAME.get(name, name) for name in old
         }
@@ -75,8 +75,8 @@ def test_every_view_and_report_answers(migrated):
     with open_readonly(migrated) as db:
         views = db.execute("select view_name from duckdb_views() where not internal").fetchall()
         rows = {view: db.execute(f"from {view}").fetchall() for (view,) in views}
-        # Runs of then had no blend without the language model.
-        assert [view for view, found in rows.items() if not found] == ["llm_value"]
+        # Runs of then had no blend without the language model, and no lists for everyone.
+        assert [view for view, found in rows.items() if not found] == ["llm_value", "served"]
         parameters = {"film": {"title": "film"}}
         answers = {
             name: run_report(db, name, parameters.get(name, {})).fetchall()
@@ -85,6 +85,7 @@ def test_every_view_and_report_answers(migrated):
         assert [name for name, found in answers.items() if not found] == [
             "memorization",
             "quarantine",
+            "served",
         ]
         data = db.execute("select distinct validated_ratings, split_ratings from provenance")
         assert data.fetchall() == [("b2a073020b92d8ec", "97d56a808aceb4cc")]

@@ -7,25 +7,45 @@ import polars as pl
 import pytest
 
 from tasks.rank.config import Retrieve
+from tasks.rank.ease import Ease
 from tasks.rank.interactions import (
     compute_recency_similarity,
     count_cooccurrences,
     count_recent_ratings,
+    select_most_rated,
 )
-from tasks.rank.retriever import fit_ease
 from tasks.rank.task import retrieve_candidates
 
 
-def test_ease_is_the_best_linear_model_without_a_diagonal():
-    """Each column is a ridge regression on the other films, solved here one by one."""
-    rated = (np.random.default_rng(0).random((40, 7)) < 0.4).astype(float)
-    weights = fit_ease(rated.T @ rated, 3.0)
-    for film in range(7):
-        others = np.delete(rated, film, axis=1)
-        gram = others.T @ others + 3.0 * np.eye(6)
-        expected = np.linalg.solve(gram, others.T @ rated[:, film])
-        assert np.allclose(np.delete(weights[:, film], film), expected)
-        assert weights[film, film] == 0
+@pytest.mark.parametrize(("users", "films"), [(40, 7), (9, 12)])
+def test_ease_is_the_best_linear_model_without_a_diagonal(users, films, tmp_path):
+    """Each column is a ridge regression on the other films, solved here one by one.
+
+    With fewer films than users, and with fewer users than films; after saving and loading.
+    """
+    rated = np.random.default_rng(0).random((users, films)) < 0.4
+    rated[0] = True  # each film is rated
+    user, film = np.nonzero(rated)
+    known = pl.DataFrame({"user_id": user, "film_id": film}).with_columns(
+        pl.col("film_id").cast(pl.Int32), rated_at=pl.lit(0).cast(pl.Datetime("us", "UTC"))
+    )
+    fitted = Ease.fit(known, select_most_rated(known, films), 3.0)
+    assert (fitted.interactions is None) == (users >= films)
+    fitted.save(tmp_path / "ease.npz")
+    x = rated.astype(float)
+    scores = Ease.load(tmp_path / "ease.npz").score(x)
+    for film in range(films):
+        others = np.delete(x, film, axis=1)
+        gram = others.T @ others + 3.0 * np.eye(films - 1)
+        assert np.allclose(scores[:, film], others @ np.linalg.solve(gram, others.T @ x[:, film]))
+
+
+def test_a_request_takes_the_fit_of_everyone(store, split, candidates, tmp_path):
+    again = retrieve_candidates.fn(
+        split, config=Retrieve(candidates=8), store=store, fitted=candidates
+    )
+    tables = [c.scan("candidates").filter(fold="test").collect() for c in (again, candidates)]
+    assert tables[0].equals(tables[1])
 
 
 @pytest.mark.parametrize("fold", ["validation", "test"])

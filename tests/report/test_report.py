@@ -1,5 +1,6 @@
 """The page of a run shows the figures of the metrics database, and escapes titles."""
 
+import datetime as dt
 import re
 
 import polars as pl
@@ -8,8 +9,12 @@ import pytest
 from tasks.metrics_db import open_readonly, read_leaderboard
 from tasks.metrics_location import metrics_path
 from tasks.publish.task import publish
+from tasks.report.page import render_page
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
+from tasks.serve.figures import Figures
+from tasks.serve.record import Serve
+from tasks.serve.task import record_serve
 from tasks.store.artifacts import RankedLists, SplitRatings, ValidatedRatings
 
 EVIL = ["<script>alert(1)</script>", "'); drop table runs; --\u202e", 'a "b" & {{ run }} <b>']
@@ -59,7 +64,7 @@ def test_runs_are_drawn_as_a_line_with_a_band(page_of_run, store, split, predict
     scores = score.fn(split, ratings, *parts, config=config, store=store)
     run_id = publish.fn(
         scores,
-        [ratings, *parts[0], *parts[1]],
+        [ratings, split, *parts[0], *parts[1]],
         profile="next",
         commit=None,
         challenge=challenge(),
@@ -90,7 +95,7 @@ def test_protocols_of_the_same_data_stand_side_by_side(
     scores = score.fn(other, ratings, *parts, config=Score(ks=(5,), resamples=100), store=store)
     run_id = publish.fn(
         scores,
-        [ratings, *parts[0], *parts[1]],
+        [ratings, other, *parts[0], *parts[1]],
         profile="old",
         commit=None,
         challenge=challenge(),
@@ -167,3 +172,20 @@ def test_what_the_language_models_add_to_lists_is_among_the_first_sentences(
         "The language models do not significantly change the NDCG@10 (liked films) of the ranked "
         "lists: with them it is 0.3155 above that without them"
     ) in page
+
+
+def test_the_page_says_what_changed_in_everyones_lists(page_of_run, store):
+    _, run_id = page_of_run
+    for day, users, overlap in ((1, 1000, None), (2, 1003, 0.75)):
+        figures = Figures(users, 0.999, 50, 0.25, 0.9, 0.5, 0.125, overlap, overlap and 40)
+        at = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
+        record_serve.fn(Serve(at, f"lists {day}", "a", "b", "made", None, figures), store=store)
+    html = render_page(metrics_path(store), run_id, "lists 2")
+    section = html.split("<h2>What changed since yesterday</h2>")[1].split("<h2>")[0]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in section.split("<tr>")[2:]]
+    assert ["users", "1,003", "+3"] in cells
+    assert ["share of the catalogue", "25.0%", "+0.0%"] in cells
+    assert ["rank-biased overlap with the last lists", "0.750", ""] in cells
+    assert ["users with another list", "40", ""] in cells
+    first = render_page(metrics_path(store), run_id, "lists 1")
+    assert '<td>users</td><td class="number">1,000</td><td class="number"></td>' in first

@@ -21,6 +21,7 @@ from tasks.store.artifacts.predictions import (
     RatingPredictions,
     RatingPriors,
     Recommendations,
+    ServedLists,
 )
 from tasks.store.artifacts.prompts import CandidatePrompts, PerturbedPrompts, Prompts, Tokenizer
 from tasks.store.artifacts.scores import AblationScores, MemorizationScores, Report, Scores
@@ -42,6 +43,7 @@ KINDS: tuple[type[Artifact], ...] = (
     CandidateScores,
     RankedLists,
     Recommendations,
+    ServedLists,
     Scores,
     AblationScores,
     MemorizationScores,
@@ -70,6 +72,7 @@ __all__ = [
     "Recommendations",
     "Report",
     "Scores",
+    "ServedLists",
     "SplitRatings",
     "Table",
     "Tokenizer",

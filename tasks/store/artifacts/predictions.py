@@ -127,3 +127,27 @@ class Recommendations(Artifact):
         "lists": RankedLists.tables["lists"],
         "ratings": RatingPredictions.tables["ratings"],
     }
+
+
+class ServedLists(Artifact):
+    """The list of each user, on everything that was known: nothing is held out."""
+
+    top_level = "artifacts"
+    tables = {
+        "recommendations": Table(
+            "recommendations.parquet",
+            "one row a (user, rank), sorted by them",
+            {
+                "user_id": ("int32", "whose list"),
+                "rank": ("int32", "from 1"),
+                "film_id": ("int32", "a film of the catalogue that the user has not rated"),
+                "title": ("string", "with the year in brackets where it is known"),
+                "genres": ("string", "joined by |; empty where none is listed"),
+                "expected": ("double", "expected rating, in stars"),
+                "pi80_low": ("double", "lower end of the 80 % prediction interval"),
+                "pi80_high": ("double", "its upper end"),
+                "p_like": ("double", "probability of 4 stars or more"),
+                "score": ("double", "what the list is ordered by, larger first"),
+            },
+        ),
+    }

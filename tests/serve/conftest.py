@@ -1,0 +1,98 @@
+"""Forty films, a model of random weights, and what ranks with it."""
+
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from flows.ranker import Ranker
+from tasks.predict.config import Predict
+from tasks.predict.task import predict_ratings
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_candidate_prompts, write_prompts
+from tasks.rank.config import Rank, Retrieve
+from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.readout.config import Inference
+from tasks.recommend.task import add_everyone
+from tasks.serve.task import Serving, compose_recommendations
+from tasks.store.artifacts import SplitRatings
+from tasks.templates import Compact
+from tests.pipeline_world import (  # noqa: F401
+    adapter,
+    base,
+    ratings,
+    split,
+    store,
+    tokenizer,
+)
+
+ANY = Serving(max_film_share=1.0)
+
+
+@pytest.fixture(scope="module")
+def prompts(store, ratings, split, tokenizer):  # noqa: F811
+    """Without features: what others rate is in nobody's prompt."""
+    config = Prompt(template=Compact(features=()), context_films=8, users_per_shard=10)
+    return write_prompts.fn(split, ratings, tokenizer, config=config, store=store)
+
+
+@pytest.fixture(scope="module")
+def ranker(store, split, ratings, tokenizer, adapter, base, prompts):  # noqa: F811
+    """Of the ranked lists of a run."""
+    model = {"inference": Inference(), "store": store}
+    llm = predict_ratings.fn(adapter, base, prompts, split, config=Predict(), **model)
+    candidates = retrieve_candidates.fn(split, config=Retrieve(candidates=40), store=store)
+    wording = Prompt.model_validate(prompts.manifest["recipe"])
+    asked = write_candidate_prompts.fn(
+        split, ratings, tokenizer, candidates, config=wording, store=store
+    )
+    predictions = predict_ratings.fn(
+        adapter, base, asked, split, config=Predict(), **model, calibrated_by=llm
+    )
+    scores = score_candidates.fn(adapter, base, asked, **model)
+    ranked = rank_candidates.fn(
+        split, ratings, candidates, predictions, scores, config=Rank(), store=store
+    )
+    return Ranker.load(ranked, store)
+
+
+@pytest.fixture(scope="module")
+def serve(store, ratings, ranker):  # noqa: F811
+    """`serve(split, at)`: the requests and the lists of everyone, in a store."""
+
+    def run(split, at=store, active_days=None):  # noqa: F811
+        requests = add_everyone.fn(split, active_days=active_days, store=at)
+        ranked = ranker.rank_requests(requests, ratings, inference=Inference(), store=at)
+        lists = compose_recommendations.fn(
+            requests, ratings, ranked.lists, ranked.predictions, config=ANY, store=at
+        )
+        return requests, lists
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tonight(serve, split):  # noqa: F811
+    """The requests and the lists of everyone."""
+    return serve(split)
+
+
+@pytest.fixture(scope="module")
+def grown(store, split, tonight):  # noqa: F811
+    """The split after user 3 has rated the first film of their list."""
+    served = tonight[1].scan("recommendations").collect()
+    film = served.filter(user_id=3, rank=1)["film_id"][0]
+
+    def write(draft):
+        table = split.scan("ratings").collect()
+        own = table.filter(user_id=3).sort("position")
+        new = own.tail(1).with_columns(
+            film_id=pl.lit(film, pl.Int32),
+            rated_at=pl.col("rated_at") + dt.timedelta(minutes=1),
+            position=pl.col("position") + 1,
+        )
+        grown = pl.concat([table, new]).sort("user_id", "position")
+        grown.write_parquet(draft / "ratings.parquet")
+        return split.metadata
+
+    return store.build(SplitRatings, recipe={"grown": 1}, parents=[split], write=write)
