@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-Profile = Literal["laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "smoke"]
+Profile = Literal[
+    "laptop", "laptop-long", "legacy", "legacy-fair", "nightly", "pretrained", "smoke"
+]  # fmt: skip
 
 
 class SettingsError(ValueError):

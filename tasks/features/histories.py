@@ -59,14 +59,20 @@ class RatedFilms:
         p[known] = np.exp(np.stack(joined["machine_log_p"].drop_nulls().to_list()))
         return p
 
+    def periods(self, years: int) -> Ints:
+        """Of so many years each, the period of every film's release, from 0: [films]."""
+        period = self.films["year"].cast(pl.Int64) // years
+        return np.unique(period.fill_null(-1).to_numpy(), return_inverse=True)[1]
+
     def number_stretches(self, parts: int, split: SplitRatings) -> Stretches:
-        """Stretches by position in each history, or by time where the split is by time."""
-        by_time = split.metadata["protocol"].startswith("global-time")
+        """Stretches by position in each history; by time where the split is by time, or given."""
+        by_time = split.metadata["protocol"].startswith(("global-time", "given"))
         return number_stretches(self.table, parts, by_time=by_time)
 
-    def history(self, p: Floats) -> History:
-        """With the residuals of `p` [ratings, values], except of the test targets."""
-        hidden = ((self.table["fold"] == "test") & (self.table["role"] == "target")).to_numpy()
+    def history(self, p: Floats, *, with_test: bool = False) -> History:
+        """With the residuals of `p` [ratings, values]; of test targets only `with_test`."""
+        test = ((self.table["fold"] == "test") & (self.table["role"] == "target")).to_numpy()
+        hidden = test & (not with_test)
         genres = self.films["genres"].str.split("|").list.unique()
         names = sorted(genres.explode().drop_nulls().unique())
         has = np.array([genres.list.contains(name).to_numpy() for name in names], np.float64).T
@@ -93,12 +99,25 @@ class RatedFilms:
         first_target = pl.col("row").filter(target).min().over("user_id", "fold")
         before = pl.col("row") - pl.min_horizontal("place", back)
         end = rows.select(pl.when(target).then(first_target).otherwise(before)).to_series()
+        return self._questions(p, stretches, end.to_numpy())
+
+    def questions_in_time(self, p: Floats, stretches: Stretches) -> Questions:
+        """Every rating as a question at its own time: what its user rated before is known, in any
+        fold, to show and not to learn from.
+
+        So are the histories of CoLLM's split (Zhang et al., 2023, arXiv 2310.19488).
+        """
+        rows = self.table.with_row_index("row").select(pl.col("row", "user_id", "rated_at"))
+        end = rows.select(pl.col("row").min().over("user_id", "rated_at").cast(pl.Int64))
+        return self._questions(p, stretches, end.to_series().to_numpy())
+
+    def _questions(self, p: Floats, stretches: Stretches, end: Ints) -> Questions:
         count = np.zeros(len(self.film), np.int64)
         for stretch in stretches.predicted:
             rows = stretches.number == stretch
             count[rows] = self.count_films(stretches.known(stretch))[self.film[rows]]
         start = np.searchsorted(self.user, self.user)
-        return Questions(self.film, start, end.to_numpy(), self.time, p, count)
+        return Questions(self.film, start, end, self.time, p, count)
 
     def count_films(self, known: NDArray[np.bool_]) -> Ints:
         """How often each film of the catalogue was rated: [films]."""

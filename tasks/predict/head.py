@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.features.histories import RatedFilms
 from tasks.features.residual_trees import ResidualTrees
+from tasks.features.stretches import Stretches
 from tasks.predict.prior_predictions import calibrated_table
 from tasks.store.artifacts import FilmStates, RatingPriors, SplitRatings, ValidatedRatings
 
@@ -34,16 +35,13 @@ def write_head_predictions(
     stretches = rated.number_stretches(settings["stretches"], split)
     questions = rated.questions(machine, stretches, settings["horizon"])
     history = rated.history(machine)
-    vectors = np.array(states.scan("states").collect()["state"].to_list())
-    near = history.affinity(questions, vectors)
-    described = np.column_stack([history.describe(questions, rated.scale), near])
-    p = np.full_like(machine, np.nan)
-    for stretch, rows, known in stretches.learnable(machine):
-        if stretch >= settings["stretches"]:  # a fold's targets
-            trees = ResidualTrees.fit(
-                described[known], machine[known], rated.code[known], rated.scale, settings["seed"]
-            )
-            p[rows] = trees.correct(described[rows], machine[rows], rated.scale)
+    described = np.column_stack(
+        [
+            history.describe(questions, rated.scale),
+            history.affinity(questions, read_states(states)),
+        ]
+    )
+    p = correct_targets(rated, machine, stretches, described, settings["seed"])
     log_p = pl.Series("log_p", np.log(p), dtype=pl.List(pl.Float64))
     is_target = pl.col("role") == "target", pl.col("fold") != "train"
     targets = rated.table.with_columns(log_p).filter(*is_target)
@@ -51,3 +49,25 @@ def write_head_predictions(
     table.write_parquet(draft / "ratings.parquet")
     of_split = {name: settings[name] for name in ("dataset", "protocol", "scale")}
     return of_split | {"calibrations": {predictor: calibration.to_json()}}
+
+
+def read_states(states: FilmStates) -> Floats:
+    """The films' vectors, in the order of the catalogue: [films, width]."""
+    return np.array(states.scan("states").collect()["state"].to_list())
+
+
+def correct_targets(
+    rated: RatedFilms, machine: Floats, stretches: Stretches, described: Floats, seed: int
+) -> Floats:
+    """Targets corrected by trees on `described` [ratings, columns]: [ratings, values], else NaN.
+
+    The trees of a fold learn from the stretches before it.
+    """
+    p = np.full_like(machine, np.nan)
+    for stretch, rows, known in stretches.learnable(machine):
+        if stretch >= stretches.of_history:  # a fold's targets
+            trees = ResidualTrees.fit(
+                described[known], machine[known], rated.code[known], rated.scale, seed
+            )
+            p[rows] = trees.correct(described[rows], machine[rows], rated.scale)
+    return p

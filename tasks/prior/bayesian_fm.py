@@ -31,17 +31,23 @@ def fit_bayesian_fm(
     draws: int,
     kept: int,
     seed: int,
+    period: Ints | None = None,
 ) -> Factors:
     """Sample the posterior. Arrays [ratings]: user and film from 0, `code` the index in the scale.
 
-    The first sixth of the draws is dropped; `kept` of the others, evenly spaced, stay.
+    `period` [films], from 0, is a further feature of each film. The first sixth of the draws is
+    dropped; `kept` of the others, evenly spaced, stay.
     """
     present, code = np.unique(code, return_inverse=True)  # myFM wants every class to occur
     if len(present) == 1:  # and two of them
         nothing = np.zeros((1, users + films, rank + 1), np.float32)
         return Factors(nothing[:, :users], nothing[:, users:], nothing[:, 0, :0], present, values)
     blocks = _blocks(user, film, users, films)
-    samples = _sample(user, film, code, blocks, rank, draws, seed)
+    groups = [users, films, films, users]
+    if period is not None:
+        blocks = blocks[0], sp.hstack([blocks[1], _one_hot(period)]).tocsr()
+        groups.append(int(period.max()) + 1)
+    samples = _sample(user, film, code, blocks, groups, rank, draws, seed)
     chosen = np.linspace(0, len(samples) - 1, min(kept, len(samples))).round().astype(int)
     of_users, of_films, cuts = [], [], []
     width = blocks[0].shape[1]
@@ -64,6 +70,11 @@ def _blocks(user: Ints, film: Ints, users: int, films: int) -> tuple[sp.csr_arra
     )
 
 
+def _one_hot(number: Ints) -> sp.csr_array:
+    rows = np.arange(len(number))
+    return sp.csr_array((np.ones(len(number)), (rows, number)))
+
+
 def _over_root(rated: sp.csr_array) -> sp.csr_array:
     counts = np.maximum(np.asarray(rated.sum(axis=1)), 1)
     return sp.diags_array(1 / np.sqrt(counts)) @ rated
@@ -74,6 +85,7 @@ def _sample(
     film: Ints,
     code: Ints,
     blocks: tuple[sp.csr_array, sp.csr_array],
+    groups: list[int],
     rank: int,
     draws: int,
     seed: int,
@@ -86,7 +98,6 @@ def _sample(
     sys.path[:] = path  # without setuptools' own copies of packages
     base.tqdm = functools.partial(base.tqdm, disable=True)
     machine = myfm.MyFMOrderedProbit(rank=rank, random_seed=seed)
-    users, films = (block.shape[0] for block in blocks)
     machine.fit(
         sp.csr_matrix((len(user), 0)),
         code,
@@ -94,7 +105,7 @@ def _sample(
             myfm.RelationBlock(index.tolist(), sp.csr_matrix(block))
             for index, block in zip((user, film), blocks, strict=True)
         ],
-        group_shapes=[users, films, films, users],
+        group_shapes=groups,
         n_iter=draws,
         n_kept_samples=draws - draws // 6,
         callback=lambda *_: (False, None),

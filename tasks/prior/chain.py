@@ -99,6 +99,7 @@ def _job(rated: RatedFilms, stretches: Stretches, stretch: int, config: Prior) -
         "draws": config.stretch_draws if stretch < stretches.of_history else config.draws,
         "kept": config.kept,
         "seed": config.seed,
+        "period": rated.periods(config.period) if config.period else None,
     }
 
 

@@ -21,6 +21,7 @@ from tasks.split.folds import (
     fold_of_user,
     user_uniform,
 )
+from tasks.split.given import GivenFolds
 from tasks.split.legacy import Legacy
 from tasks.split.time_order import TimeOrdered
 
@@ -142,7 +143,8 @@ class UserHoldout(HoldoutTail, frozen=True, extra="forbid"):
 
 
 Split = Annotated[
-    LeaveLast | GlobalTime | UserHoldout | Legacy, pydantic.Field(discriminator="protocol")
+    LeaveLast | GlobalTime | UserHoldout | GivenFolds | Legacy,
+    pydantic.Field(discriminator="protocol"),
 ]
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from prefect import task
 
+from tasks.split.given import GivenFolds
 from tasks.split.protocols import LeaveLast, Split
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 
-__all__ = ["LeaveLast", "Split", "split_ratings"]
+__all__ = ["GivenFolds", "LeaveLast", "Split", "split_ratings"]
 
 
 @task
@@ -21,4 +22,5 @@ def split_ratings(ratings: ValidatedRatings, *, config: Split, store: Store) -> 
 
         return assign_folds(draft, ratings, config)
 
-    return store.build(SplitRatings, recipe=config, parents=[ratings], write=write)
+    recipe = config.recipe if isinstance(config, GivenFolds) else config
+    return store.build(SplitRatings, recipe=recipe, parents=[ratings], write=write)

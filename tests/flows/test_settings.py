@@ -28,7 +28,7 @@ def test_every_profile_can_be_typed_and_every_typed_profile_is_there() -> None:
     assert sorted(get_args(Profile)) == sorted(file.stem for file in PROFILES.glob("*.toml"))
 
 
-@pytest.mark.parametrize("profile", ["laptop", "legacy", "smoke"])
+@pytest.mark.parametrize("profile", ["laptop", "legacy", "pretrained", "smoke"])
 def test_a_profile_that_needs_no_gpu_loads_on_any_machine(
     profile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

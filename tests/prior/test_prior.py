@@ -181,6 +181,19 @@ def test_ratings_that_are_all_equal_are_expected_to_stay_so():
     assert (p[:, 3] > 0.999).all()
 
 
+def test_a_film_that_nobody_rated_is_expected_as_those_of_its_period_are():
+    period = np.arange(12) % 2
+    user, film = (places.ravel() for places in np.mgrid[:20, :10])
+    shape = {"users": 20, "films": 12, "values": 2, "rank": 2, "draws": 60, "kept": 20, "seed": 0}
+    even, odd = np.array([10]), np.array([11])
+    liked = {}
+    for given in (period, None):
+        factors = fit_bayesian_fm(user, film, 1 - film % 2, period=given, **shape)
+        p = [factors.probabilities(np.array([0]), unrated)[0, 1] for unrated in (even, odd)]
+        liked[given is None] = p[0] - p[1]
+    assert liked[False] > 0.3 > abs(liked[True])
+
+
 def test_fits_end_with_the_process_that_started_them(tmp_path, build):
     split, valid, _ = build(make_split())
     code = f"""

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.split.protocols import GlobalTime, LeaveLast, Legacy, Split, UserHoldout
+from tasks.split.protocols import (
+    GivenFolds,
+    GlobalTime,
+    LeaveLast,
+    Legacy,
+    Split,
+    UserHoldout,
+)
 from tasks.split.task import split_ratings
 from tasks.split.time_order import TimeOrdered
 from tasks.store.artifacts import ValidatedRatings
@@ -72,7 +79,7 @@ def assign(rows, protocol):
 
 
 def test_every_protocol_is_generated():
-    tested = {LeaveLast, GlobalTime, UserHoldout, Legacy}
+    tested = {LeaveLast, GlobalTime, UserHoldout, Legacy, GivenFolds}  # the last in test_given.py
     assert set(typing.get_args(typing.get_args(Split)[0])) == tested
 
 
