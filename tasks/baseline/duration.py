@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from tasks.baseline.config import Baseline
 
-# Seconds of one core for a fit, per million ratings, measured on MovieLens-100K, 2026-11-25. Of
-# neighbourhood and sasrec more films make it more: these are lower bounds.
+# Seconds of one core for a fit, per million ratings, measured on MovieLens-100K beside other
+# processes, 2026-11-25. More films make it more with sasrec: a lower bound.
 SECONDS = {"funk_svd": 85, "implicit_als": 10, "neighbourhood": 40, "sasrec": 300, "svdpp": 15}
+PER_FILM = 60  # ratings there: neighbourhood's time grows with them, too
 EASE_COPIES = 3  # of a matrix of all films in single precision
 
 
@@ -16,6 +17,8 @@ def too_large(config: Baseline, ratings: int, films: int, max_hours: float) -> I
     for setting, folds in (("rating_models", 2), ("list_models", 1)):
         for name in getattr(config, setting):
             hours = SECONDS.get(name, 0) * ratings / 1e6 * (folds + _trials(config, name)) / 3600
+            if name == "neighbourhood":
+                hours *= max(1, ratings / films / PER_FILM)
             if hours > max_hours:
                 yield (
                     f"baseline.{setting}: {name} would take {hours:.1f} hours or more on "
