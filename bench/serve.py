@@ -33,6 +33,7 @@ from tasks.serve.config import Serving
 from tasks.store.artifacts import SplitRatings
 from tasks.store.store import Store
 
+MANIFESTS = "*/*/[!.]*/manifest.json"
 FREE = Serving(max_film_share=1.0, min_full_share=0.0, min_overlap=0.0)
 
 
@@ -48,7 +49,23 @@ def copied_store() -> Iterator[Store]:
         database = Path(folder) / "artifacts" / "metrics.duckdb"
         database.unlink()
         shutil.copyfile(source / "artifacts" / "metrics.duckdb", database)
+        drop_requests(Path(folder))
         yield Store(Path(folder))
+
+
+def drop_requests(root: Path) -> None:
+    """Delete what earlier lists for everyone left: requests, and all that was made of them."""
+    manifests = {file.parent: json.loads(file.read_text()) for file in root.glob(MANIFESTS)}
+    gone = {m["fingerprint"] for m in manifests.values() if "active_days" in m["recipe"]}
+    while more := {
+        m["fingerprint"]
+        for m in manifests.values()
+        if m["fingerprint"] not in gone and gone & {p["fingerprint"] for p in m["parents"]}
+    }:
+        gone |= more
+    for folder, manifest in manifests.items():
+        if manifest["fingerprint"] in gone:
+            shutil.rmtree(folder)
 
 
 def without_newest_rating(split: SplitRatings, store: Store) -> SplitRatings:
