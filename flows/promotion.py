@@ -5,6 +5,7 @@ import logging
 from typing import NamedTuple
 
 from flows.alerts import alert_on_rejections
+from flows.ask import ask_where_open
 from flows.commit import project_commit
 from flows.prepare import PreparedData
 from flows.ranking import rank
@@ -79,6 +80,9 @@ def contest(
         rivals = Served([*champion.ratings, *best.ratings], [*champion.lists, *best.lists])
         own = Served([predictions[0], predictions[-1]], [one for one in lists if _is_ranked(one)])
         halves = score_halves(settings, store, stages, data, own, rivals)
+        if halves:
+            by_hand = ask_where_open(challenge, halves, data.ratings, store)
+            challenge = dataclasses.replace(challenge, by_hand=by_hand)
         try:
             stages("publish", publish)(
                 scores, [one for one in dict.fromkeys(stages.artifacts) if not _is_score(one)],

@@ -24,3 +24,8 @@ class PromotionMargins(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Share of the ratings that may have moved to other stars."""
     volume: float = pydantic.Field(20, ge=0)
     """Ratings that one day may have gained, in multiples of a usual day's."""
+    ask_within: float = pydantic.Field(0, ge=0, lt=1)
+    """Share of its margin by which the deciding check misses or holds it so that the run pauses
+    until a person decides; 0: nobody is asked."""
+    ask_hours: float = pydantic.Field(12, gt=0)
+    """Hours after which a run that nobody answered fails; the champion stays."""

@@ -37,7 +37,8 @@ class Challenge:
 
     `best` is the best champion so far, where that is another one; `missing` the fingerprint of a
     champion that cannot be compared with; `expected` that of the champion of the same data and
-    split, whatever the decision.
+    split, whatever the decision. `by_hand` is a person's decision, in place of the checks';
+    `decided` says that there is one already, of an earlier run of the same.
     """
 
     challenger: Adapter
@@ -47,6 +48,8 @@ class Challenge:
     best: Adapter | None = None
     missing: str | None = None
     expected: str | None = None
+    by_hand: Decision | None = None
+    decided: bool = False
 
 
 def find_opponent(
@@ -92,7 +95,9 @@ def find_opponent(
     if last_day > _last_day(raw):
         later = f"the champion was trained on ratings up to {last_day}, a later day"
         return Challenge(adapter, margins, None, Decision(False, later), expected=expected)
-    return Challenge(adapter, margins, champion, best=best, expected=expected)
+    return Challenge(
+        adapter, margins, champion, best=best, expected=expected, decided=decided is not None
+    )
 
 
 def champion_of(db: duckdb.DuckDBPyConnection, split: SplitRatings) -> str | None:

@@ -1,5 +1,6 @@
 """Decides from a run's published rows whether its adapter becomes champion."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -63,15 +64,17 @@ def decide(
         )
     checks: list[Check] = []
     decision, champion = challenge.default_decision, challenge.missing
-    if challenge.champion and champions_ratings and contest:
+    if challenge.champion:
+        if contest is None or champions_ratings is None:
+            raise ValueError(
+                f"{challenger} has a champion to compare with, and no scores beside it"
+            )
         champion = challenge.champion.fingerprint
         insert_contest(db, run_id, contest)
-        checks = [
-            *check_scores(db, contest, challenge.margins),
-            *check_drift(db, ratings, champions_ratings, challenge.margins),
-        ]
+        checks = compare(db, contest, ratings, champions_ratings, challenge)
         failed = [check for check in checks if not check.passed]
-        decision = Decision(not failed, _explain(failed or _overall(checks)))
+        by_checks = Decision(not failed, _explain(failed or _overall(checks)))
+        decision = challenge.by_hand or by_checks
     for check in checks:
         row = [run_id, *check, check.passed]
         db.execute("insert into checks values (?, ?, ?, ?, ?, ?)", row)
@@ -81,15 +84,47 @@ def decide(
         begin_serving(db, run_id, at)
 
 
+def compare(
+    db: duckdb.DuckDBPyConnection,
+    contest: Contest,
+    ratings: ValidatedRatings,
+    champions_ratings: ValidatedRatings,
+    challenge: Challenge,
+) -> list[Check]:
+    """All checks of a challenge, in any database.
+
+    Raises ValueError where the scores do not compare what is served.
+    """
+    return [
+        *check_scores(db, contest, challenge.margins, with_best=challenge.best is not None),
+        *check_drift(db, ratings, champions_ratings, challenge.margins),
+    ]
+
+
+def is_borderline(checks: Sequence[Check], within: float) -> bool:
+    """Whether the check that decides misses or holds its margin by a share of it of `within`."""
+    distances = [
+        (check.value - check.threshold) / check.threshold if check.threshold else math.inf
+        for check in checks
+        if check.threshold or not check.passed
+    ]
+    return bool(within) and abs(max(distances)) <= within
+
+
 def check_scores(
-    db: duckdb.DuckDBPyConnection, contest: Contest, margins: PromotionMargins
+    db: duckdb.DuckDBPyConnection,
+    contest: Contest,
+    margins: PromotionMargins,
+    *,
+    with_best: bool = False,
 ) -> list[Check]:
     """What is lost of the served ratings and lists, overall and by slice.
 
     Raises ValueError where the scores do not compare them.
     """
     checks = _run_checks(db, "checks", **contest.variables, **margins.model_dump())
-    if missing := set(OVERALL) - {check.check_name for check in checks}:
+    needed = {*OVERALL, *(f"{name} of the best" for name in OVERALL if with_best)}
+    if missing := needed - {check.check_name for check in checks}:
         raise ValueError(
             f"the scores {contest.decides.fingerprint} do not compare {contest.ratings} and "
             f"{contest.lists} with the champion's: nothing to decide by {min(missing)}"
@@ -124,7 +159,11 @@ def _run_checks(db: duckdb.DuckDBPyConnection, statement: str, **variables: Any)
 
 
 def _overall(checks: Sequence[Check]) -> list[Check]:
-    return [check for check in checks if check.check_name in OVERALL]
+    return [
+        check
+        for check in checks
+        if check.check_name.startswith(OVERALL) and check.slice_value == "everyone"
+    ]
 
 
 def _explain(checks: Sequence[Check]) -> str:
