@@ -32,9 +32,10 @@ def run_ablations(
             adapter, base, prompts, data.split,
             config=settings.predict, inference=settings.inference, store=store, calibrated_by=llm,
         )  # fmt: skip
-    stages("score ablations", score_ablations)(
-        llm, ablated, resamples=settings.score.resamples, seed=settings.score.seed, store=store
-    )
+    if ablated:
+        stages("score ablations", score_ablations)(
+            llm, ablated, resamples=settings.score.resamples, seed=settings.score.seed, store=store
+        )
     if not any(parent["kind"] == Prompts.kind() for parent in base.manifest["parents"]):
         stages("measure memorization", measure_memorization)(
             base, data.ratings, config=settings.memorization, store=store

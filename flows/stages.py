@@ -65,7 +65,7 @@ def evaluation_stages(settings: Settings) -> list[str]:
             for how in ablations
             for verb in ("perturb prompts", "predict ratings")
         ),
-        "score ablations",
+        *(["score ablations"] if ablations else []),
         *([] if from_data else ["measure memorization"]),
         *OPPONENT,
         "score",

@@ -39,7 +39,7 @@ def store(tmp_path_factory):
     with prefect_test_harness(server_startup_timeout=180), pytest.MonkeyPatch.context() as patched:
         patched.setenv("CONTENT_ADVISOR_STORE", str(root))
         run(0)
-        run(1, second_split={"protocol": "global-time"})
+        run(1, second_split={"protocol": "global-time"}, ablation={"perturbations": []})
         yield Store(root)
 
 
