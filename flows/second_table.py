@@ -57,7 +57,13 @@ def publish_second_table(
         data.split, data.ratings, config=settings.baseline, store=store
     )
     scores = stages("score" + LABEL, score)(
-        data.split, data.ratings, predictions, [lists], config=settings.score, store=store
+        data.split,
+        data.ratings,
+        predictions,
+        [lists],
+        config=settings.score,
+        liked=settings.liked,
+        store=store,
     )
     # Of its own run alone: what the night costs is counted once.
     made = [data.raw, data.ratings, data.split, *dict.fromkeys(stages.artifacts[first:-1])]
