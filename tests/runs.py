@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.metrics_db import open_readonly
+from tasks.store.reader import FINGERPRINT
 from tests.servers import ROOT
 
 OVERRIDES = {  # fewer rivals and ablations: all stages are there, and soon done
@@ -92,6 +93,7 @@ def artifacts(root: Path) -> dict[str, str]:
     return {
         str(manifest.parent.relative_to(root)): manifest.read_text()
         for manifest in root.glob("*/*/[!.]*/manifest.json")
+        if FINGERPRINT.fullmatch(manifest.parent.name)  # what is served says since when
     }
 
 

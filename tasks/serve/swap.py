@@ -103,7 +103,7 @@ def _link(link: Path, target: str) -> None:
     draft = link.with_name(f".draft-{link.name}")
     draft.unlink(missing_ok=True)
     draft.symlink_to(target)
-    os.replace(draft, link)
+    durable_rename(draft, link)
 
 
 def _delete_others(folder: Path, kept: set[str | None]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks.store.artifacts import KINDS, Report
 from tasks.store.durable import discard_folder
+from tasks.store.reader import FINGERPRINT
 from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store
 
@@ -115,6 +116,7 @@ def _finished_folders(store: Store) -> list[Path]:
         manifest.parent
         for top_level in TOP_LEVELS
         for manifest in store.root.glob(f"{top_level}/*/[!.]*/manifest.json")
+        if FINGERPRINT.fullmatch(manifest.parent.name)  # not what is served, nor a copy by hand
     ]
 
 

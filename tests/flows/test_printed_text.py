@@ -32,7 +32,7 @@ def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recommended(title: str) -> Recommendation:
     """One film of a title, because of a film of the same title that was typed."""
-    film = RecommendedFilm(1, title, title, 4.0, 3.0, 5.0, [{"title": title, "stars": 0.5}])
+    film = RecommendedFilm(1, title, title, 4.0, 3.0, 5.0, 0.5, [{"title": title, "stars": 0.5}])
     typed = [{"title": title, "rating": 4.0, "replaces": None}]
     return Recommendation(user=None, typed=typed, films=[film])
 

@@ -146,7 +146,7 @@ def test_every_view_and_report_answers(store, publish_run, challenge):
     publish_run(challenge())
     with open_readonly(metrics_path(store)) as db:
         views = db.execute("select view_name from duckdb_views() where not internal").fetchall()
-        assert len(views) == 12
+        assert len(views) == 13
         for (view,) in views:
             db.execute(f"select * from {view}").fetchall()
         answered = {name: run_report(db, name, {}).fetchall() for name in list_reports()}

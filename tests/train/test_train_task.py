@@ -64,7 +64,9 @@ def test_the_loss_of_the_new_bloom_falls_in_training(base, prompts):
     assert not (base.path / "checkpoint.pt").exists()
 
 
-def test_training_an_adapter_leaves_the_base_as_it_was(shared_store, base, prompts, train_config):
+def test_training_an_adapter_leaves_the_base_as_it_was(
+    shared_store, adapter, base, prompts, train_config
+):
     before = hashes(base.path)
     other = train_config.model_copy(update={"fit": train_config.fit.model_copy(update={"seed": 1})})
     train_adapter.fn(base, prompts, config=other, store=shared_store)
