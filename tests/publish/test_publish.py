@@ -156,6 +156,7 @@ def test_every_view_and_report_answers(store, publish_run, challenge):
         "film",
         "memorization",
         "quarantine",
+        "served",
     ]
     assert all("?" in question for question in list_reports().values())
 
