@@ -117,10 +117,10 @@ def main() -> None:
         figures["users_per_second"] = figures["users"] / figures["everyone_seconds"]
         users = split.scan("ratings").select(pl.col("user_id").unique().sort()).collect()
         requests = [make_request(user, None, 10, why=True) for user in users["user_id"]]
-        asked = requests[: arguments.users]
-        one_by_one = measure(lambda: [recommend_for(r, None, store) for r in asked])
-        figures["recommend_per_second"] = len(asked) / one_by_one[0]
-        figures["cpu_recommend_seconds"] = one_by_one[1] / len(asked)
+        sample = requests[: arguments.users]
+        one_by_one = measure(lambda: [recommend_for(r, None, store) for r in sample])
+        figures["recommend_per_second"] = len(sample) / one_by_one[0]
+        figures["cpu_recommend_seconds"] = one_by_one[1] / len(sample)
     text = json.dumps({name: round(value, 3) for name, value in figures.items()}, indent=1)
     arguments.json.write_text(text) if arguments.json else print(text)
 
