@@ -80,11 +80,11 @@ def test_svdpp_fits_what_only_the_set_of_rated_films_tells():
     rating = np.r_[np.full(400, 3.0), np.where(favourite == 1, 5.0, 1.0)[rated_first]]
     order = np.lexsort((film, user))
     training = Interactions(user[order], film[order], rating[order], users=400, films=3)
-    asked = users[~rated_first]
+    users_without = users[~rated_first]
     model = SVDPlusPlus(SVDPP(factors=4, epochs=60, regularisation=0.01))
-    predicted = model(training, asked, np.zeros(100, int))
-    assert (predicted[favourite[asked] == 1] > 4).all()
-    assert (predicted[favourite[asked] == 2] < 2).all()
+    predicted = model(training, users_without, np.zeros(100, int))
+    assert (predicted[favourite[users_without] == 1] > 4).all()
+    assert (predicted[favourite[users_without] == 2] < 2).all()
 
 
 def test_the_default_run_has_the_rivals():

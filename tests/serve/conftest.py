@@ -43,13 +43,13 @@ def ranker(store, split, ratings, tokenizer, adapter, base, prompts):  # noqa: F
     llm = predict_ratings.fn(adapter, base, prompts, split, config=Predict(), **model)
     candidates = retrieve_candidates.fn(split, config=Retrieve(candidates=40), store=store)
     wording = Prompt.model_validate(prompts.manifest["recipe"])
-    asked = write_candidate_prompts.fn(
+    prompts_of_candidates = write_candidate_prompts.fn(
         split, ratings, tokenizer, candidates, config=wording, store=store
     )
     predictions = predict_ratings.fn(
-        adapter, base, asked, split, config=Predict(), **model, calibrated_by=llm
+        adapter, base, prompts_of_candidates, split, config=Predict(), **model, calibrated_by=llm
     )
-    scores = score_candidates.fn(adapter, base, asked, **model)
+    scores = score_candidates.fn(adapter, base, prompts_of_candidates, **model)
     ranked = rank_candidates.fn(
         split, ratings, candidates, predictions, scores, config=Rank(), store=store
     )
