@@ -8,7 +8,7 @@ from flows.overrides import RENAMED, SettingsError, leaves, parse
 from flows.settings import Profile, Settings, load
 from tasks.split.protocols import GlobalTime
 
-TAGS = {"split.protocol", "prompt.template.wording"}  # changing one exchanges the section
+TAGS = {"split.protocol", "second_split.protocol", "prompt.template.wording"}  # exchange sections
 SPREAD = {"dask_address"}  # changing it changes the stages that share
 
 
