@@ -12,7 +12,7 @@ from tasks.predict.task import predict_ratings
 from tasks.prior.task import predict_candidate_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
-from tasks.rank.config import Rank, Retrieve
+from tasks.rank.config import OF_LIKELIHOOD, Rank, Retrieve
 from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
 from tasks.readout.config import Inference
 from tasks.store.artifacts import (
@@ -94,6 +94,11 @@ class Ranker:
             rank=Rank.model_validate(rank),
         )
 
+    @property
+    def weighs_likelihood(self) -> bool:
+        """Whether the mix needs the candidates' likelihoods."""
+        return any(self.fitted.metadata["weights"].get(name) for name in OF_LIKELIHOOD)
+
     def own(self, candidates: Candidates | None) -> Candidates | None:
         """The candidates, if they were retrieved by the same settings."""
         same = candidates and candidates.manifest["recipe"] == self.retrieve.model_dump(mode="json")
@@ -132,9 +137,11 @@ class Ranker:
             self.adapter, self.base, prompts, requests,
             config=self.predict, inference=inference, store=store, calibrated_by=self.rated,
         )  # fmt: skip
-        scores = call("score candidates", score_candidates)(
-            self.adapter, self.base, prompts, inference=inference, store=store
-        )
+        scores = None
+        if self.weighs_likelihood:
+            scores = call("score candidates", score_candidates)(
+                self.adapter, self.base, prompts, inference=inference, store=store
+            )
         lists = call("rank candidates", rank_candidates)(
             requests, ratings, candidates, predictions, scores,
             of_candidates if self.by_priors else None,

@@ -7,7 +7,7 @@ from flows.commit import project_commit
 from flows.head import predict_beyond_prompts
 from flows.prepare import PreparedData
 from flows.settings import Settings
-from flows.stages import Stages
+from flows.stages import Stages, encoder_stages
 from tasks.base_models import find_base_model
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
 from tasks.prior.task import fit_priors
@@ -22,14 +22,16 @@ LABEL = " (second split)"
 
 
 def second_stages(settings: Settings) -> list[str]:
-    """The labels of its stages, in order; none without a second split."""
+    """The labels of its stages; none without a second split."""
     if settings.second_split is None:
         return []
     names = ["predict baselines", "rank baselines", "blend predictions", "score", "publish"]
     if settings.prior.model != "none":
-        heads = ["predict by head"] if _has_head(settings) else []
-        names = ["fit priors", *heads, "predict by priors", *names]
-    return [name + LABEL for name in ("split ratings", *names)]
+        names = ["fit priors", "predict by priors", *names]
+    labels = [name + LABEL for name in ("split ratings", *names)]
+    if _has_head(settings):
+        labels += [*encoder_stages(settings), "predict by head" + LABEL]
+    return labels
 
 
 def split_again(

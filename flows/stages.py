@@ -99,9 +99,13 @@ def name_serving_stage(label: str) -> str:
 
 def of_prior_stages(settings: Settings) -> list[str]:
     """The stages of the predictors that build on the prior."""
-    fetch = ["fetch tokenizer (encoder)", "fetch encoder"]
+    return [*encoder_stages(settings), "predict by head", "predict by priors"]
+
+
+def encoder_stages(settings: Settings) -> list[str]:
+    """The stages of the hidden states that the head reads."""
     own = settings.encoder.name == settings.base.name
-    return [*([] if own else fetch), "encode films", "predict by head", "predict by priors"]
+    return [*([] if own else ["fetch tokenizer (encoder)", "fetch encoder"]), "encode films"]
 
 
 class Stages:

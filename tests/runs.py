@@ -13,7 +13,7 @@ from tasks.metrics_db import open_readonly
 from tasks.store.reader import FINGERPRINT
 from tests.servers import ROOT
 
-OVERRIDES = {  # fewer rivals and ablations: all stages are there, and soon done
+FEW = {  # fewer rivals and ablations: all stages are there, and soon done
     "baseline": {
         "rating_models": ["bias"],
         "list_models": ["popularity"],
@@ -39,7 +39,13 @@ class Runs:
 
     environment: dict[str, str]
     whole: Path
-    seconds: float
+    data: Path
+    seconds: float = 0
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Of the profile's settings."""
+        return FEW | {"ingest": {"data": str(self.data)}}
 
     def start(
         self,
@@ -53,7 +59,7 @@ class Runs:
 
         `limit` is the most memory, in bytes, that it may address.
         """
-        merged = {**OVERRIDES, **(overrides or {})}
+        merged = {**self.overrides, **(overrides or {})}
         assignments = [f"--set={name}={json.dumps(value)}" for name, value in merged.items()]
         run = [sys.executable, "-m", "flows", "nightly", "--profile", "smoke", *assignments]
         if limit:

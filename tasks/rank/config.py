@@ -2,6 +2,8 @@
 
 import pydantic
 
+OF_LIKELIHOOD = ("log_likelihood", "likelihood_lift")  # features that `score_candidates` is for
+
 
 class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):
     """The collaborative retriever."""

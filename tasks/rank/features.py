@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tasks.liked import EARLIER, Liked, judge_targets, own_means
-from tasks.rank.config import Rank
+from tasks.rank.config import OF_LIKELIHOOD, Rank
 from tasks.rank.interactions import (
     compute_recency_similarity,
     count_recent_ratings,
@@ -33,8 +33,7 @@ FEATURES = [
     "recent_popularity",
     "expected_rating",
     "llm_rating",
-    "log_likelihood",
-    "likelihood_lift",
+    *OF_LIKELIHOOD,
 ]
 OF_LLM = FEATURES[4:]
 LIST_KEY = ["fold", "user_id"]
@@ -50,12 +49,12 @@ def mean_likelihoods(scores: CandidateScores) -> pl.DataFrame:
 
 
 class Inputs(NamedTuple):
-    """What is known of the candidates: `priors` where a prior was fitted."""
+    """What is known of the candidates: `priors` where a prior was fitted, `scores` where used."""
 
     split: SplitRatings
     candidates: Candidates
     predictions: RatingPredictions
-    scores: CandidateScores
+    scores: CandidateScores | None
     priors: RatingPriors | None = None
 
 
@@ -68,12 +67,16 @@ def build_features(inputs: Inputs, likelihoods: pl.DataFrame, config: Rank) -> p
     retrieved = inputs.candidates.scan("candidates").filter(pl.col("film_id").is_not_null())
     retrieved = retrieved.select(*KEY, "rank", retrieval_score="score")
     rated = inputs.predictions.scan("ratings").select(*KEY, llm_rating="mean")
-    likelihood = inputs.scores.scan("scores").select(*KEY, "log_likelihood")
-    table = retrieved.join(rated, on=KEY).join(likelihood, on=KEY)
-    table = table.join(likelihoods.lazy(), on=["fold", "film_id"], how="left")
-    lift = pl.col("log_likelihood") - pl.col("mean_log_likelihood")
-    # A film without a mean in `likelihoods` has a lift of 0.
-    table = table.with_columns(likelihood_lift=lift.fill_null(0.0))
+    table = retrieved.join(rated, on=KEY)
+    if inputs.scores is None:  # of weight 0
+        table = table.with_columns(pl.lit(0.0).alias(name) for name in OF_LIKELIHOOD)
+    else:
+        likelihood = inputs.scores.scan("scores").select(*KEY, "log_likelihood")
+        table = table.join(likelihood, on=KEY)
+        table = table.join(likelihoods.lazy(), on=["fold", "film_id"], how="left")
+        lift = pl.col("log_likelihood") - pl.col("mean_log_likelihood")
+        # A film without a mean in `likelihoods` has a lift of 0.
+        table = table.with_columns(likelihood_lift=lift.fill_null(0.0))
     expected = _add_expected_rating(table.sort(*LIST_KEY, "rank").collect(), inputs, config)
     return _standardise(_add_interactions(inputs.split, expected, config))
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tasks.liked import Liked
-from tasks.rank.config import Rank
+from tasks.rank.config import OF_LIKELIHOOD, Rank
 from tasks.rank.features import (
     FEATURES,
     LIST_KEY,
@@ -37,6 +37,8 @@ def write_ranking(
 
     mean_likelihoods.parquet is kept with the mix: it is a mean over many users.
     """
+    if inputs.scores is None:
+        raise ValueError("a mix is fitted with the scores of all candidates")
     likelihoods = mean_likelihoods(inputs.scores)
     likelihoods.write_parquet(draft / LIKELIHOODS)
     table = build_features(inputs, likelihoods, config)
@@ -59,6 +61,8 @@ def apply_ranking(
     """Write lists.parquet by the mix of other lists; return it. No fold need have true ratings."""
     likelihoods = pl.read_parquet(mix_of.path / LIKELIHOODS, glob=False)
     mix: dict[str, Any] = json.loads((mix_of.path / MIX).read_text())
+    if inputs.scores is None and any(mix["weights"].get(name) for name in OF_LIKELIHOOD):
+        raise ValueError(f"{mix_of.path / MIX} weighs likelihoods, but candidates have no scores")
     table = build_features(inputs, likelihoods, config)
     best = _take_best(table, mix, inputs, ratings, config, config.predictor)
     best.write_parquet(draft / "lists.parquet")

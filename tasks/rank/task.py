@@ -72,7 +72,7 @@ def rank_candidates(
     ratings: ValidatedRatings,
     candidates: Candidates,
     predictions: RatingPredictions,
-    scores: CandidateScores,
+    scores: CandidateScores | None,
     priors: RatingPriors | None = None,
     *,
     config: Rank,
@@ -84,7 +84,8 @@ def rank_candidates(
 
     `priors` are those of the candidates. Features are used only if they raise cross-validated NDCG
     of liked films. A second predictor ranks without the language models'. With `mix_of` its weights
-    are used, and there is one predictor: a request has no validation fold.
+    are used, and there is one predictor: a request has no validation fold. `scores` may then be
+    left out where the mix gives them no weight, and ValueError is raised where it does.
     """
 
     def write(draft: Path) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def rank_candidates(
             return write_ranking(draft, inputs, ratings, config, liked)
         return apply_ranking(draft, inputs, ratings, config, mix_of)
 
-    given = [made for made in (priors, mix_of) if made is not None]
-    parents = [split, ratings, candidates, predictions, scores, *given]
+    given = [made for made in (scores, priors, mix_of) if made is not None]
+    parents = [split, ratings, candidates, predictions, *given]
     recipe = config.model_dump(mode="json") | {"liked": liked.model_dump()}
     return store.build(RankedLists, recipe=recipe, parents=parents, write=write)

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,16 @@ from tests.servers import beside_server, server
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+def runs(tmp_path_factory: pytest.TempPathFactory, few_users: Path) -> Iterator[Runs]:
     """A server, and one run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("runs")
-    environment = beside_server(folder, folder / "whole")
-    with server(environment):
+    runs = Runs(beside_server(folder, folder / "whole"), folder / "whole", few_users)
+    with server(runs.environment):
         began = time.monotonic()
-        run = Runs(environment, folder / "whole", 0).start(folder / "whole")
+        run = runs.start(runs.whole)
         output, _ = run.communicate()
         assert run.returncode == 0, output
-        yield Runs(environment, folder / "whole", time.monotonic() - began)
+        yield replace(runs, seconds=time.monotonic() - began)
 
 
 @pytest.fixture

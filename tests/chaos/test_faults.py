@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,15 +20,11 @@ import pytest
 
 from bench.movielens_like import write_data_set
 from tasks.metrics_db import atomic_update, find_champion, open_readonly
-from tests.runs import (
-    OVERRIDES,
-    Runs,
-    artifacts,
-    nothing_half_there,
-)
+from tests.runs import Runs, artifacts, nothing_half_there
 from tests.servers import PREFECT, beside_server, finished, server, wait_until, worker
 
 MARGINS = ("rmse", "ndcg", "slice_rmse", "coverage")
+OF_WHEEL = {"ingest": {"data": "ml-100k-wheel"}}
 all_of_it = pytest.mark.chaos
 
 
@@ -86,19 +83,23 @@ def test_a_file_of_each_artifact_is_damaged(runs: Runs, root: Path, harm) -> Non
 
 
 @all_of_it
-def test_the_downloaded_package_is_damaged(runs: Runs, tmp_path: Path) -> None:
-    (wheel,) = runs.whole.glob("data/raw/**/*.whl")
-    copy = tmp_path / wheel.relative_to(runs.whole)
+def test_the_downloaded_package_is_damaged(runs: Runs, wheel_100k: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "data" / "raw" / wheel_100k.name
     copy.parent.mkdir(parents=True)
-    shutil.copy(wheel, copy)
+    shutil.copy(wheel_100k, copy)
     flip(copy, np.random.default_rng(0))
-    assert "has changed since: fetching it again" in runs.ends_well(tmp_path)
+    run = runs.start(tmp_path, overrides=OF_WHEEL)
+    output, _ = run.communicate()
+    assert run.returncode == 0, output
+    assert "has changed since: fetching it again" in output
+    assert nothing_half_there(tmp_path)
 
 
 @all_of_it
 def test_the_network_is_away(runs: Runs, tmp_path: Path) -> None:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_CACHE_DIR": "1"}
-    output = runs.goes_wrong(tmp_path, environment=nowhere | {"PIP_RETRIES": "0"})
+    nowhere |= {"PIP_RETRIES": "0"}
+    output = runs.goes_wrong(tmp_path, environment=nowhere, overrides=OF_WHEEL)
     assert "error: pip cannot fetch recbole 1.2.1" in output
     runs.ends_well(tmp_path)
 
@@ -173,7 +174,7 @@ def test_memory_runs_out(runs: Runs, tmp_path: Path) -> None:
 @all_of_it
 def test_the_server_is_killed(runs: Runs, tmp_path: Path) -> None:
     environment = beside_server(tmp_path, tmp_path / "store")
-    there = Runs(environment, runs.whole, runs.seconds)
+    there = replace(runs, environment=environment)
     with server(environment) as process:
         run = there.start(tmp_path / "store")
         wait_until(lambda: (tmp_path / "store" / "artifacts" / "base").exists(), seconds=1500)
@@ -190,7 +191,7 @@ def test_the_worker_is_killed_with_its_night(runs: Runs, tmp_path: Path) -> None
     root = tmp_path / "store"
     environment = beside_server(tmp_path, root)
     run = ["deployment", "run", "nightly/on-demand", "-p", "profile=smoke"]
-    run += ["-p", f"overrides={json.dumps(OVERRIDES)}"]
+    run += ["-p", f"overrides={json.dumps(runs.overrides)}"]
 
     def prefect(*arguments: str) -> str:
         return finished([PREFECT, "--no-prompt", *arguments], environment)

@@ -1,5 +1,6 @@
 """What prefect.yaml deploys, walked with a real server and a real worker on loopback."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from tasks.metrics_db import open_readonly
+from tests.runs import FEW
 from tests.servers import PREFECT, ROOT, finished, worker
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -48,13 +50,15 @@ def test_all_of_them_are_deployed(deployed: dict[str, str]) -> None:
 
 
 def test_a_worker_finishes_a_deployed_run_with_new_rows_in_the_metrics_database(
-    tmp_path: Path, deployed: dict[str, str]
+    tmp_path: Path, deployed: dict[str, str], few_users: Path
 ) -> None:
     environment = deployed | {"CONTENT_ADVISOR_STORE": str(tmp_path)}
     metrics = tmp_path / "artifacts" / "metrics.duckdb"
 
     def run(profile: str) -> None:
-        command = ["deployment", "run", "nightly/on-demand", "-p", f"profile={profile}", "--watch"]
+        command = ["deployment", "run", "nightly/on-demand", "--watch"]
+        typed = {"profile": profile, "data": str(few_users), "overrides": json.dumps(FEW)}
+        command += [part for name, value in typed.items() for part in ("-p", f"{name}={value}")]
         finished([PREFECT, *command], environment)
 
     with worker(environment):

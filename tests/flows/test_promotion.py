@@ -1,5 +1,7 @@
 """Runs one after the other: the second competes with the first, and a person may roll back."""
 
+import re
+
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
@@ -16,24 +18,27 @@ from tasks.publish.opponent import find_opponent
 from tasks.publish.task import roll_back
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
+from tests.runs import FEW
 from tests.servers import webhook
-
-FEW = {
-    "baseline": {
-        "rating_models": ["bias"],
-        "list_models": ["popularity"],
-        "blended": ["llm", "bias"],
-    },
-    "ablation": {"perturbations": ["empty"]},
-}
-
-
-def run(seed, **overrides):
-    return nightly("smoke", overrides=FEW | {"train": {"fit": {"seed": seed}}} | overrides)
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def overrides(few_users):
+    return FEW | {"ingest": {"data": str(few_users)}}
+
+
+@pytest.fixture(scope="module")
+def run(overrides):
+    """`run(seed)`: the run with this seed of its training."""
+
+    def start(seed, **more):
+        return nightly("smoke", overrides=overrides | {"train": {"fit": {"seed": seed}}} | more)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, run):
     """A store of two runs that differ in the seed of their training."""
     root = tmp_path_factory.mktemp("runs")
     with prefect_test_harness(server_startup_timeout=180), pytest.MonkeyPatch.context() as patched:
@@ -81,7 +86,7 @@ def test_the_second_run_is_compared_with_the_first(store):
     assert rows(store, "select count(*) from checks") > [(20,)]
 
 
-def test_a_run_that_is_repeated_is_the_same_run(store):
+def test_a_run_that_is_repeated_is_the_same_run(run, store):
     before = rows(store, "select run_id from runs order by run_at")
     assert run(1) == before[-1][0]
     assert rows(store, "select run_id from runs order by run_at") == before
@@ -95,7 +100,7 @@ def test_recommendations_are_the_champions(store):
         rollback()
 
 
-def test_after_garbage_collection_the_newest_run_is_intact(store, monkeypatch):
+def test_after_garbage_collection_the_newest_run_is_intact(run, store, monkeypatch):
     before = rows(store, "select run_id from runs order by run_at")
     assert not collect_garbage(1, apply=True, store=store)  # all of it is of this week
     monkeypatch.setattr("flows.gc.SPARED_DAYS", 0)
@@ -107,9 +112,9 @@ def test_after_garbage_collection_the_newest_run_is_intact(store, monkeypatch):
     )
 
 
-def test_a_run_that_must_not_wait_for_the_lock_is_cancelled(store):
+def test_a_run_that_must_not_wait_for_the_lock_is_cancelled(store, overrides):
     with store.exclusive_lock("another run", wait=True):
-        left = nightly("smoke", overrides=FEW | {"wait_for_lock": False}, return_state=True)
+        left = nightly("smoke", overrides=overrides | {"wait_for_lock": False}, return_state=True)
     assert left.is_cancelled()
     assert "another run" in left.message
 
@@ -122,7 +127,7 @@ def payloads(monkeypatch):
         yield payloads
 
 
-def test_a_rejected_challenger_is_alerted_once(store, payloads, caplog):
+def test_a_rejected_challenger_is_alerted_once(run, store, payloads, caplog):
     strict = dict.fromkeys(("rmse", "ndcg", "slice_rmse", "coverage"), 0)
     run_id = run(2, promotion=strict)
     query = f"select reason from champions where run_id = '{run_id}' and not promoted"
@@ -137,7 +142,7 @@ def test_a_rejected_challenger_is_alerted_once(store, payloads, caplog):
     assert len(payloads) == before  # nothing new
 
 
-def test_a_run_that_another_champion_overtakes_is_compared_with_that_one(store, monkeypatch):
+def test_a_run_that_another_champion_overtakes_is_compared_with_that_one(run, store, monkeypatch):
     """As another machine's run, or a person, may promote one while this run scores."""
     promoted = []
 
@@ -155,7 +160,7 @@ def test_a_run_that_another_champion_overtakes_is_compared_with_that_one(store, 
     assert rows(store, f"select count(*) from contests where run_id = '{run_id}'") > [(2,)]
 
 
-def test_a_failed_run_is_alerted(store, payloads, caplog):
+def test_a_failed_run_is_alerted(run, store, payloads, caplog):
     with pytest.raises(SourceError):
         run(3, ingest={"data": "no-such-data"})
     (alert,) = payloads
@@ -173,12 +178,15 @@ def test_a_webhook_that_is_not_there_stops_nothing(monkeypatch, caplog):
     assert "hush" not in caplog.text
 
 
-def test_a_run_counts_its_stages_to_the_end(store, caplog):
+def test_a_run_counts_its_stages_to_the_end(run, store, caplog):
     caplog.set_level("INFO", logger="flows.stages")
     run(1)
     lines = [record.getMessage() for record in caplog.records if record.name == "flows.stages"]
-    labels = [line.partition(", ")[2] for line in lines]
-    total = len(lines)
-    assert lines == [f"stage {n} of {total}, {label}" for n, label in enumerate(labels, start=1)]
-    assert len(set(labels)) == total
+    parsed = [re.fullmatch(r"stage (\d+) of (\d+), (.*)", line).groups() for line in lines]
+    numbers, totals, labels = zip(*parsed, strict=True)
+    assert [int(number) for number in numbers] == list(range(1, len(lines) + 1))
+    left = [int(total) - len(lines) for total in totals]
+    assert left == sorted(left, reverse=True)  # it only falls, once a stage is known to be needless
+    assert left[-1] == 0
+    assert len(set(labels)) == len(labels)
     assert {"rate candidates (llm)", "predict ratings (champion)", "write report"} <= set(labels)

@@ -14,18 +14,10 @@ from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.store.artifacts import Adapter
 from tasks.store.remote.remote_store import _open
+from tests.runs import FEW
 from tests.servers import object_storage
 
 pytestmark = pytest.mark.slow  # 140 s, all but 10 of them for the run that builds
-FEW = {
-    "baseline": {
-        "rating_models": ["bias"],
-        "list_models": ["popularity"],
-        "blended": ["llm", "bias"],
-    },
-    "ablation": {"perturbations": ["empty"]},
-    "retrieve": {"candidates": 20},
-}
 
 
 @pytest.fixture(scope="module")

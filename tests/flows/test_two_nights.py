@@ -17,18 +17,9 @@ from tasks.metrics_db import open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.serve.swap import read_served, serving_folder
 from tasks.store.store import Store
+from tests.runs import FEW
 
 pytestmark = pytest.mark.slow  # two runs, a minute each
-FEW = {
-    "baseline": {
-        "rating_models": ["bias"],
-        "list_models": ["popularity"],
-        "blended": ["llm", "bias"],
-    },
-    "ablation": {"perturbations": ["empty"]},
-    "retrieve": {"candidates": 20},
-    "serving": {"active_days": None},
-}
 RATED = 5  # users who rate their first film in between
 
 
@@ -41,7 +32,7 @@ def nights(tmp_path_factory):
     """The store, the lists of each night, and the ratings in between."""
     data, root = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("store")
     write_data_set(data, rows=3_000)
-    overrides = FEW | {"ingest": {"data": str(data)}}
+    overrides = FEW | {"ingest": {"data": str(data)}, "serving": {"active_days": None}}
     with prefect_test_harness(server_startup_timeout=180), pytest.MonkeyPatch.context() as patched:
         patched.setenv("CONTENT_ADVISOR_STORE", str(root))
         nightly("smoke", overrides=overrides)

@@ -13,10 +13,11 @@ from tasks.liked import Liked, judge_targets
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.rank.config import Rank
+from tasks.rank.features import mean_likelihoods
 from tasks.rank.task import rank_candidates, score_candidates
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
 from tasks.readout.config import Inference
-from tasks.store.artifacts import Candidates, CandidateScores, RatingPredictions
+from tasks.store.artifacts import Candidates, CandidateScores, RankedLists, RatingPredictions
 from tasks.templates import Compact
 from tests.world import typed
 
@@ -60,10 +61,10 @@ def test_likelihoods_equal_the_plain_path(scores, tokenizer, adapter, base, cand
 
 
 @pytest.fixture
-def rank(store, split, ratings):
-    """`rank(candidates, expected)`: the ranked films and the mix, for these expected ratings."""
+def judge(store):
+    """`judge(candidates, expected)`: predictions with these expected ratings, and some scores."""
 
-    def run(candidates, expected, **settings):
+    def run(candidates, expected):
         rows = candidates.scan("candidates").select(KEY).collect()
         columns = rows.to_dict(as_series=False)
 
@@ -79,9 +80,19 @@ def rank(store, split, ratings):
         recipe = {"expected": expected.to_list()}
         made = {"recipe": recipe, "parents": [candidates]}
         predictions = store.build(RatingPredictions, write=write_predictions, **made)
-        scores = store.build(CandidateScores, write=write_scores, **made)
+        return predictions, store.build(CandidateScores, write=write_scores, **made)
+
+    return run
+
+
+@pytest.fixture
+def rank(store, split, ratings, judge):
+    """`rank(candidates, expected)`: the ranked films and the mix, for these expected ratings."""
+
+    def run(candidates, expected, **settings):
+        judged = judge(candidates, expected)
         lists = rank_candidates.fn(
-            split, ratings, candidates, predictions, scores, config=Rank(**settings), store=store
+            split, ratings, candidates, *judged, config=Rank(**settings), store=store
         )
         table = lists.scan("lists").sort("predictor", "fold", "user_id", "rank").collect()
         return table, json.loads((lists.path / "mix.json").read_text())
@@ -139,6 +150,32 @@ def test_a_model_that_does_not_raise_ndcg_is_not_used(rank, candidates, split, s
     assert mix["used_features"] == "retriever"
     assert mix["validation_ndcg"]["retriever"] == max(mix["validation_ndcg"].values())
     assert lists["film_id"].to_list() == 2 * first_films(perfect)
+
+
+@pytest.mark.parametrize("feature", [None, "log_likelihood", "likelihood_lift"])
+def test_scores_are_needed_only_where_the_mix_weighs_them(
+    store, split, ratings, candidates, judge, feature
+):
+    mix = {"weights": {"retrieval_score": 0.5, "llm_rating": 0.5, feature or "expected_rating": 1}}
+
+    def write(draft):
+        (draft / "mix.json").write_text(json.dumps(mix))
+        mean_likelihoods(scores).write_parquet(draft / "mean_likelihoods.parquet")
+        typed(RankedLists, "lists", {}).write_parquet(draft / "lists.parquet")
+        return mix
+
+    predictions, scores = judge(candidates, mark_hits(candidates, split))
+    fitted = store.build(RankedLists, recipe=mix, parents=[candidates, scores], write=write)
+    given = {"config": Rank(), "store": store, "mix_of": fitted}
+    inputs = (split, ratings, candidates, predictions)
+    with_scores = rank_candidates.fn(*inputs, scores, **given).scan("lists").collect()
+    if feature:
+        with pytest.raises(ValueError, match="weighs likelihoods"):
+            rank_candidates.fn(*inputs, None, **given)
+    else:
+        assert (
+            rank_candidates.fn(*inputs, None, **given).scan("lists").collect().equals(with_scores)
+        )
 
 
 def test_a_list_has_the_length_of_the_settings(rank, candidates, split):

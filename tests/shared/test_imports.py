@@ -7,6 +7,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
+DISTRIBUTIONS = packages_distributions()
 MODULES = sorted(
     str(file.relative_to(ROOT)) for file in (ROOT / "tasks").rglob("*.py") if file.name != "task.py"
 )
@@ -38,8 +39,7 @@ def required_distributions(distribution: str) -> set[str]:
 
 
 def needs_prefect(package: str) -> bool:
-    distributions = packages_distributions().get(package, ())
-    return any("prefect" in required_distributions(name) for name in distributions)
+    return any("prefect" in required_distributions(name) for name in DISTRIBUTIONS.get(package, ()))
 
 
 def test_a_package_that_reexports_prefect_is_recognised():
