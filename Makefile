@@ -20,7 +20,7 @@ flag = $${$(1):+--$(2)="$$$(1)"}
 settings = $(call flag,profile,profile) $(call flag,data,data) "$${settings[@]/\#/--set=}"
 read_settings = read -ra settings <<< "$$set"
 
-.PHONY: help nightly backfill test test-slow chaos check bench-gpu sql reports serve lock sbom audit rollback gc dictionary docs
+.PHONY: help nightly backfill test test-slow test-prefect chaos check bench-gpu sql reports serve lock sbom audit rollback gc dictionary docs
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,15 @@ test-slow: .venv/installed  ## the tests that take minutes
 
 chaos: .venv/installed  ## runs that are killed, starved, damaged: each loses nothing
 	@$(python) -m pytest -v tests/chaos --timeout=3600
+
+# Beside .venv, of which it takes what the newest Prefect does not replace.
+test-prefect: .venv/installed  ## the tests of the flows on the newest Prefect there is
+	@test -d .venv/newest || $(python) -m venv .venv/newest
+	@echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > .venv/newest/lib/python3.11/site-packages/locked.pth
+	@ln -sf ../../bin/dask .venv/newest/bin/dask
+	@.venv/newest/bin/python -m pip install --quiet --upgrade --force-reinstall --no-deps prefect
+	@.venv/newest/bin/python -m pip install --quiet prefect
+	@.venv/newest/bin/python -m pytest -m "not slow and not chaos" -W default::DeprecationWarning tests/flows
 
 check: .venv/installed  ## lint, format, types, import contracts, dependencies
 	@.venv/bin/ruff check
