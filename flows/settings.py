@@ -1,5 +1,6 @@
 """Settings of a run: the defaults are the laptop's, and a profile holds what differs from them."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any, Self
 import pydantic
 
 from flows.errors import ROOT
+from flows.gpu import GpuError, find_gpu
 from flows.overrides import Profile, SettingsError, leaves, overlay
 from tasks.audit.config import Ablation, Memorization
 from tasks.base.config import BaseModelConfig, Encoder
@@ -29,12 +31,14 @@ from tasks.rank.config import Rank, Retrieve
 from tasks.readout.config import Inference
 from tasks.score.config import Score
 from tasks.serve.config import Serving
+from tasks.serve.key_value import find_entry_point
 from tasks.split.task import LeaveLast, Split
 from tasks.store.private import keep_private
 from tasks.store.store import Store
 from tasks.train.config import Train
 from tasks.validate.task import Validate
 
+log = logging.getLogger(__name__)
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
 TEMPORARY = 16 * 10**6  # bytes: Prefect's migrations and the rules of validation need a few
@@ -193,18 +197,25 @@ def _check_means(settings: Settings, source: str) -> None:
         find_base_model(settings.encoder.name)
     except ValueError as error:
         raise SettingsError(f"base.name: {error}") from None
-    gpu = shutil.which("nvidia-smi")
-    if settings.needs_gpu and not gpu:
+    if settings.serving.key_value:
+        try:
+            find_entry_point(settings.serving.key_value)
+        except ValueError as error:
+            raise SettingsError(f"serving.key_value: {error}") from None
+    if settings.base.four_bit and not find_spec("bitsandbytes"):
         raise SettingsError(
-            f"{source} needs an NVIDIA GPU and this machine has none: "
-            f"run it on one that has, or choose --profile laptop"
+            "base.four_bit needs bitsandbytes, which is not installed: "
+            "set it to false, or see docs/gpu.md"
         )
-    means = {"an NVIDIA GPU": gpu, "bitsandbytes": find_spec("bitsandbytes")}
-    if settings.base.four_bit and (missing := [name for name, found in means.items() if not found]):
-        raise SettingsError(
-            f"base.four_bit needs {' and '.join(missing)}, which this machine lacks: "
-            f"set it to false, or see docs/gpu.md"
-        )
+    if settings.needs_gpu or settings.base.four_bit:
+        try:
+            log.info("GPU: %s", find_gpu())
+        except GpuError as error:
+            wanting = source if settings.needs_gpu else "base.four_bit"
+            raise SettingsError(
+                f"{wanting} needs an NVIDIA GPU: {error}; run it on a machine that has one, "
+                "or choose --profile laptop"
+            ) from None
 
 
 def _check_temporary_folder() -> None:

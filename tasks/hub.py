@@ -31,7 +31,9 @@ def best_dtype(device: torch.device) -> torch.dtype:
     """
     if device.type == "cpu":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    # A T4 emulates bf16, without tensor cores.
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
 
 
 def load_base(base: Base, *, device: torch.device | None = None) -> PreTrainedModel:

@@ -44,7 +44,7 @@ def flex(batch: PackedBatch, heads: int) -> Attention:
     )  # fmt: skip
 
     def add_alibi(score: Tensor, row: Tensor, head: Tensor, token: Tensor, col: Tensor) -> Tensor:
-        return score + slopes[head] * positions[row, col]
+        return score + slopes[head] * (positions[row, col] - positions[row, token])
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         if layer.training and layer.attention_dropout.p:
@@ -62,9 +62,8 @@ def sparse_sdpa(batch: PackedBatch, heads: int, dtype: torch.dtype) -> Attention
     A hundred branches of one prefix attend to a third of their row's columns. For inference only:
     padding is left at 0.
     """
-    slopes = _get_alibi_slopes(heads, batch.positions.device)[:, None, None]
     blocks = [
-        (block, torch.where(block.mask, slopes * block.positions, float("-inf")).to(dtype))
+        (block, alibi_bias(block.positions[None], block.mask[None], heads, dtype)[0])
         for block in query_blocks(batch)
     ]
 
@@ -92,16 +91,20 @@ def padded_mask(batch: PackedBatch) -> Tensor:
     return mask | torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device)
 
 
-def alibi_bias(positions: Tensor, mask: Tensor, heads: int) -> Tensor:
+def alibi_bias(positions: Tensor, mask: Tensor, heads: int, dtype: torch.dtype) -> Tensor:
     """What attention adds to its scores: [rows, heads, tokens, columns].
 
     ALiBi (Press et al., arXiv 2108.12409), from positions [rows, columns], and minus infinity
     outside of mask [rows, tokens, columns]. The column's position alone is enough, because softmax
-    is invariant to what all columns of a token share.
+    is invariant to what all columns of a token share; below fp32, where positions near 1,000 are
+    rounded to multiples of 4, it is the distance to the token that is rounded.
     """
+    alibi = positions[:, None, None]
+    if dtype != torch.float32:
+        own = torch.where(mask, positions[:, None], 0).amax(-1)  # no token sees what follows it
+        alibi = alibi - own[:, None, :, None]
     slopes = _get_alibi_slopes(heads, positions.device)
-    alibi = slopes[:, None, None] * positions[:, None, None]
-    return torch.where(mask[:, None], alibi, float("-inf"))
+    return torch.where(mask[:, None], slopes[:, None, None] * alibi, float("-inf")).to(dtype)
 
 
 @cache

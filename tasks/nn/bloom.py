@@ -39,14 +39,13 @@ def _attention(batch: PackedBatch, heads: int, x: Tensor, use_flex: bool) -> Att
         return flex(batch, heads)
     if x.device.type == "cpu" and torch.is_inference_mode_enabled():
         return sparse_sdpa(batch, heads, x.dtype)
-    return sdpa(alibi_bias(batch.positions, padded_mask(batch), heads).to(x.dtype))
+    return sdpa(alibi_bias(batch.positions, padded_mask(batch), heads, x.dtype))
 
 
 def extend(model: BloomModel, tokens: Tensor, cache: KVCache) -> Tensor:
     """The same for tokens that continue the cached ones: [rows, tokens, hidden size]."""
     x = model.word_embeddings_layernorm(model.word_embeddings(tokens))
-    bias = alibi_bias(cache.columns[None], cache.attention_mask(), model.num_heads)
-    attend = sdpa(bias.to(x.dtype))
+    attend = sdpa(alibi_bias(cache.columns[None], cache.attention_mask(), model.num_heads, x.dtype))
     for layer, block in enumerate(cast(Iterable[BloomBlock], model.h)):
         x = _run_block(block, x, attend, partial(cache.update, layer_idx=layer))
     return model.ln_f(x)

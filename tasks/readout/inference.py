@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tasks.hub import load_adapted
+from tasks.hub import best_device, best_dtype, load_adapted
 from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import hidden_states, output_layer
@@ -104,12 +104,17 @@ def load_reader(adapter: Adapter, base: Base, prompts: Prompts, config: Inferenc
 
 
 def load_merged(base: Base, adapter: Adapter) -> nn.Module:
-    """The base with its adapter, merged into the weights in fp32.
+    """The base with its adapter, merged into the weights in fp32 and rounded once.
 
-    There the sum is the same up to rounding, and a forward pass takes a fifth less time.
+    The sum is the same up to rounding, and a forward pass takes a fifth less time. Weights of four
+    bits are not merged: rounding to these would lose the adapter.
     """
-    model = cast(Any, load_adapted(base, adapter))
-    return model.merge_and_unload() if model.dtype == torch.float32 else model
+    if base.metadata["four_bit"]:
+        return load_adapted(base, adapter)
+    device = best_device()
+    exact = load_adapted(base, adapter, device=torch.device("cpu"))
+    merged = cast(Any, exact).merge_and_unload()
+    return cast(nn.Module, merged.to(device, best_dtype(device)))
 
 
 def truncate_at_ratings(example: Example) -> Example:

@@ -1,23 +1,13 @@
-"""Writes lists where readers take them from: files, a database, a key-value store.
-
-A key-value store is reached by an entry point of an installed package, in the group
-`content_advisor.key_value`: a function that is called with (key, value) pairs of text and the
-manifest as a dictionary, before the files are swapped. Keys are `user:196`, values JSON. Where it
-raises, nothing is swapped; a rerun calls it again, so it has to overwrite.
-"""
+"""Writes lists where readers take them from: files, a database, pairs for a key-value store."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
 
-GROUP = "content_advisor.key_value"
 DATABASE = "recommendations.duckdb"
-KeyValueSink = Callable[[Iterable[tuple[str, str]], Mapping[str, Any]], None]
 COMMENTS = Path(__file__).resolve().parents[2] / "sql" / "serving" / "recommendations.sql"
 
 
@@ -43,16 +33,6 @@ def write_database(everyone: pl.DataFrame, folder: Path) -> None:
         db.execute("set timezone = 'UTC'")
         db.execute("create table recommendations as select * from everyone")
         db.execute(COMMENTS.read_text())
-
-
-def find_key_value_sink(name: str) -> KeyValueSink:
-    """The function behind an entry point. Raises ValueError where none has that name."""
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise ValueError(f'no entry point "{name}" in {GROUP}: there are {known}')
-    sink: KeyValueSink = found[name].load()
-    return sink
 
 
 def iter_pairs(table: pl.DataFrame) -> Iterator[tuple[str, str]]:

@@ -15,11 +15,11 @@ import polars as pl
 
 from tasks.metrics_file import READERS
 from tasks.serve.config import Serving
+from tasks.serve.key_value import load_key_value_sink
 from tasks.serve.record import Serve
 from tasks.serve.sinks import (
     DATABASE,
     FILES,
-    find_key_value_sink,
     iter_pairs,
     write_database,
 )
@@ -68,7 +68,7 @@ def swap_in(root: Path, served: ServedLists, serve: Serve, config: Serving) -> N
     )
     manifest = serve.to_json()
     if config.key_value:
-        find_key_value_sink(config.key_value)(iter_pairs(table), manifest)
+        load_key_value_sink(config.key_value)(iter_pairs(table), manifest)
     folder = serving_folder(root)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{serve.served_at:%Y%m%dT%H%M%S%f}-{served.fingerprint}"

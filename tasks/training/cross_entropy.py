@@ -32,7 +32,7 @@ class _CrossEntropy(torch.autograd.Function):
         w: Tensor,
     ) -> Tensor:
         gradients = [
-            torch.zeros_like(x) if needed and x is not None else None
+            torch.zeros_like(x, dtype=torch.float32) if needed and x is not None else None
             for x, needed in zip((hidden, weight, bias), ctx.needs_input_grad[:3], strict=True)
         ]
         total = torch.zeros((), device=hidden.device)
@@ -46,8 +46,9 @@ class _CrossEntropy(torch.autograd.Function):
                 d = log_p.exp_().scatter_add_(
                     1, index, torch.full_like(index, -1, dtype=log_p.dtype)
                 )
-                _add(gradients, part, d.mul_(w[part, None]).to(hidden.dtype), hidden, weight)
+                _add(gradients, part, d, w[part, None], hidden, weight)
         ctx.save_for_backward(*gradients)
+        ctx.dtypes = [None if x is None else x.dtype for x in (hidden, weight, bias)]
         return total
 
     @staticmethod
@@ -55,18 +56,35 @@ class _CrossEntropy(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         *upstream: Tensor,
     ) -> tuple[Tensor | None, ...]:
-        scaled = (None if g is None else g * upstream[0].to(g.dtype) for g in ctx.saved_tensors)
+        # Scaled before they are rounded: in fp16 most would be 0, and a first scale infinite.
+        scaled = (
+            None if g is None else (g * upstream[0]).to(dtype)
+            for g, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        )
         return (*scaled, None, None)
 
 
 def _add(
-    gradients: list[Tensor | None], part: slice, d: Tensor, hidden: Tensor, weight: Tensor
+    gradients: list[Tensor | None],
+    part: slice,
+    d: Tensor,
+    w: Tensor,
+    hidden: Tensor,
+    weight: Tensor,
 ) -> None:
-    """Add a slice, whose logits have the gradient `d`, to `gradients`, but where None."""
+    """Add a slice, whose logits have the gradient `d * w`, to `gradients`, but where None.
+
+    Products are in the precision of the model; weights, which may be less than fp16 can hold, are
+    multiplied in fp32.
+    """
     of_hidden, of_weight, of_bias = gradients
-    if of_hidden is not None:
-        of_hidden[part] = d @ weight
+    exact = hidden.dtype == torch.float32
+    weighted = d * w
+    if of_hidden is not None and exact:
+        of_hidden[part] = weighted @ weight
+    elif of_hidden is not None:
+        of_hidden[part] = (d.to(hidden.dtype) @ weight).float() * w
     if of_weight is not None:
-        of_weight += d.T @ hidden[part]
+        of_weight += weighted.T @ hidden[part].float()
     if of_bias is not None:
-        of_bias += d.sum(0)
+        of_bias += weighted.sum(0)

@@ -24,6 +24,8 @@ from tasks.training.schedule import make_optimiser, set_learning_rate
 from tasks.training.signals import defer_sigterm
 from tasks.training.validation import validate
 
+FIRST_SCALE = 2.0**14  # times a gradient of 1 is still no infinity in fp16
+
 
 class Trainer:
     """Trains until the steps are done or patience runs out.
@@ -45,7 +47,9 @@ class Trainer:
         self.optimiser = make_optimiser(self.gradients.weights, config)
         # Small gradients vanish in half precision, so the loss is scaled up there.
         half = next(model.parameters()).dtype == torch.float16
-        self.scaler = torch.amp.GradScaler(self.gradients.device.type, enabled=half)
+        self.scaler = torch.amp.GradScaler(
+            self.gradients.device.type, init_scale=FIRST_SCALE, enabled=half
+        )
         self.progress, self.best = checkpoint.resume(folder, model, self.optimiser, self.scaler)
 
     def train(

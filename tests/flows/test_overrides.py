@@ -13,9 +13,10 @@ SPREAD = {"dask_address"}  # changing it changes the stages that share
 
 
 @pytest.fixture(autouse=True)
-def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def means(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which every profile can be loaded."""
-    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr("flows.settings.find_gpu", lambda: "one with enough memory")
+    monkeypatch.setattr("flows.settings.find_entry_point", lambda name: name)
 
 
 def nested(path: str, value: Any) -> dict[str, Any]:

@@ -83,20 +83,6 @@ def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
         load("nigthly")
 
 
-def test_a_machine_without_gpu_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SettingsError, match='profile "nightly" needs an NVIDIA GPU'):
-        load("nightly")
-
-
-def test_four_bits_without_their_means_are_refused_before_any_work(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SettingsError, match=r"base\.four_bit needs an NVIDIA GPU"):
-        load("laptop", {"base": {"four_bit": True}})
-
-
 def test_every_setting_names_its_source() -> None:
     found = {n: (value, source) for n, value, source in sources("nightly", {"score": {"seed": 7}})}
     assert found["score.seed"] == (7, "--set")
