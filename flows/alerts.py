@@ -5,13 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import httpx
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import PrefectException
 
 from flows.settings import WEBHOOK, webhook
 from tasks.plain_text import escape_control
 from tasks.publish.sent_alerts import Rejection, find_unsent, mark_sent
 from tasks.store.store import Store
 
+FAILED_RUNS = "a run has failed"  # the server's automation, see failed_runs
 log = logging.getLogger(__name__)
 
 
@@ -55,9 +58,24 @@ class Alert:
 
 
 def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa: ANN401
-    """For Prefect's hooks on_failure and on_crashed; Prefect has logged the failure already."""
+    """For Prefect's hooks on_failure and on_crashed; Prefect has logged the failure already.
+
+    A deployment's run is left to the server where that alerts: a run whose process is gone calls
+    no hook.
+    """
+    if flow_run.deployment_id and _server_alerts():
+        return
     summary = f"{flow.name} {state.type.value.lower()}: {state.message}"
     Alert(summary, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}").post()
+
+
+def _server_alerts() -> bool:
+    """Whether the server has an automation for failed runs; False where it does not answer."""
+    try:
+        with get_client(sync_client=True) as client:
+            return any(one.enabled for one in client.read_automations_by_name(FAILED_RUNS))
+    except (httpx.HTTPError, PrefectException):
+        return False
 
 
 def alert_on_rejections(store: Store) -> None:

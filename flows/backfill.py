@@ -1,12 +1,14 @@
 """Runs as they would have been on past days."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.alerts import on_run_failure
+from flows.attempt import attempt
 from flows.nightly import run_pipeline
 from flows.overrides import SettingsError
 from flows.settings import Profile, Settings, load, open_store
@@ -26,13 +28,20 @@ def backfill(
     every_days: int = 1,
     profile: Profile = "laptop",
     overrides: dict[str, Any] | None = None,
-) -> list[str]:
+) -> list[str] | State[list[str]]:
     """One run for each day from `first` to `last`, each on the ratings up to that day.
 
     Finished stages are reused, so a backfill that was stopped resumes where it was. Returns the
-    runs' ids. Raises SettingsError where the days are in the wrong order.
+    runs' ids. Where another run holds the store and `wait_for_lock` is false, this one is
+    cancelled. Raises SettingsError where the days are in the wrong order.
     """
-    runs, ids = settings_per_day(first, last, every_days, profile, overrides), []
+    runs = settings_per_day(first, last, every_days, profile, overrides)
+    return attempt(lambda: run_days(profile, runs))
+
+
+def run_days(profile: str, runs: Sequence[Settings]) -> list[str]:
+    """Run the days in order; return the runs' ids."""
+    ids = []
     for number, settings in enumerate(runs, start=1):
         log.info("run %d of %d, as of %s", number, len(runs), settings.ingest.as_of)
         ids.append(run_pipeline(profile, settings, open_store()))

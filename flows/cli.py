@@ -133,7 +133,8 @@ def rescore(adapter: str = "champion", *, chosen: Chosen = Chosen()) -> None:
     from flows import rescore
 
     _prepare_prefect()
-    rescore.rescore(adapter, profile=chosen.profile, overrides=overrides)
+    with _print_cancelled():
+        rescore.rescore(adapter, profile=chosen.profile, overrides=overrides)
 
 
 @app.command(help_epilogue=examples("backfill --from 2018-09-17 --to 2018-09-23"))
@@ -151,8 +152,9 @@ def backfill(
     days = (first, last, every_days, chosen.profile, chosen.overrides)
     backfill.settings_per_day(*days)  # before Prefect starts
     _prepare_prefect()
-    backfill.backfill(*days)
-    run_report("trend", {})
+    with _print_cancelled():
+        backfill.backfill(*days)
+        run_report("trend", {})
 
 
 @app.command(
@@ -196,9 +198,9 @@ def recommend_all(*, chosen: Chosen = Chosen()) -> None:
     from flows.settings import load, open_store
 
     _configure_logging()
-    with _user_error(ListsRefusedError):
+    with _user_error(ListsRefusedError), _print_cancelled():
         serve = serve_data(load(chosen.profile, chosen.overrides), open_store(), call_directly)
-    print(f"{serve.figures.users} users have lists: artifacts/serving/current")
+        print(f"{serve.figures.users} users have lists: artifacts/serving/current")
 
 
 @app.command(help_epilogue=examples("rollback --to 3f2a"))
@@ -244,7 +246,8 @@ def gc(*, runs: int = 7, apply: Annotated[bool, Parameter(negative=())] = False)
     from flows.settings import open_store
 
     _configure_logging()
-    print_garbage(collect_garbage(runs, apply=apply, store=open_store()), apply=apply)
+    with _print_cancelled():
+        print_garbage(collect_garbage(runs, apply=apply, store=open_store()), apply=apply)
 
 
 @app.command(help_epilogue=examples('sql "select * from latest"'))
@@ -275,20 +278,38 @@ def reports(name: str = "", *parameters: str) -> None:
 
 @app.command
 def serve(*, port: int = 4200) -> None:
-    """Start a Prefect server with the deployments, alerts for late runs, and a worker."""
+    """Start a Prefect server with the deployments, its automations, and a worker."""
     from flows.serve import serve
 
     serve(port)
 
 
 @app.command
-def alerts(*, start_within: float = 15, end_within: float = 6) -> None:
-    """Have the server alert the webhook of a run that starts late (min) or does not end (hours)."""
+def alerts(
+    *,
+    start_within: float = 15,
+    end_within: float = 6,
+    lost_after: float = 7,
+    begin_within: float = 10,
+) -> None:
+    """Have the server watch runs: alert the webhook, and crash those whose process is gone.
+
+    Parameters
+    ----------
+    start_within
+        Minutes after which a nightly run that has not started is late.
+    end_within
+        Hours after which any run has waited, or taken, too long.
+    lost_after
+        Minutes without a heartbeat after which a run is crashed.
+    begin_within
+        Minutes after which a run that a worker has claimed, and that has not begun, is crashed.
+    """
     from flows.serve import print_triggers
     from flows.server_access import protect_temporary_server
 
     protect_temporary_server()
-    print_triggers(start_within, end_within)
+    print_triggers(start_within, end_within, lost_after, begin_within)
 
 
 @app.command(help_epilogue=examples("config --profile nightly --set train.fit.epochs=2"))
@@ -302,13 +323,20 @@ def config(*, chosen: Chosen = Chosen()) -> None:
 
 @contextmanager
 def _print_cancelled() -> Iterator[None]:
-    """A run that had nothing to do is no error: print why, and end with exit status 0."""
-    from prefect.exceptions import CancelledRun
+    """A run that had nothing to do is no error: print why, and end with exit status 0.
+
+    Raises CommandError where it ended as TimedOut.
+    """
+    from prefect.exceptions import CancelledRun, FailedRun
+
+    from tasks.store.store import StoreBusyError
 
     try:
         yield
-    except CancelledRun as reason:
+    except (CancelledRun, StoreBusyError) as reason:
         print("cancelled:", escape_control(str(reason)))
+    except FailedRun as failed:
+        raise CommandError(failed) from None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.states import Cancelled
 
 from flows.alerts import on_run_failure
+from flows.attempt import attempt
 from flows.missed_runs import newer_run_reason
 from flows.settings import open_store
 from tasks.metrics_db import gc_roots
@@ -28,10 +29,15 @@ def gc(runs: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
 
     Only what is a week old is deleted: a run that failed, or another machine's, may not be done.
     Without `apply` nothing is deleted. Where a newer scheduled run is due, this one is cancelled.
-    Raises StoreBusyError during a run, and FileNotFoundError where none was published.
+    During a run it is cancelled as well. Raises FileNotFoundError where none was published.
     """
     if reason := newer_run_reason():
         return Cancelled(message=reason)
+    return attempt(lambda: show_garbage(runs, apply=apply))
+
+
+def show_garbage(runs: int, *, apply: bool) -> list[dict[str, str]]:
+    """Collect it, and show what was found in Prefect's UI."""
     rows = collect_garbage(runs, apply=apply, store=open_store())
     description = "deleted" if apply else "would be deleted"
     create_table_artifact(key="gc", table=rows, description=description)
@@ -39,7 +45,7 @@ def gc(runs: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
 
 
 def collect_garbage(runs: int, *, apply: bool, store: Store) -> list[dict[str, str]]:
-    """The same without Prefect."""
+    """The same without Prefect. Raises StoreBusyError during a run."""
     path = metrics_path(store)
     with store.exclusive_lock("gc", wait=False):
         found = find_unreachable(store, gc_roots(path, runs), spared_days=SPARED_DAYS)

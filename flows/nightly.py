@@ -9,6 +9,7 @@ from prefect.states import Cancelled
 
 from flows.ablations import run_ablations
 from flows.alerts import alert_on_rejections, on_run_failure
+from flows.attempt import attempt, time_limit
 from flows.console import print_summary
 from flows.head import predict_beyond_prompts
 from flows.missed_runs import newer_run_reason
@@ -34,7 +35,7 @@ from tasks.metrics_location import metrics_path
 from tasks.predict.task import predict_ratings
 from tasks.report.task import write_report
 from tasks.store.artifacts import Adapter, Base
-from tasks.store.store import Store, StoreBusyError
+from tasks.store.store import Store
 from tasks.train.task import train_adapter
 
 
@@ -60,18 +61,18 @@ def nightly(
     """
     if reason := newer_run_reason():
         return Cancelled(message=reason)
-    try:
-        return run_pipeline(profile, load(profile, with_data(overrides, data)), open_store())
-    except StoreBusyError as busy:
-        return Cancelled(message=str(busy))
+    settings = load(profile, with_data(overrides, data))
+    return attempt(lambda: run_pipeline(profile, settings, open_store()))
 
 
 def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
     """Run all stages; return the run's id.
 
-    Raises StoreBusyError where another run holds the store and `wait_for_lock` is false.
+    Raises StoreBusyError where another run holds the store and `wait_for_lock` is false, and
+    RunTimeoutError where it works longer than `timeout_hours`.
     """
-    with store.exclusive_lock(f"a run of profile {profile}", wait=settings.wait_for_lock):
+    holder, wait = f"a run of profile {profile}", settings.wait_for_lock
+    with store.exclusive_lock(holder, wait=wait), time_limit(settings.timeout_hours):
         alert_on_rejections(store)
         metrics = metrics_path(store)
         planned = [*UNTIL_TRAINED, *second_stages(settings), *evaluation_stages(settings)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flows.alerts import alert_on_rejections
 from flows.ask import ask_where_open
 from flows.commit import project_commit
+from flows.events import emit_decision
 from flows.prepare import PreparedData
 from flows.ranking import rank
 from flows.settings import Settings
@@ -94,6 +95,7 @@ def contest(
             if not attempts_left:
                 raise
             log.warning("%s: comparing again", error)
+    emit_decision(scores.fingerprint, store)
     alert_on_rejections(store)
     return scores
 

@@ -4,12 +4,15 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from prefect import Task, flow
+from prefect import State, Task, flow
 
 from flows.alerts import Alert, on_run_failure
+from flows.attempt import attempt, time_limit
+from flows.events import emit_served
 from flows.overrides import with_data
 from flows.ranker import Call, Ranker
 from flows.recommend import latest_champion_ranking
+from flows.retries import resilient
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import Stages, name_serving_stage
 from tasks.ingest.task import ingest_ratings
@@ -65,6 +68,7 @@ def serve_everyone(
         lists, requests, ratings, ranker.adapter, config=config, store=store
     )
     labelled("record lists", record_serve)(serve, store=store)
+    emit_served(serve)
     for alert in serving_alerts(serve, config.min_overlap):
         alert.send()
     return serve
@@ -95,23 +99,25 @@ def serving_alerts(serve: Serve, min_overlap: float) -> list[Alert]:
 @flow(name="recommend_all", on_failure=[on_run_failure], on_crashed=[on_run_failure])
 def recommend_all(
     profile: Profile = "laptop", data: str | None = None, overrides: dict[str, Any] | None = None
-) -> dict[str, Any]:
+) -> dict[str, Any] | State[dict[str, Any]]:
     """Make tonight's list for every user, by the champion, on all ratings of a data set.
 
     Users whose history, candidates and champion are the same as before are not computed again.
-    Raises ListsRefusedError where a guard rail refuses the lists.
+    Where another run holds the store and `wait_for_lock` is false, this one is cancelled. Raises
+    ListsRefusedError where a guard rail refuses the lists.
     """
     settings, store = load(profile, with_data(overrides, data)), open_store()
 
     def call(label: str, task: Task) -> Callable[..., Any]:
-        return task.with_options(task_run_name=label)
+        return resilient(task, label)
 
-    return serve_data(settings, store, call).to_json()
+    return attempt(lambda: serve_data(settings, store, call).to_json())
 
 
 def serve_data(settings: Settings, store: Store, call: Call) -> Serve:
     """Ingest and validate tonight's ratings, and serve everyone on them."""
-    with store.exclusive_lock("lists for everyone", wait=settings.wait_for_lock):
+    wait, limit = settings.wait_for_lock, time_limit(settings.timeout_hours)
+    with store.exclusive_lock("lists for everyone", wait=wait), limit:
         raw = call("ingest ratings", ingest_ratings)(config=settings.ingest, store=store)
         ratings = call("validate ratings", validate_ratings)(
             raw, config=settings.validation, store=store

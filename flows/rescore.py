@@ -3,12 +3,14 @@
 from contextlib import suppress
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from pydantic import TypeAdapter
 
 from flows.alerts import on_run_failure
+from flows.attempt import attempt, time_limit
 from flows.nightly import evaluate_and_publish
 from flows.prepare import PreparedData
+from flows.retries import resilient
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import Stages, evaluation_stages
 from flows.tonight import find_tonights_data
@@ -41,17 +43,24 @@ from tasks.store.store import Store
 )
 def rescore(
     adapter: str = "champion", profile: Profile = "laptop", overrides: dict[str, Any] | None = None
-) -> str:
+) -> str | State[str]:
     """Score an adapter, given by the beginning of its fingerprint, on tonight's ratings.
 
     `champion` is the current one. The settings of predict, decode, rank, baseline and score are
-    the profile's, with `overrides` on top. Returns the run's id. Raises StoreError where there is
-    no such adapter.
+    the profile's, with `overrides` on top. Returns the run's id. Where another run holds the store
+    and `wait_for_lock` is false, this one is cancelled. Raises StoreError where there is no such
+    adapter.
     """
-    settings, store = load(profile, overrides), open_store()
+    settings = load(profile, overrides)
+    return attempt(lambda: rescore_adapter(adapter, profile, settings, open_store()))
+
+
+def rescore_adapter(adapter: str, profile: str, settings: Settings, store: Store) -> str:
+    """The same, but raises StoreBusyError where it cannot wait."""
     metrics = metrics_path(store)
     found = find_serving_champion(store) if adapter == "champion" else store.find(Adapter, adapter)
-    with store.exclusive_lock(f"rescoring {adapter}", wait=settings.wait_for_lock):
+    wait, limit = settings.wait_for_lock, time_limit(settings.timeout_hours)
+    with store.exclusive_lock(f"rescoring {adapter}", wait=wait), limit:
         data = _tonights_data(found, settings, store)
         base = store.ancestor(Base, found)
         inputs = [data.raw, data.ratings, data.split, data.tokenizer, data.prompts, base, found]
@@ -74,7 +83,7 @@ def _tonights_data(adapter: Adapter, settings: Settings, store: Store) -> Prepar
     newer = ratings != own_ratings
     if newer:
         recipe = TypeAdapter(Split).validate_python(own.manifest["recipe"])
-        split = split_ratings(ratings, config=recipe, store=store)
+        split = resilient(split_ratings, "split ratings")(ratings, config=recipe, store=store)
     priors = None
     if wording.needs_priors and not newer:
         priors = store.ancestor(RatingPriors, prompts)
@@ -82,8 +91,10 @@ def _tonights_data(adapter: Adapter, settings: Settings, store: Store) -> Prepar
         prior = settings.prior
         if wording.needs_priors:
             prior = Prior.model_validate(store.recipe(RatingPriors, prompts))
-        priors = fit_priors(split, ratings, config=prior, store=store)
+        priors = resilient(fit_priors, "fit priors")(split, ratings, config=prior, store=store)
     if newer:
-        prompts = write_prompts(split, ratings, tokenizer, priors, config=wording, store=store)
+        prompts = resilient(write_prompts, "write prompts")(
+            split, ratings, tokenizer, priors, config=wording, store=store
+        )
     raw = store.ancestor(RawRatings, ratings)
     return PreparedData(raw, ratings, split, tokenizer, prompts, priors)

@@ -1,8 +1,11 @@
 """Makes an earlier champion champion again."""
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.alerts import on_run_failure
+from flows.events import emit
+from flows.retries import resilient
 from flows.settings import open_store
 from tasks.publish.task import roll_back
 
@@ -18,4 +21,7 @@ def rollback(to: str = "the one before") -> str:
 
     Returns its whole fingerprint. Raises LookupError where none, or more than one, begins so.
     """
-    return roll_back(to="" if to == "the one before" else to, store=open_store())
+    wanted = "" if to == "the one before" else to
+    adapter = resilient(roll_back, "roll back")(to=wanted, store=open_store())
+    emit("promoted", "adapter", adapter, {"reason": "a rollback"}, occasion=str(flow_run.id))
+    return adapter

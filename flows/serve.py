@@ -1,4 +1,4 @@
-"""A Prefect server, what prefect.yaml deploys, the alerts for late runs, and a worker."""
+"""A Prefect server, what prefect.yaml deploys, its automations, and a worker."""
 
 import os
 import signal
@@ -13,6 +13,8 @@ from flows.settings import WEBHOOK, webhook
 
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
 POOL = ("local", "--type", "process")
+STORE_QUEUE = ("store", "1", "--pool", "local")  # its runs work on the store: one at a time
+RUNS = "3"  # of a worker at a time: beside that one, two that only read, or take a second
 
 
 def serve(port: int) -> None:
@@ -27,26 +29,38 @@ def serve(port: int) -> None:
         save_profile(f"{address}/api")
         _run(*PREFECT, "work-pool", "create", *POOL, "--overwrite")
         _run(*PREFECT, "deploy", "--all")
+        _run(*PREFECT, "work-queue", "set-concurrency-limit", *STORE_QUEUE)
         _run(sys.executable, "-m", "flows", "alerts")
         print(
             f"UI: {address}, log in with the line in {secret_file()}\n"
             f"command line: .venv/bin/prefect --profile {PROFILE} flow-run ls",
             flush=True,
         )
-        _run(*PREFECT, "worker", "start", "--pool", *POOL, "--limit", "1")
+        _run(*PREFECT, "worker", "start", "--pool", *POOL, "--limit", RUNS)
 
 
-def print_triggers(start_within: float = 15, end_within: float = 6) -> None:
-    """Create the triggers of `late_runs` on the server, and print what was done to each."""
-    if not (address := webhook()):
-        print(f"{WEBHOOK} is not set: late runs are shown in Prefect's UI only")
-        return
+def print_triggers(
+    start_within: float = 15, end_within: float = 6, lost_after: float = 7, begin_within: float = 10
+) -> None:
+    """Create the server's automations for runs, and print what was done to each.
+
+    Raises SettingsError where the server does not know the deployments.
+    """
     from prefect.exceptions import ObjectNotFound
 
-    from flows.late_runs import DEPLOYMENT, create_triggers, triggers
+    from flows.automations import create_automations, save_webhook
+    from flows.failed_runs import failure_trigger, lost_triggers
+    from flows.late_runs import DEPLOYMENT, late_triggers
 
+    triggers = lost_triggers(lost_after, begin_within)
     try:
-        for done in create_triggers(address, triggers(start_within, end_within)):
+        if address := webhook():
+            block = save_webhook(address)
+            late = late_triggers(block, start_within, end_within)
+            triggers += [failure_trigger(block), *late]
+        else:
+            print(f"{WEBHOOK} is not set: failed and late runs are shown in Prefect's UI only")
+        for done in create_automations(triggers):
             print(done)
     except ObjectNotFound:
         deploy = "prefect --no-prompt deploy --all"

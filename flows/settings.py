@@ -82,6 +82,8 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     max_hours: float = pydantic.Field(3, gt=0)
     """Refuse data, right after validation, on which the fits of one predictor would take longer;
     estimated from the number of ratings."""
+    timeout_hours: float = pydantic.Field(24, gt=0)
+    """End a run that works longer on the store as TimedOut; the next one continues."""
     wait_for_lock: bool = True
     """Wait while another run works on the store; false: cancel this run."""
 

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from prefect import Task
 
+from flows.retries import resilient
 from flows.settings import Settings
 from tasks.base_models import find_base_model
 from tasks.store.artifacts import Artifact
@@ -136,7 +137,7 @@ class Stages:
                 name = f"{label}, {self.opponent}"
             self.started.append(name)
             log.info("%s", self._heading())
-            made = task.with_options(task_run_name=name)(*args, **kwargs)
+            made = resilient(task, name)(*args, **kwargs)
             if isinstance(made, Artifact):
                 self._finish(made)
             return made

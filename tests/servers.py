@@ -19,6 +19,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
+from flows.serve import RUNS, STORE_QUEUE
+
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 
@@ -49,11 +51,22 @@ def server(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process worker of the pool `local`."""
-    command = [PREFECT, "worker", "start", "--pool", "local", "--type", "process", "--limit", "1"]
-    with running(command, environment, Path(environment["PREFECT_HOME"]) / "worker.log") as process:
+def worker(environment: dict[str, str], folder: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
+    """A process worker of the pool `local`, started in a folder."""
+    command = [PREFECT, "worker", "start", "--pool", "local", "--type", "process", "--limit", RUNS]
+    log = Path(environment["PREFECT_HOME"]) / "worker.log"
+    with running(command, environment, log, folder) as process:
         yield process
+
+
+def deploy(environment: dict[str, str]) -> None:
+    """The pool `local`, what prefect.yaml deploys, and the limit of its queue `store`."""
+    for command in (
+        ("work-pool", "create", "local", "--type", "process", "--overwrite"),
+        ("deploy", "--all"),
+        ("work-queue", "set-concurrency-limit", *STORE_QUEUE),
+    ):
+        finished([PREFECT, "--no-prompt", *command], environment)
 
 
 @contextmanager
@@ -76,13 +89,13 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 @contextmanager
 def running(
-    command: list[str], environment: dict[str, str], log: Path
+    command: list[str], environment: dict[str, str], log: Path, folder: Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process, with those that it starts in a group of their own, terminated after the block."""
     with log.open("w") as out:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,

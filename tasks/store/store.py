@@ -112,8 +112,8 @@ class Store(StoreReader):
 
         Waits up to a day for the holder to end; with `wait` false not at all. Then raises
         StoreBusyError, which names the holder. This holds on one machine: on several that share a
-        remote, the concurrency limit of Prefect's deployments does, and without it two runs may
-        do the same work twice, but neither loses anything.
+        remote, the concurrency limit of Prefect's queue does, and without it two runs may do the
+        same work twice, but neither loses anything.
         """
         return file_lock(self.root / "artifacts" / ".lock", holder, timeout=DAY if wait else 0)
 

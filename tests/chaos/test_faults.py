@@ -21,7 +21,7 @@ import pytest
 from bench.movielens_like import write_data_set
 from tasks.metrics_db import atomic_update, find_champion, open_readonly
 from tests.runs import Runs, artifacts, nothing_half_there
-from tests.servers import PREFECT, beside_server, finished, server, wait_until, worker
+from tests.servers import PREFECT, beside_server, deploy, finished, server, wait_until, worker
 
 MARGINS = ("rmse", "ndcg", "slice_rmse", "coverage")
 OF_WHEEL = {"ingest": {"data": "ml-100k-wheel"}}
@@ -197,8 +197,7 @@ def test_the_worker_is_killed_with_its_night(runs: Runs, tmp_path: Path) -> None
         return finished([PREFECT, "--no-prompt", *arguments], environment)
 
     with server(environment):
-        prefect("work-pool", "create", "local", "--type", "process", "--overwrite")
-        prefect("deploy", "--all")
+        deploy(environment)
         with worker(environment) as process:
             prefect(*run)
             wait_until(lambda: (root / "artifacts" / "base").exists(), seconds=1500)

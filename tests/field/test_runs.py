@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.metrics_db import open_readonly
-from tests.runs import OVERRIDES
+from tests.runs import FEW
 from tests.servers import ROOT, beside_server, server
 
 pytestmark = pytest.mark.slow
@@ -105,7 +105,7 @@ CHECKS = {
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_whole_run_ends_with_finite_figures(name, advisor, query):
-    assignments = [f"--set={name}={json.dumps(value)}" for name, value in OVERRIDES.items()]
+    assignments = [f"--set={name}={json.dumps(value)}" for name, value in FEW.items()]
     advisor("nightly", "--profile", "smoke", "--data", str(DATA / name), *assignments)
     rmse = query("select value from metrics where metric = 'rmse'")
     assert rmse

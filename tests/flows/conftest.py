@@ -6,7 +6,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
 from flows.settings import WEBHOOK
-from tests.servers import PREFECT, beside_server, finished, server
+from tests.servers import beside_server, deploy, server
 
 SOON = {  # the server looks each second for runs that are late since one
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
@@ -22,8 +22,7 @@ def deployed(tmp_path_factory):
     environment = beside_server(folder, folder / "store") | SOON
     environment.pop(WEBHOOK, None)
     with server(environment):
-        for command in ("work-pool create local --type process", "deploy --all"):
-            finished([PREFECT, "--no-prompt", *command.split()], environment)
+        deploy(environment)
         yield environment
 
 

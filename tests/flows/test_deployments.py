@@ -40,7 +40,12 @@ def test_the_deployments_are_there_and_nightly_and_gc_are_scheduled() -> None:
     assert named["nightly"]["schedules"] == [
         {"cron": "0 3 * * *", "timezone": "UTC", "active": True}
     ]
-    assert named["nightly"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+
+
+def test_what_works_on_the_store_has_one_queue_and_the_rest_another() -> None:
+    queues = {d["name"]: d["work_pool"]["work_queue_name"] for d in DEPLOYMENTS}
+    assert {name for name, queue in queues.items() if queue == "quick"} == {"recommend", "rollback"}
+    assert {queue for name, queue in queues.items()} == {"quick", "store"}
 
 
 def test_all_of_them_are_deployed(deployed: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.store.artifacts import Adapter, Base, SplitRatings, Tokenizer
-from tasks.store.remote.errors import CorruptArtifactError, RemoteError
+from tasks.store.remote.errors import CorruptArtifactError, RemoteError, UnreachableRemoteError
 from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.store import Store, StoreError
 from tests.servers import free_port
@@ -218,6 +218,7 @@ def test_a_missing_remote_is_reported_in_one_line(tmp_path, bucket):
         with pytest.raises(RemoteError) as error:
             build_tokenizer(Store(tmp_path / "a", remote=url))
         assert error.value.__context__ is None or error.value.__suppress_context__
+        assert not isinstance(error.value, UnreachableRemoteError)  # a retry does not help
         return str(error.value)
 
     assert message("s3://none/x").startswith("the remote s3://none/x cannot be used (FileNotFound")
@@ -243,6 +244,7 @@ def test_an_unreachable_server_is_reported_without_its_address(tmp_path):
     )
     message = ran.stderr.strip().splitlines()[-1]
     assert "the remote s3://house/x cannot be used (EndpointConnectionError): check" in message
+    assert "UnreachableRemoteError" in message
     assert "aiobotocore" not in ran.stderr
     assert not any(secret in ran.stderr for secret in (str(port), "a-key", "hush"))
 

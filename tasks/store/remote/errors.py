@@ -14,6 +14,10 @@ class RemoteError(Exception):
     """The remote, or what it holds, cannot be used."""
 
 
+class UnreachableRemoteError(RemoteError):
+    """The remote did not answer: a retry may help."""
+
+
 class CorruptArtifactError(RemoteError):
     """A folder of the remote differs from its manifest."""
 

@@ -4,6 +4,7 @@ A remote folder is finished when it has its manifest, which is uploaded last and
 Downloads are verified against the hashes of the manifest.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -19,10 +20,16 @@ from tasks.store.checksum import parse_json
 from tasks.store.durable import durable_rename
 from tasks.store.manifest import find_corruption
 from tasks.store.remote.bucket import Bucket
-from tasks.store.remote.errors import CorruptArtifactError, RemoteError, RemoteFile
+from tasks.store.remote.errors import (
+    CorruptArtifactError,
+    RemoteError,
+    RemoteFile,
+    UnreachableRemoteError,
+)
 from tasks.store.remote.mount import Mount
 
 TOUCHED = "cost.json"  # each artifact has one, and no hash covers it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 S3_CLIENTS = ("botocore", "aiobotocore", "aiohttp")  # packages whose errors are not all OSError
 
 
@@ -133,7 +140,8 @@ class RemoteStore:
                 raise
             # Its text may hold the address.
             reason = getattr(error, "strerror", None) or type(error).__name__
-            raise RemoteError(
+            kind = RemoteError if _is_permanent(error) else UnreachableRemoteError
+            raise kind(
                 f"{self} cannot be used ({reason}): check its address, the network and the "
                 f"credentials, then repeat the run; finished artifacts are kept on this disk"
             ) from None
@@ -141,6 +149,13 @@ class RemoteStore:
     def __str__(self) -> str:
         """For messages, without the password that an address may hold."""
         return f"the remote {re.sub('//[^/]*@', '//', self.url)}"
+
+
+def _is_permanent(error: Exception) -> bool:
+    """Whether the remote has refused: a right, a key, the address, or its space."""
+    refused = isinstance(error, PermissionError | FileNotFoundError)
+    full = isinstance(error, OSError) and error.errno in FULL
+    return refused or full or "Credentials" in type(error).__name__
 
 
 @cache
