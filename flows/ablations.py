@@ -1,5 +1,7 @@
 """Whether the model reads its prompts, and whether its base knows the data by heart."""
 
+from prefect import flow
+
 from flows.prepare import PreparedData
 from flows.settings import Settings
 from flows.stages import Stages
@@ -21,22 +23,32 @@ def run_ablations(
 ) -> None:
     """Predict from perturbed contexts, and compare with `llm`, the predictions from intact ones.
 
-    A base that was not built from the data is tested for memorization as well.
+    A base that was not built from the data is tested for memorization as well. All of it is one
+    sub-flow: a node of the run's graph that a person can open.
     """
-    ablated: dict[Perturbation, RatingPredictions] = {}
-    for how in settings.ablation.perturbations:
-        prompts = stages(f"perturb prompts ({how})", perturb_prompts)(
-            data.prompts, data.tokenizer, how, config=settings.ablation, store=store
-        )
-        ablated[how] = stages(f"predict ratings ({how})", predict_ratings)(
-            adapter, base, prompts, data.split,
-            config=settings.predict, inference=settings.inference, store=store, calibrated_by=llm,
-        )  # fmt: skip
-    if ablated:
-        stages("score ablations", score_ablations)(
-            llm, ablated, resamples=settings.score.resamples, seed=settings.score.seed, store=store
-        )
-    if not any(parent["kind"] == Prompts.kind() for parent in base.manifest["parents"]):
-        stages("measure memorization", measure_memorization)(
-            base, data.ratings, config=settings.memorization, store=store
-        )
+
+    @flow(name="ablations", flow_run_name="ablations")
+    def ablations(perturbations: list[Perturbation], memorization: bool) -> None:
+        ablated: dict[Perturbation, RatingPredictions] = {}
+        for how in perturbations:
+            prompts = stages(f"perturb {how}", perturb_prompts)(
+                data.prompts, data.tokenizer, how, config=settings.ablation, store=store
+            )
+            ablated[how] = stages(f"ablate {how}", predict_ratings)(
+                adapter, base, prompts, data.split, calibrated_by=llm,
+                config=settings.predict, inference=settings.inference, store=store,
+            )  # fmt: skip
+        if ablated:
+            score, seed = settings.score, settings.score.seed
+            stages("score ablations", score_ablations)(
+                llm, ablated, resamples=score.resamples, seed=seed, store=store
+            )
+        if memorization:
+            stages("measure memorization", measure_memorization)(
+                base, data.ratings, config=settings.memorization, store=store
+            )
+
+    perturbations = list(settings.ablation.perturbations)
+    parents = [parent["kind"] for parent in base.manifest["parents"]]
+    if perturbations or Prompts.kind() not in parents:
+        ablations(perturbations, memorization=Prompts.kind() not in parents)

@@ -377,6 +377,9 @@ def main() -> NoReturn:
     os.umask(UMASK)
     if error := error_message(run_command):
         print("error:", escape_control(error, keep="\n"), file=sys.stderr)
+    with suppress(BrokenPipeError):
+        if console := sys.modules.get("flows.console"):
+            console.send_log()  # while a server that Prefect has started still runs
     # Prefect keeps frames that hold DuckDB's types: taken down with them, the interpreter would
     # list two screens of leaks.
     atexit._run_exitfuncs()

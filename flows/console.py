@@ -1,25 +1,24 @@
 """What a run prints: a line for each stage, and the leaderboard at its end."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.logging.handlers import APILogHandler
 from rich.console import Console
 from rich.table import Table
 
+from flows.run_start import OWN
 from flows.tables import plain
 from tasks.metrics_db import read_leaderboard
 from tasks.metrics_location import metrics_path
-from tasks.plain_text import escape_control, escape_markdown
+from tasks.plain_text import escape_control
 from tasks.publish.serving import ChampionRow
-from tasks.store.artifacts import Artifact, Report, ValidatedRatings
+from tasks.store.artifacts import Artifact, Report
 from tasks.store.store import Store
 
+PROGRESS = "tasks.progress"  # a bar shows it on a terminal
 SHOWN = {"rmse": None, "mae": None, "within_half": None, "ndcg": 10}
 
 
@@ -34,26 +33,33 @@ class PlainFormatter(logging.Formatter):
 def configure_logging(level: int = logging.INFO) -> None:
     """Show the log of flows and tasks from `level` on, of libraries only what has gone wrong."""
     warnings.filterwarnings("ignore")
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # the command line prints errors, once
+    logging.getLogger("prefect").setLevel(logging.CRITICAL)
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # to the server alone: the command line prints errors, once
     for name in ("transformers", "httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     handler = logging.StreamHandler()
     handler.setLevel(level)
     handler.setFormatter(PlainFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
-    for name in ("tasks", "flows"):
+    handler.addFilter(lambda record: record.name != PROGRESS or not sys.stderr.isatty())
+    for name in OWN:
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
+        to_server = [each for each in logger.handlers if isinstance(each, APILogHandler)]
+        logger.handlers, logger.propagate = [*to_server, handler], False
         logger.setLevel(logging.INFO)
 
 
-def print_summary(
-    run_id: str, report: Report, ratings: ValidatedRatings, made: Sequence[Artifact], store: Store
-) -> None:
-    """Print the leaderboard, how many stages were built, and the paths of report and metrics.
+def send_log() -> None:
+    """Send the server what it has not been sent yet; what does not go within 5 s is lost."""
+    for name in (*OWN, "prefect.flow_runs"):
+        for handler in logging.getLogger(name).handlers:
+            handler.flush()
 
-    The leaderboard is in Prefect's UI as well.
-    """
+
+def print_summary(run_id: str, report: Report, made: Sequence[Artifact], store: Store) -> None:
+    """Print the leaderboard, how many stages were built, and the paths of report and metrics."""
     rows = leaderboard_rows(store, run_id)
     page = report.path.relative_to(store.root) / "report.html"
     title = f"run {run_id}, test fold, 95 % intervals"
@@ -73,15 +79,6 @@ def print_summary(
         highlight=False,
         markup=False,
     )
-    create_table_artifact(key="leaderboard", table=rows, description=f"run {run_id}, test fold")
-    best = escape_markdown(rows[0]["predictor"])
-    create_markdown_artifact(
-        key="summary",
-        markdown=f"Run `{run_id}`: best by RMSE is **{best}** with "
-        f"{rows[0]['rmse']}.\n\nThe page of the run: `{page}`",
-    )
-    docs = ratings.path / "measured-docs" / "index.html"
-    create_link_artifact(docs.as_uri(), "the checks of the data", key="data-docs")
 
 
 def leaderboard_rows(store: Store, run_id: str) -> list[dict[str, str]]:

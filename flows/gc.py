@@ -1,7 +1,9 @@
 """Frees disk space: deletes the artifacts that no kept run depends on."""
 
 from collections import defaultdict
+from typing import Annotated
 
+import pydantic
 from prefect import State, flow
 from prefect.artifacts import create_table_artifact
 from prefect.states import Cancelled
@@ -9,6 +11,7 @@ from prefect.states import Cancelled
 from flows.alerts import on_run_failure
 from flows.attempt import attempt
 from flows.missed_runs import newer_run_reason
+from flows.run_start import begin_run
 from flows.settings import open_store
 from tasks.metrics_db import gc_roots
 from tasks.metrics_location import metrics_path
@@ -24,15 +27,22 @@ SPARED_DAYS = 7  # a failed run's work, or another machine's, may be continued f
     on_failure=[on_run_failure],
     on_crashed=[on_run_failure],
 )
-def gc(runs: int = 7, apply: bool = False) -> list[dict[str, str]] | State:
+def gc(
+    runs: Annotated[int, pydantic.Field(ge=0)] = 7, apply: bool = False
+) -> list[dict[str, str]] | State:
     """Delete what neither champions nor the newest `runs` depend on; return the sizes by kind.
 
     Only what is a week old is deleted: a run that failed, or another machine's, may not be done.
-    Without `apply` nothing is deleted. Where a newer scheduled run is due, this one is cancelled.
-    During a run it is cancelled as well. Raises FileNotFoundError where none was published.
+    Where a newer scheduled run is due, or during a run, this one is cancelled. Raises
+    FileNotFoundError where none was published.
+
+    Args:
+        runs: How many of the newest runs stay; the champions' stay anyway.
+        apply: Delete; else only the sizes are shown.
     """
     if reason := newer_run_reason():
         return Cancelled(message=reason)
+    begin_run()
     return attempt(lambda: show_garbage(runs, apply=apply))
 
 

@@ -1,8 +1,5 @@
 """The nightly run: prepare, train, predict, rank, score, publish, serve, report."""
 
-from datetime import date
-from typing import Any
-
 from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
@@ -11,6 +8,7 @@ from flows.ablations import run_ablations
 from flows.alerts import alert_on_rejections, on_run_failure
 from flows.attempt import attempt, time_limit
 from flows.console import print_summary
+from flows.form import Overrides
 from flows.head import predict_beyond_prompts
 from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
@@ -18,6 +16,8 @@ from flows.prepare import PreparedData, prepare_data
 from flows.promotion import contest
 from flows.ranking import rank_and_decode
 from flows.recommend_all import serve_everyone, serves
+from flows.run_artifacts import create_artifacts
+from flows.run_start import begin_run, scheduled_day
 from flows.second_table import publish_second_table, second_stages, split_again
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import (
@@ -40,8 +40,8 @@ from tasks.train.task import train_adapter
 
 
 def name_run() -> str:
-    """`2026-11-23-laptop`: the day, and the profile."""
-    return f"{date.today()}-{flow_run.parameters.get('profile', 'laptop')}"
+    """`2026-11-23-laptop`: the day for which it was scheduled, and the profile."""
+    return f"{scheduled_day()}-{flow_run.parameters.get('profile', 'laptop')}"
 
 
 @flow(
@@ -51,17 +51,23 @@ def name_run() -> str:
     on_crashed=[on_run_failure],
 )
 def nightly(
-    profile: Profile = "laptop", data: str | None = None, overrides: dict[str, Any] | None = None
+    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = None
 ) -> str | State[str]:
     """Train an adapter on ratings, predict, rank, score, publish and serve; return the run's id.
 
-    `data` is the name of a data source or a local path; `overrides` are nested settings over the
-    profile's. Where a newer scheduled run is due, or another one is running and `wait_for_lock` is
-    false, this one is cancelled.
+    Where a newer scheduled run is due, or another one is running and `wait_for_lock` is false, this
+    one is cancelled.
+
+    Args:
+        profile: A file of flows/profiles: `laptop` takes minutes, `smoke` is for a try.
+        data: Name of a data source, such as ml-100k-wheel, or a path on the worker's machine; the
+            profile's where it is empty.
+        overrides: Nested settings over the profile's.
     """
     if reason := newer_run_reason():
         return Cancelled(message=reason)
     settings = load(profile, with_data(overrides, data))
+    begin_run(profile, settings.ingest.data)
     return attempt(lambda: run_pipeline(profile, settings, open_store()))
 
 
@@ -106,7 +112,7 @@ def evaluate_and_publish(
     serve_lists: bool = True,
 ) -> str:
     """Predict, score, publish, serve and report for an adapter; return the run's id."""
-    llm = stages(f"predict ratings ({settings.predict.predictor})", predict_ratings)(
+    llm = stages(f"predict {settings.predict.predictor}", predict_ratings)(
         adapter, base, data.prompts, data.split,
         config=settings.predict, inference=settings.inference, store=store,
     )  # fmt: skip
@@ -135,5 +141,6 @@ def evaluate_and_publish(
         scores.fingerprint, scores, lists=serve.lists if serve else None, store=store
     )
     made = list(dict.fromkeys(stages.artifacts))
-    print_summary(scores.fingerprint, page, data.ratings, made, store)
+    print_summary(scores.fingerprint, page, made, store)
+    create_artifacts(scores.fingerprint, page, data.ratings, store)
     return scores.fingerprint

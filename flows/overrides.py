@@ -33,6 +33,8 @@ _OBJECTIVE = {
     "answer": "answer_ce",
     "text": "text_ce",
 }
+MORE = "more"  # a field of the form in Prefect's UI, and no setting
+EXAMPLE = '{"train": {"fit": {"patience": 3}}, "score": {"ks": [5, 10]}}'
 _TO_DECODE = ("list_length", "decoding", "beams", "temperature", "seed")
 RENAMED = {  # old dotted name of a setting or a section: today's
     "cluster": "dask_address",
@@ -125,11 +127,35 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
     return nested
 
 
+def read_form(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested overrides, with those typed as JSON into the field `more` below them.
+
+    Raises SettingsError where that field holds no JSON object.
+    """
+    merged = dict(overrides)
+    text = merged.pop(MORE, None) or "{}"
+    try:
+        rest = json.loads(text)
+    except (TypeError, ValueError):
+        rest = None
+    if not isinstance(rest, dict):
+        raise SettingsError(f"overrides.{MORE}: expected JSON such as {EXAMPLE}, found {text!r}")
+    return _merge(rest, merged)
+
+
 def with_data(overrides: Mapping[str, Any] | None, data: str | None) -> dict[str, Any]:
     """The overrides, with `ingest.data` among them where a source is named."""
     merged = dict(overrides or {})
     if data:
         merged["ingest"] = dict(merged.get("ingest", {})) | {"data": data}
+    return merged
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for name, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _merge(merged[name], value) if both else value
     return merged
 
 

@@ -158,16 +158,16 @@ def predict_served(
             )
         if priors is None:
             stages.skip(f"{CANDIDATE_PRIORS}, {role}")
-        prompts = stages(f"write prompts ({role})", write_prompts)(
+        prompts = stages("write prompts", write_prompts)(
             data.split, data.ratings, tokenizer, priors, config=wording, store=store
         )
-        rated = stages(f"predict ratings ({role})", predict_ratings)(
+        rated = stages(f"predict {role}", predict_ratings)(
             adapter, base, prompts, data.split,
             config=predict, inference=settings.inference, store=store,
         )  # fmt: skip
         own = dataclasses.replace(data, tokenizer=tokenizer, prompts=prompts, priors=priors)
         ranked = rank(theirs, store, stages, own, base, adapter, rated)
-        blend = stages(f"blend predictions ({role})", blend_opponent)(
+        blend = stages("blend predictions", blend_opponent)(
             data.split, [rated, *others],
             replaced=settings.predict.predictor, opponent=role,
             config=settings.baseline, store=store,

@@ -133,7 +133,7 @@ class Ranker:
             requests, ratings, self.tokenizer, candidates, priors,
             config=self.wording, store=store,
         )  # fmt: skip
-        predictions = call("rate candidates", predict_ratings)(
+        predictions = call("predict candidates", predict_ratings)(
             self.adapter, self.base, prompts, requests,
             config=self.predict, inference=inference, store=store, calibrated_by=self.rated,
         )  # fmt: skip

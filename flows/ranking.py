@@ -63,12 +63,12 @@ def rank(
     prompts = stages("write prompts (candidates)", write_candidate_prompts)(
         data.split, data.ratings, data.tokenizer, candidates, priors, config=wording, store=store
     )
-    name, inference = settings.predict.predictor, settings.inference
-    rated = stages(f"rate candidates ({name})", predict_ratings)(
+    inference = settings.inference
+    rated = stages("predict candidates", predict_ratings)(
         adapter, base, prompts, data.split,
         config=settings.predict, inference=inference, store=store, calibrated_by=llm,
     )  # fmt: skip
-    scored = stages(f"score candidates ({name})", score_candidates)(
+    scored = stages("score candidates", score_candidates)(
         adapter, base, prompts, inference=inference, store=store
     )
     return stages("rank candidates", rank_candidates)(

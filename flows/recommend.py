@@ -3,16 +3,18 @@
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from flows.ranker import Ranker
+from flows.run_start import begin_run
 from flows.settings import describe_error, open_store
 from flows.tables import plain
 from flows.tonight import Tonight, find_tonights_data, find_tonights_list
@@ -32,6 +34,8 @@ from tasks.store.artifacts import (
     ValidatedRatings,
 )
 from tasks.store.store import Store
+
+MOST_FILMS = 1000  # in one list: the form refuses what nobody reads
 
 
 def recommend_for(request: RecommendRequest, run: str | None, store: Store) -> Recommendation:
@@ -102,18 +106,31 @@ def make_request(
         raise ValueError("; ".join(map(describe_error, error.errors()))) from None
 
 
-@flow(name="recommend", flow_run_name="recommend-{user}")
+def name_run() -> str:
+    """`recommend-196`, or `recommend-typed` for ratings typed by hand."""
+    user = flow_run.parameters.get("user")
+    return f"recommend-{'typed' if user is None else user}"
+
+
+@flow(name="recommend", flow_run_name=name_run)
 def recommend(
     user: int | None = None,
     ratings: list[str] | None = None,
-    count: int = 10,
+    count: Annotated[int, pydantic.Field(ge=1, le=MOST_FILMS)] = 10,
     run: str | None = None,
     why: bool = False,
 ) -> dict[str, Any]:
-    """Films for a user, or for ratings such as ["Toy Story (1995)=5", "Heat=4"].
+    """Films for a user of the data, or for ratings typed by hand.
 
-    A user of the data gets tonight's list, or with `why` one that is computed, with reasons.
+    Args:
+        user: Id of a user of the data, who gets tonight's list; empty for typed ratings.
+        ratings: A rating each, such as "Toy Story (1995)=5" or "heat=4".
+        count: Films in the list.
+        run: Beginning of the fingerprint of ranked lists to build on, instead of the champion's
+            latest.
+        why: Compute a user's list anew, with the ratings that each film is due to.
     """
+    begin_run()
     request = make_request(user, ratings, count, why=why)
     recommendation = recommend_for(request, run, open_store())
     create_table_artifact(

@@ -9,10 +9,12 @@ from prefect import State, Task, flow
 from flows.alerts import Alert, on_run_failure
 from flows.attempt import attempt, time_limit
 from flows.events import emit_served
+from flows.form import Overrides
 from flows.overrides import with_data
 from flows.ranker import Call, Ranker
 from flows.recommend import latest_champion_ranking
 from flows.retries import resilient
+from flows.run_start import begin_run, scheduled_day
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import Stages, name_serving_stage
 from tasks.ingest.task import ingest_ratings
@@ -96,17 +98,34 @@ def serving_alerts(serve: Serve, min_overlap: float) -> list[Alert]:
     return alerts
 
 
-@flow(name="recommend_all", on_failure=[on_run_failure], on_crashed=[on_run_failure])
+def name_run() -> str:
+    """`2026-11-23-lists`: the day for which it was scheduled."""
+    return f"{scheduled_day()}-lists"
+
+
+@flow(
+    name="recommend_all",
+    flow_run_name=name_run,
+    on_failure=[on_run_failure],
+    on_crashed=[on_run_failure],
+)
 def recommend_all(
-    profile: Profile = "laptop", data: str | None = None, overrides: dict[str, Any] | None = None
+    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = None
 ) -> dict[str, Any] | State[dict[str, Any]]:
     """Make tonight's list for every user, by the champion, on all ratings of a data set.
 
     Users whose history, candidates and champion are the same as before are not computed again.
     Where another run holds the store and `wait_for_lock` is false, this one is cancelled. Raises
     ListsRefusedError where a guard rail refuses the lists.
+
+    Args:
+        profile: A file of flows/profiles.
+        data: Name of a data source, or a path on the worker's machine; the profile's where it is
+            empty.
+        overrides: Nested settings over the profile's; those of `serving` and `inference` count.
     """
     settings, store = load(profile, with_data(overrides, data)), open_store()
+    begin_run(profile, settings.ingest.data)
 
     def call(label: str, task: Task) -> Callable[..., Any]:
         return resilient(task, label)

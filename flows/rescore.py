@@ -1,16 +1,17 @@
 """Predicts, scores and publishes again, for an adapter that exists."""
 
 from contextlib import suppress
-from typing import Any
 
 from prefect import State, flow
 from pydantic import TypeAdapter
 
 from flows.alerts import on_run_failure
 from flows.attempt import attempt, time_limit
+from flows.form import Overrides
 from flows.nightly import evaluate_and_publish
 from flows.prepare import PreparedData
 from flows.retries import resilient
+from flows.run_start import begin_run
 from flows.settings import Profile, Settings, load, open_store
 from flows.stages import Stages, evaluation_stages
 from flows.tonight import find_tonights_data
@@ -42,16 +43,21 @@ from tasks.store.store import Store
     on_crashed=[on_run_failure],
 )
 def rescore(
-    adapter: str = "champion", profile: Profile = "laptop", overrides: dict[str, Any] | None = None
+    adapter: str = "champion", profile: Profile = "laptop", overrides: Overrides = None
 ) -> str | State[str]:
-    """Score an adapter, given by the beginning of its fingerprint, on tonight's ratings.
+    """Score an adapter on tonight's ratings, and publish that; return the run's id.
 
-    `champion` is the current one. The settings of predict, decode, rank, baseline and score are
-    the profile's, with `overrides` on top. Returns the run's id. Where another run holds the store
-    and `wait_for_lock` is false, this one is cancelled. Raises StoreError where there is no such
-    adapter.
+    Where another run holds the store and `wait_for_lock` is false, this one is cancelled. Raises
+    StoreError where there is no such adapter.
+
+    Args:
+        adapter: Beginning of its fingerprint; `champion` is the one that serves.
+        profile: A file of flows/profiles, whose settings of predict, decode, rank, baseline and
+            score count.
+        overrides: Nested settings over the profile's.
     """
     settings = load(profile, overrides)
+    begin_run(profile)
     return attempt(lambda: rescore_adapter(adapter, profile, settings, open_store()))
 
 

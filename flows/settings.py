@@ -15,7 +15,7 @@ import pydantic
 
 from flows.errors import ROOT
 from flows.gpu import GpuError, find_gpu
-from flows.overrides import Profile, SettingsError, leaves, overlay
+from flows.overrides import Profile, SettingsError, leaves, overlay, read_form
 from tasks.audit.config import Ablation, Memorization
 from tasks.base.config import BaseModelConfig, Encoder
 from tasks.base_models import find_base_model
@@ -141,7 +141,9 @@ def load(profile: str = "laptop", overrides: Mapping[str, Any] | None = None) ->
     the machine lacks what the profile needs.
     """
     settings = _validated(Settings(), of_profile(profile), f'profile "{profile}"')
-    settings = _validated(settings, {} if overrides is None else overrides, "overrides")
+    typed = {} if overrides is None else overrides
+    changes = read_form(typed) if isinstance(typed, Mapping) else typed
+    settings = _validated(settings, changes, "overrides")
     _check_means(settings, f'profile "{profile}"')
     return settings
 

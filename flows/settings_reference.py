@@ -42,7 +42,7 @@ def described_schema() -> dict[str, Any]:
     schema = Settings.model_json_schema()
     models = {model.__name__: model for model in _subclasses(pydantic.BaseModel)}
     for name, part in [("Settings", schema), *schema["$defs"].items()]:
-        texts = _field_docstrings(models[name]) if name in models else {}
+        texts = field_docstrings(models[name]) if name in models else {}
         for field, own in part.get("properties", {}).items():
             own.setdefault("description", texts.get(field, ""))
     return schema
@@ -105,7 +105,7 @@ def _subclasses(base: type[Any]) -> Iterator[type[Any]]:
             yield child
 
 
-def _field_docstrings(model: type[Any]) -> dict[str, str]:
+def field_docstrings(model: type[Any]) -> dict[str, str]:
     """The string under each annotated field of a class and its bases."""
     found: dict[str, str] = {}
     for owner in reversed(model.__mro__):

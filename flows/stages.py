@@ -10,6 +10,7 @@ from prefect import Task
 from flows.retries import resilient
 from flows.settings import Settings
 from tasks.base_models import find_base_model
+from tasks.progress import duration
 from tasks.store.artifacts import Artifact
 
 log = logging.getLogger(__name__)
@@ -29,15 +30,15 @@ UNTIL_TRAINED = (
 )
 CANDIDATE_PRIORS = "predict priors (candidates)"
 OPPONENT = (
-    "write prompts (champion)",
-    "predict ratings (champion)",
+    "write prompts, champion",
+    "predict champion",
     "retrieve candidates, champion",
     f"{CANDIDATE_PRIORS}, champion",
     "write prompts (candidates), champion",
-    "rate candidates (champion)",
-    "score candidates (champion)",
+    "predict candidates, champion",
+    "score candidates, champion",
     "rank candidates, champion",
-    "blend predictions (champion)",
+    "blend predictions, champion",
     "score (half that decides)",
     "score (half that reports)",
 )
@@ -45,15 +46,15 @@ OPPONENT = (
 
 def evaluation_stages(settings: Settings) -> list[str]:
     """The stages that follow training, in order, as if there were a champion to compete with."""
-    llm, ablations = settings.predict.predictor, settings.ablation.perturbations
+    ablations = settings.ablation.perturbations
     from_data = find_base_model(settings.base.name).from_scratch
     return [
-        f"predict ratings ({llm})",
+        f"predict {settings.predict.predictor}",
         "retrieve candidates",
         *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
         "write prompts (candidates)",
-        f"rate candidates ({llm})",
-        f"score candidates ({llm})",
+        "predict candidates",
+        "score candidates",
         "rank candidates",
         f"decode lists ({settings.decode.predictor})",
         *(["generate free text"] if settings.free_text else []),
@@ -61,11 +62,7 @@ def evaluation_stages(settings: Settings) -> list[str]:
         "predict baselines",
         "rank baselines",
         "blend predictions",
-        *(
-            f"{verb} ({how})"
-            for how in ablations
-            for verb in ("perturb prompts", "predict ratings")
-        ),
+        *(f"{verb} {how}" for how in ablations for verb in ("perturb", "ablate")),
         *(["score ablations"] if ablations else []),
         *([] if from_data else ["measure memorization"]),
         *OPPONENT,
@@ -83,7 +80,7 @@ def serving_stages(settings: Settings) -> list[str]:
         "retrieve candidates",
         *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
         "write prompts (candidates)",
-        "rate candidates",
+        "predict candidates",
         "score candidates",
         "rank candidates",
         "compose lists",
@@ -133,7 +130,7 @@ class Stages:
 
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             name = label
-            if self.opponent and not label.endswith(f"({self.opponent})"):
+            if self.opponent and not label.endswith(self.opponent):
                 name = f"{label}, {self.opponent}"
             self.started.append(name)
             log.info("%s", self._heading())
@@ -165,8 +162,7 @@ class Stages:
         seconds = sum(seconds for _, seconds in self._expected)
         if seconds < 10 or all(made.cache_hit for made in self.artifacts):
             return ""
-        left = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-        return f", about {left} left"
+        return f", about {duration(seconds)} left"
 
     def _finish(self, artifact: Artifact) -> None:
         self.artifacts.append(artifact)

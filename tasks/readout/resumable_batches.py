@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import torch
 
 from tasks.executor import Executor
-from tasks.progress import progress
+from tasks.progress import Progress, progress
 from tasks.store.artifacts import Prompts
 from tasks.store.checksum import commit_file, discard_damaged, read_file
 
@@ -128,7 +128,7 @@ def _run_in_processes(
     job: BatchJob,
     workers: int,
     sizes: dict[str, int],
-    bar: Any,  # noqa: ANN401
+    bar: Progress,
 ) -> None:
     context, threads = multiprocessing.get_context("spawn"), torch.get_num_threads()
     arguments = [(folder, job, worker, workers, threads) for worker in range(workers)]

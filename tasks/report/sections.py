@@ -12,7 +12,7 @@ LOWER_IS_BETTER = ("rmse", "mae", "disliked")
 
 
 def leaderboards(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]:
-    """`name`, `rows` (best first) and `plot` of each leading metric."""
+    """`metric`, `name`, `rows` (best first) and `plot` of each leading metric."""
     boards = []
     for metric, k, relevance in LEADING:
         rows = fetch_rows(
@@ -25,7 +25,12 @@ def leaderboards(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]:
         if metric not in LOWER_IS_BETTER:
             rows.reverse()
         boards.append(
-            {"name": metric_title(metric, k, relevance), "rows": rows, "plot": dot_plot(rows)}
+            {
+                "metric": metric,
+                "name": metric_title(metric, k, relevance),
+                "rows": rows,
+                "plot": dot_plot(rows),
+            }
         )
     return boards
 

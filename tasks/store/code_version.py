@@ -22,6 +22,7 @@ IGNORED = (
     "tasks.executor.",
     "tasks.progress.",
     "tasks.train.card.",
+    "tasks.train.relayed_log.",
     "tasks.training.throughput.",
 )
 DATA_FILE = re.compile(r"\w[\w*/-]*\.(html|sql)")  # a name, or a pattern such as views/*.sql

@@ -9,7 +9,8 @@ from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.store.store import Store
 from tasks.train.cluster_launch import train_on_cluster
 from tasks.train.config import Train
-from tasks.train.processes import LOOPBACK, end_meeting, meeting_file, run_processes
+from tasks.train.processes import LOOPBACK, end_meeting, log_file, meeting_file, run_processes
+from tasks.train.relayed_log import relayed
 from tasks.train.worker import METADATA
 from tasks.training.gradients import TrainingError
 from tasks.training.signals import defer_sigterm
@@ -34,11 +35,12 @@ def train_in_processes(
     spec = paths | {"draft": str(draft.resolve()), "config": config.model_dump(mode="json")}
     job_spec = json.dumps(spec)
     file = meeting_file(draft.resolve())
-    if config.dask_address is None:
-        exit_code = _train_here(job_spec, file, config.processes)
-    else:
-        with connect_cluster(config.dask_address, store, inputs) as cluster:
-            exit_code = train_on_cluster(job_spec, file, config.processes, cluster)
+    with relayed(log_file(file)):
+        if config.dask_address is None:
+            exit_code = _train_here(job_spec, file, config.processes)
+        else:
+            with connect_cluster(config.dask_address, store, inputs) as cluster:
+                exit_code = train_on_cluster(job_spec, file, config.processes, cluster)
     end_meeting(draft)
     if exit_code:
         raise TrainingError(

@@ -39,6 +39,11 @@ def meeting_file(draft: Path) -> Path:
     return folder / secrets.token_hex(8)
 
 
+def log_file(meeting: str | Path) -> Path:
+    """Where process 0 of those that meet in a file writes its log."""
+    return Path(meeting).with_suffix(".log")
+
+
 def end_meeting(draft: Path) -> None:
     """Delete the folder: it is no part of the artifact."""
     shutil.rmtree(draft / ".rendezvous", ignore_errors=True)

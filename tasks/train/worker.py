@@ -12,7 +12,8 @@ from tasks.end_with_parent import end_with
 from tasks.store.artifacts import Adapter, Base, Prompts
 from tasks.train.config import Train
 from tasks.train.lora import train_lora
-from tasks.train.processes import Member
+from tasks.train.processes import Member, log_file
+from tasks.train.relayed_log import log_to
 
 METADATA = "metadata.json"
 
@@ -20,6 +21,8 @@ METADATA = "metadata.json"
 def main(job_spec: str, member: Member) -> None:
     """Join the process group, train by the JSON spec, and leave the metadata in the draft."""
     end_with(member.parent)
+    if member.rank == 0:
+        log_to(log_file(member.file))
     spec: dict[str, Any] = json.loads(job_spec)
     draft, base, prompts = (Path(spec[name]) for name in ("draft", "base", "prompts"))
     initial = Path(spec["initial_adapter"]) if "initial_adapter" in spec else None

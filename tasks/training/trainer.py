@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from tasks.nn.examples import Example, Examples
 from tasks.nn.packing import PackedExample, pack_example
@@ -67,23 +65,27 @@ class Trainer:
         self.model.train()
         if not done.history:
             self._record(held_out, last=False)  # the untrained model
-        with _bar(stage, tokens) as bar, defer_sigterm() as terminated:
+        rank = distributed.rank()
+        with (
+            progress(stage, tokens, "tok", done=done.tokens, silent=rank > 0) as bar,
+            defer_sigterm() as terminated,
+        ):
             while done.step < len(steps) and not self._out_of_patience():
                 chosen = steps[done.step]
-                own = chosen[distributed.rank() :: distributed.world_size()]
+                own = chosen[rank :: distributed.world_size()]
                 self._step(self._pack(examples.take(own)), len(steps))
                 done.examples += len(chosen)
                 done.tokens += int(examples.lengths[chosen].sum())
                 self._record(held_out, last=done.step == len(steps))
+                bar.figures = _latest_figures(done.history)
                 bar.update(done.tokens - bar.n)
-                bar.set_postfix(_latest_figures(done.history), refresh=False)
                 ends = distributed.any_process(terminated(), self.gradients.device)
                 self._save(ends)
                 if ends:
                     raise TrainingError(f"terminated at step {done.step}: saved, a rerun resumes")
         if self.best is not None:
             checkpoint.restore(self.model, self.best)
-        if distributed.rank() == 0:
+        if rank == 0:
             checkpoint.delete(self.folder)
         return done.history
 
@@ -155,13 +157,8 @@ class Trainer:
         )
 
 
-def _bar(stage: str, tokens: float) -> AbstractContextManager["tqdm[None]"]:
-    """A progress bar in process 0; the others show none."""
-    return progress(stage, tokens, "tok") if distributed.rank() == 0 else tqdm(disable=True)
-
-
 def _latest_figures(history: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The latest value of each figure of the progress bar."""
+    """The latest value of each figure that progress shows."""
     short = {"loss": "loss", "learning_rate": "lr", "validation_rmse": "rmse"}
     latest = {
         short[name]: value

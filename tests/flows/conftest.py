@@ -1,4 +1,12 @@
-"""A real server that knows what prefect.yaml deploys, and has no worker: starting it takes 30 s."""
+"""A real server that knows what prefect.yaml deploys (starting it takes 30 s), and a night on it.
+
+It has no worker but in that night.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -6,7 +14,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
 from flows.settings import WEBHOOK
-from tests.servers import beside_server, deploy, server
+from tests.runs import FEW
+from tests.servers import PREFECT, beside_server, deploy, finished, server, worker
 
 SOON = {  # the server looks each second for runs that are late since one
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
@@ -24,6 +33,28 @@ def deployed(tmp_path_factory):
     with server(environment):
         deploy(environment)
         yield environment
+
+
+class Night(NamedTuple):
+    """A run of the smoke profile under a worker, and one of a profile that there is not."""
+
+    store: Path
+    worker_log: str
+    refused: int  # exit status of who watched the other
+
+
+@pytest.fixture(scope="session")
+def night(deployed, few_users, tmp_path_factory):
+    """Both have ended, and so has the worker."""
+    store = tmp_path_factory.mktemp("night")
+    environment = deployed | {"CONTENT_ADVISOR_STORE": str(store)}
+    run = [PREFECT, "deployment", "run", "nightly/on-demand", "--watch"]
+    run += ["-p", f"data={few_users}", "-p", f"overrides={json.dumps(FEW)}", "-p"]
+    with worker(environment):
+        finished([*run, "profile=smoke"], environment)
+        refused = subprocess.run([*run, "profile=none"], env=environment, capture_output=True)
+    log = Path(environment["PREFECT_HOME"], "worker.log").read_text()
+    return Night(store, log, refused.returncode)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,11 @@
 """What prefect.yaml deploys, walked with a real server and a real worker on loopback."""
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 
 from tasks.metrics_db import open_readonly
-from tests.runs import FEW
-from tests.servers import PREFECT, ROOT, finished, worker
+from tests.servers import PREFECT, ROOT, finished
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
@@ -54,31 +49,10 @@ def test_all_of_them_are_deployed(deployed: dict[str, str]) -> None:
         assert f"{deployment['entrypoint'].split(':')[1]}/{deployment['name']} " in listed, listed
 
 
-def test_a_worker_finishes_a_deployed_run_with_new_rows_in_the_metrics_database(
-    tmp_path: Path, deployed: dict[str, str], few_users: Path
-) -> None:
-    environment = deployed | {"CONTENT_ADVISOR_STORE": str(tmp_path)}
-    metrics = tmp_path / "artifacts" / "metrics.duckdb"
-
-    def run(profile: str) -> None:
-        command = ["deployment", "run", "nightly/on-demand", "--watch"]
-        typed = {"profile": profile, "data": str(few_users), "overrides": json.dumps(FEW)}
-        command += [part for name, value in typed.items() for part in ("-p", f"{name}={value}")]
-        finished([PREFECT, *command], environment)
-
-    with worker(environment):
-        assert not metrics.exists()
-        run("smoke")
-        rows = count(metrics)
-        assert rows > 0
-        with pytest.raises(subprocess.CalledProcessError):
-            run("none")
-        assert count(metrics) == rows
-
-
-def count(metrics: Path) -> int:
-    """Rows that the leaderboard shows."""
-    with open_readonly(metrics) as db:
-        found = db.execute("select count(*) from leaderboard").fetchone()
-    assert found is not None
-    return int(found[0])
+def test_a_worker_finishes_a_deployed_run_and_refuses_a_profile_that_there_is_not(night) -> None:
+    with open_readonly(night.store / "artifacts" / "metrics.duckdb") as db:
+        runs = db.execute(
+            "select profile, count(*) > 0 from leaderboard join runs using (run_id) group by all"
+        )
+        assert runs.fetchall() == [("smoke", True)]
+    assert night.refused == 1

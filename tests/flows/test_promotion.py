@@ -189,4 +189,4 @@ def test_a_run_counts_its_stages_to_the_end(run, store, caplog):
     assert left == sorted(left, reverse=True)  # it only falls, once a stage is known to be needless
     assert left[-1] == 0
     assert len(set(labels)) == len(labels)
-    assert {"rate candidates (llm)", "predict ratings (champion)", "write report"} <= set(labels)
+    assert {"predict candidates", "predict champion", "write report"} <= set(labels)

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import re
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
+from markupsafe import escape
 
 from tasks.metrics_db import open_readonly, read_leaderboard
 from tasks.metrics_location import metrics_path
@@ -189,3 +191,16 @@ def test_the_page_says_what_changed_in_everyones_lists(page_of_run, store):
     assert ["users with another list", "40", ""] in cells
     first = render_page(metrics_path(store), run_id, "lists 1")
     assert '<td>users</td><td class="number">1,000</td><td class="number"></td>' in first
+
+
+def test_the_main_plots_and_sentences_are_files_of_their_own(page_of_run, store):
+    html, _ = page_of_run
+    (page,) = store.root.glob("artifacts/report/*/report.html")
+    assert {file.stem for file in page.parent.glob("*.svg")} >= {"rmse", "ndcg"}
+    for file in page.parent.glob("*.svg"):
+        svg = ElementTree.parse(file).getroot()
+        assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+        assert float(svg.get("height")) > 0
+    lines = (page.parent / "summary.txt").read_text().splitlines()
+    assert lines
+    assert all(str(escape(line)) in html for line in lines)

@@ -103,6 +103,10 @@ class MemorizationScores(Artifact):
 
 
 class Report(Artifact):
-    """One self-contained page, report.html, made from the metrics database alone."""
+    """One self-contained page, report.html, made from the metrics database alone.
+
+    Beside it summary.txt has its first sentences, and rmse.svg, ndcg.svg, calibration.svg and
+    training.svg its main plots.
+    """
 
     top_level = "artifacts"
