@@ -55,14 +55,12 @@ def create_artifacts(run_id: str, report: Report, ratings: ValidatedRatings, sto
 def leaderboard(run_id: str, metrics: tuple[tuple[str, int | None], ...], store: Store) -> Rows:
     """One row a predictor, best first; each metric in a column, the ends of its interval beside."""
     rows: dict[str, dict[str, Any]] = {}
-    found = read_leaderboard(metrics_path(store), run_id)
-    for predictor, metric, k, value, low, high in found:
-        if (metric, k) in metrics:
-            row = rows.setdefault(predictor, {"predictor": escape_control(predictor)})
-            ends = {"": value, "_low": low, "_high": high}
-            row |= {
-                metric + end: end_value and round(end_value, 4) for end, end_value in ends.items()
-            }
+    found = [row for row in read_leaderboard(metrics_path(store), run_id) if row[1:3] in metrics]
+    found.sort(key=lambda row: metrics.index(row[1:3]))  # so are the columns
+    for predictor, metric, _k, value, low, high in found:
+        row = rows.setdefault(predictor, {"predictor": escape_control(predictor)})
+        ends = {"": value, "_low": low, "_high": high}
+        row |= {metric + end: end_value and round(end_value, 4) for end, end_value in ends.items()}
     leading, ascending = metrics[0][0], metrics[0][0] == "rmse"
     ranked = [row for row in rows.values() if leading in row]
     return sorted(ranked, key=lambda row: row[leading] * (1 if ascending else -1))
