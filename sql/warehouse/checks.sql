@@ -3,11 +3,20 @@
 -- Over everyone all checks must hold, which needs no correction: each holds the chance of a wrong promotion. In slices
 -- one failure rejects: there a loss counts where its p, adjusted by max-T within the slice and by Holm over the slices
 -- and opponents, is below 0.05.
+-- llm_value is what the served ratings and lists certainly lose by having the language model: it should not be there then.
 -- Variables: comparisons and metrics, the Parquet files of that half; served_ratings, served_lists and llm, predictors;
--- the margins rmse, ndcg, slice_rmse and coverage.
-with differences as (
+-- the margins rmse, ndcg, llm_value, slice_rmse and coverage.
+with compared as (
+    select * from read_parquet(getvariable('comparisons'))
+    where metric <> 'ndcg' or (
+        k = (select max(k) from read_parquet(getvariable('comparisons')))
+        -- rated where nobody liked a film
+        and relevance = (select min(relevance) from read_parquet(getvariable('comparisons')) where metric = 'ndcg')
+    )
+),
+differences as (
     select *, regexp_extract(against, '(champion|best)$') as opponent
-    from read_parquet(getvariable('comparisons'))
+    from compared
     where (metric = 'rmse' and predictor = getvariable('served_ratings')
             and against in (predictor || '_champion', predictor || '_best'))
         or (metric = 'ndcg' and predictor = getvariable('served_lists')
@@ -29,8 +38,11 @@ from differences where metric = 'rmse' and slice = 'everyone'
 union all
 select 'ndcg' || case opponent when 'best' then ' of the best' else '' end, 'everyone', -ci95_low, getvariable('ndcg')
 from differences where metric = 'ndcg' and slice = 'everyone'
-    and k = (select max(k) from differences)
-    and relevance = (select min(relevance) from differences where metric = 'ndcg') -- rated where nobody liked a film
+union all
+select 'llm_value ' || metric, 'everyone', case metric when 'rmse' then ci95_low else -ci95_high end,
+    getvariable('llm_value')
+from compared where starts_with(against, predictor || '_without_') and slice = 'everyone'
+    and (metric, predictor) in (('rmse', getvariable('served_ratings')), ('ndcg', getvariable('served_lists')))
 union all
 select 'coverage', 'everyone', abs(value - 0.8), getvariable('coverage')
 from read_parquet(getvariable('metrics'))

@@ -14,6 +14,9 @@ class PromotionMargins(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Stars of RMSE that may be lost over everyone."""
     ndcg: float = pydantic.Field(0.01, ge=0)
     """NDCG that may be lost over everyone, at the length of the lists."""
+    llm_value: float = pydantic.Field(0, ge=0)
+    """Stars of RMSE, or NDCG, that the served ratings and lists may lose by having the language
+    models: the better end of the 95 % interval counts."""
     slice_rmse: float = pydantic.Field(0.02, ge=0)
     """Stars of RMSE that may be lost in any slice."""
     coverage: float = pydantic.Field(0.05, ge=0)

@@ -21,7 +21,8 @@ def publish_run(store, split, ratings, predict, rank) -> Callable[..., str]:  # 
     """`publish_run(challenge, rows, films)`: publish these predictions of llm; return the id.
 
     The challenge expects the champion of this moment, unless `current` is false. `seed` of the
-    intervals makes it another run, `data` and `of` are its ratings and their split.
+    intervals makes it another run, `data` and `of` are its ratings and their split; `beside` are
+    predictions beside those of llm and its rival.
     """
 
     def build(
@@ -33,6 +34,7 @@ def publish_run(store, split, ratings, predict, rank) -> Callable[..., str]:  # 
         data=None,
         commit: str | None = "abc",
         extra=(),
+        beside=(),
         at: Store | None = None,
         of: SplitRatings | None = None,
         current: bool = True,
@@ -44,7 +46,7 @@ def publish_run(store, split, ratings, predict, rank) -> Callable[..., str]:  # 
                 challenge = dataclasses.replace(challenge, expected=champion_of(db, of))
         other = "llm_champion" if challenge.champion else "bias"
         predictions, lists = (
-            [predict("llm", rows), predict(other)],
+            [predict("llm", rows), predict(other), *beside],
             [rank("llm", films), rank(other)],
         )
         seed = int(challenge.challenger.fingerprint[:6], 16) if seed is None else seed

@@ -75,6 +75,20 @@ def test_a_challenger_that_loses_nothing_is_promoted(store, publish_run, challen
     assert champion(store) == second.challenger.fingerprint
 
 
+@pytest.mark.parametrize(("without", "rejected"), [(PREDICTED, True), (WORSE, False)])
+def test_an_adapter_that_makes_what_is_served_worse_is_rejected(
+    store, publish_run, challenge, predict, without, rejected
+):
+    """Beside the same without the language models, whatever the champion is like."""
+    publish_run(challenge("first"))
+    second = challenge("second", "first", rmse=9, slice_rmse=9, coverage=1)
+    run_id = publish_run(second, WORSE, beside=[predict("llm_without_llm", without)])
+    promoted, _, reason, failed = decision(store, run_id)
+    assert promoted is not rejected
+    assert failed == [("llm_value rmse", "everyone")] * rejected
+    assert reason.startswith("llm_value rmse (everyone): a loss of ") is rejected
+
+
 def test_a_worse_challenger_is_rejected_with_its_losses_as_the_reason(
     store, publish_run, challenge
 ):

@@ -166,7 +166,7 @@ comment on column memorization.ci95_high is '97.5 % point by Wilson';
 
 comment on table checks is 'one row per decision and check';
 comment on column checks.run_id is 'the run';
-comment on column checks.check_name is 'rmse, ndcg, coverage, rmse by a slice, each also of the best champion so far, or data';
+comment on column checks.check_name is 'rmse, ndcg, rmse by a slice, each also of the best champion so far, llm_value, coverage, or data';
 comment on column checks.slice_value is 'everyone, a value of the slice, or the rule of the data';
 comment on column checks.value is 'what is lost; larger is worse';
 comment on column checks.threshold is 'the margin';
