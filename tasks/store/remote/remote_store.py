@@ -30,6 +30,8 @@ from tasks.store.remote.mount import Mount
 
 TOUCHED = "cost.json"  # each artifact has one, and no hash covers it
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# What s3fs makes of S3's 400, 405 and 501, and a file system of a name or size that it cannot have.
+INVALID = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.EMSGSIZE)
 S3_CLIENTS = ("botocore", "aiobotocore", "aiohttp")  # packages whose errors are not all OSError
 
 
@@ -152,10 +154,10 @@ class RemoteStore:
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether the remote has refused: a right, a key, the address, or its space."""
+    """Whether the remote has refused: a right, a key, the address, the request, or its space."""
     refused = isinstance(error, PermissionError | FileNotFoundError)
-    full = isinstance(error, OSError) and error.errno in FULL
-    return refused or full or "Credentials" in type(error).__name__
+    final = isinstance(error, OSError) and error.errno in (*FULL, *INVALID)
+    return refused or final or "Credentials" in type(error).__name__
 
 
 @cache
