@@ -39,8 +39,8 @@ def begin_run(profile: str | None = None, data: str | None = None) -> None:
 def _close_stderr() -> None:
     """As the last of all in a worker's process: DuckDB's bindings would list 120 lines of leaks.
 
-    Its types outlive the interpreter where Prefect's frames hold them. What the run itself has to
-    say is said, and its exit status stays.
+    Its types outlive the interpreter where Prefect's frames hold them. All that the run logs is
+    written by then, and its exit status stays.
     """
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
