@@ -104,6 +104,8 @@ def main() -> None:
 
         def serve(known: SplitRatings) -> int:
             serve = serve_everyone(settings, store, known, ratings, call_directly)
+            if serve is None:
+                raise SystemExit("nothing to measure: no user has a film left")
             figures["users"] = serve.figures.users
             return serve.figures.users
 

@@ -33,6 +33,10 @@ from tasks.store.store import Store
 Call = Callable[[str, Task], Callable[..., Any]]  # a task under a label, to be called
 
 
+class NoFilmLeftError(ValueError):
+    """Every user with a request has rated every film."""
+
+
 def call_directly(_label: str, task: Task) -> Callable[..., Any]:
     """The task's function, without Prefect."""
     return task.fn
@@ -117,12 +121,15 @@ class Ranker:
         """All candidates of the users with a request, ranked.
 
         Each user is read alone, so that nobody's list depends on who else is served. With
-        `retrieved` the retriever is that of these candidates, and is not fitted again.
+        `retrieved` the retriever is that of these candidates, and is not fitted again. Raises
+        NoFilmLeftError where nobody has a candidate.
         """
         inference = inference.model_copy(update={"pack_length": 1})
         candidates = call("retrieve candidates", retrieve_candidates)(
             requests, config=self.retrieve, store=store, fitted=retrieved
         )
+        if candidates.is_empty:
+            raise NoFilmLeftError("no film is left that a user with a request has not rated")
         of_candidates, priors = None, list[RatingPriors]()
         if self.priors:
             of_candidates = call(CANDIDATE_PRIORS, predict_candidate_priors)(

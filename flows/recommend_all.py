@@ -1,6 +1,5 @@
 """Makes tonight's list for every user, by the champion, and serves all of them at once."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ from flows.attempt import attempt, time_limit
 from flows.events import emit_served
 from flows.form import Overrides
 from flows.overrides import with_data
-from flows.ranker import Call, Ranker
+from flows.ranker import Call, NoFilmLeftError, Ranker
 from flows.recommend import latest_champion_ranking
 from flows.retries import resilient
 from flows.run_start import begin_run, scheduled_day
@@ -30,7 +29,7 @@ from tasks.store.artifacts import RawRatings, SplitRatings, ValidatedRatings
 from tasks.store.store import Store
 from tasks.validate.task import validate_ratings
 
-log = logging.getLogger(__name__)
+HINT = "make reports name=served"
 
 
 class ListsRefusedError(Exception):
@@ -43,11 +42,11 @@ def serve_everyone(
     split: SplitRatings,
     ratings: ValidatedRatings,
     call: Call,
-) -> Serve:
+) -> Serve | None:
     """Rank for every user on all of these ratings, and swap the lists in; alert where refused.
 
-    The champion ranks, whichever run it is from. `split` gives the order of each history; its
-    folds do not count.
+    None, and an alert, where nobody who is to get a list has a film left. The champion ranks,
+    whichever run it is from. `split` gives the order of each history; its folds do not count.
     """
     ranker = Ranker.load(latest_champion_ranking(store), store)
     if isinstance(call, Stages) and not ranker.weighs_likelihood:
@@ -60,9 +59,13 @@ def serve_everyone(
     requests = labelled("request lists", add_everyone)(
         split, active_days=config.active_days, store=store
     )
-    ranked = ranker.rank_requests(
-        requests, ratings, inference=settings.inference, store=store, call=labelled
-    )
+    try:
+        ranked = ranker.rank_requests(
+            requests, ratings, inference=settings.inference, store=store, call=labelled
+        )
+    except NoFilmLeftError as reason:
+        refusal(str(reason), f"requests {requests.fingerprint}").send()
+        return None
     lists = labelled("compose lists", compose_recommendations)(
         requests, ratings, ranked.lists, ranked.predictions, config=config, store=store
     )
@@ -88,14 +91,19 @@ def serves(raw: RawRatings, store: Store) -> bool:
 
 def serving_alerts(serve: Serve, min_overlap: float) -> list[Alert]:
     """One where lists were refused, one where they are far from the last ones."""
-    source, hint = f"lists {serve.lists}", "make reports name=served"
+    source = f"lists {serve.lists}"
     overlap, alerts = serve.figures.overlap, []
     if serve.refused:
-        alerts.append(Alert(f"tonight's lists are not served: {serve.refused}", source, hint))
+        alerts.append(refusal(serve.refused, source))
     if overlap is not None and overlap < min_overlap:
         summary = f"overlap with the last lists is {overlap:.2f}, less than {min_overlap:g}"
-        alerts.append(Alert(summary, source, hint))
+        alerts.append(Alert(summary, source, HINT))
     return alerts
+
+
+def refusal(reason: str, source: str) -> Alert:
+    """The last lists are served on."""
+    return Alert(f"tonight's lists are not served: {reason}", source, HINT)
 
 
 def name_run() -> str:
@@ -143,6 +151,8 @@ def serve_data(settings: Settings, store: Store, call: Call) -> Serve:
         )
         split = call("split ratings", split_ratings)(ratings, config=settings.split, store=store)
         serve = serve_everyone(settings, store, split, ratings, call)
+    if serve is None:
+        raise ListsRefusedError("the last lists are still served: no user has a film left")
     if serve.refused:
         raise ListsRefusedError(f"the last lists are still served: {serve.refused}")
     return serve

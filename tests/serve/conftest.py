@@ -78,6 +78,25 @@ def tonight(serve, split):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
+def sated(store, split, ratings):  # noqa: F811
+    """The split after user 3, and nobody else of late, has rated every film."""
+
+    def write(draft):
+        table = split.scan("ratings").collect()
+        own = table.filter(user_id=3)
+        left = ratings.scan("films").select("film_id").collect().join(own, on="film_id", how="anti")
+        new = own.tail(1).drop("film_id").join(left, how="cross").select(own.columns)
+        new = new.with_columns(
+            rated_at=table["rated_at"].max() + dt.timedelta(minutes=1),
+            position=pl.int_range(pl.len(), dtype=own.schema["position"]) + len(own),
+        )
+        pl.concat([table, new]).sort("user_id", "position").write_parquet(draft / "ratings.parquet")
+        return split.metadata
+
+    return store.build(SplitRatings, recipe={"sated": 3}, parents=[split], write=write)
+
+
+@pytest.fixture(scope="module")
 def grown(store, split, tonight):  # noqa: F811
     """The split after user 3 has rated the first film of their list."""
     served = tonight[1].scan("recommendations").collect()

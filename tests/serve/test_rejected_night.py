@@ -116,6 +116,20 @@ def test_the_list_that_is_computed_for_a_user_is_tonights(nights, store):
     assert [film.expected for film in computed.films] == [film.expected for film in served.films]
 
 
+def test_where_nobody_has_a_film_left_the_last_lists_stay_and_an_alert_says_so(
+    nights, store, sated, ratings, monkeypatch
+):
+    sent = []
+    monkeypatch.setattr(Alert, "send", lambda alert: sent.append(alert.summary))
+    before = read_served(store.root)
+    latest = Settings(serving=ANY.model_copy(update={"active_days": 0}))
+    assert serve_everyone(latest, store, sated, ratings, call_directly) is None
+    assert sent == [
+        "tonight's lists are not served: no film is left that a user with a request has not rated"
+    ]
+    assert read_served(store.root) == before
+
+
 def test_lists_that_are_refused_or_far_from_the_last_ones_alert(
     nights, store, split, ratings, monkeypatch
 ):

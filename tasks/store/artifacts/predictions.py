@@ -1,5 +1,7 @@
 """What predictors say of films: ratings, candidates, lists."""
 
+import polars as pl
+
 from tasks.store.artifacts.artifact import Artifact, Table
 
 
@@ -76,6 +78,12 @@ class Candidates(Artifact):
             },
         ),
     }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no user has one."""
+        films = self.scan("candidates").select(pl.col("film_id").is_not_null().any())
+        return not films.collect().item()
 
 
 class CandidateScores(Artifact):
