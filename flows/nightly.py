@@ -10,6 +10,7 @@ from flows.attempt import attempt, time_limit
 from flows.console import print_summary
 from flows.form import Overrides
 from flows.head import predict_beyond_prompts
+from flows.histories import made_beside, rank_by_baselines, rate_by_baselines
 from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
@@ -29,7 +30,7 @@ from flows.stages import (
     serving_stages,
 )
 from tasks.base.task import build_base
-from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
+from tasks.baseline.task import blend_predictions
 from tasks.metrics_db import last_costs
 from tasks.metrics_location import metrics_path
 from tasks.predict.task import predict_ratings
@@ -92,12 +93,13 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
         base = stages("build base", build_base)(
             data.tokenizer, data.prompts, config=settings.base, store=store
         )
-        adapter = stages("train adapter", train_adapter)(
-            base, data.prompts, config=settings.train, store=store
-        )
-        if second:
-            publish_second_table(profile, settings, store, stages, second, base)
-        return evaluate_and_publish(profile, settings, store, stages, data, base, adapter)
+        with made_beside(settings, store, stages, data.split, data.ratings):
+            adapter = stages("train adapter", train_adapter)(
+                base, data.prompts, config=settings.train, store=store
+            )
+            if second:
+                publish_second_table(profile, settings, store, stages, second, base)
+            return evaluate_and_publish(profile, settings, store, stages, data, base, adapter)
 
 
 def evaluate_and_publish(
@@ -118,12 +120,8 @@ def evaluate_and_publish(
     )  # fmt: skip
     lists = rank_and_decode(settings, store, stages, data, base, adapter, llm)
     of_priors = predict_beyond_prompts(settings, store, stages, data, base)
-    baselines = stages("predict baselines", predict_baselines)(
-        data.split, data.ratings, config=settings.baseline, store=store
-    )
-    baseline_lists = stages("rank baselines", rank_baselines)(
-        data.split, data.ratings, config=settings.baseline, store=store
-    )
+    baselines = rate_by_baselines(settings, store, stages, data.split, data.ratings)
+    baseline_lists = rank_by_baselines(settings, store, stages, data.split, data.ratings)
     blend = stages("blend predictions", blend_predictions)(
         data.split, [llm, *of_priors, baselines],
         without=(settings.predict.predictor, settings.predict.head),

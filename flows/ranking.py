@@ -1,5 +1,6 @@
 """Lists: candidates ranked with and without the model, lists decoded, and lists as free text."""
 
+from flows.histories import retrieve
 from flows.prepare import PreparedData
 from flows.settings import Settings
 from flows.stages import CANDIDATE_PRIORS, Stages
@@ -8,7 +9,7 @@ from tasks.predict.task import predict_ratings
 from tasks.prior.task import predict_candidate_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
-from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.rank.task import rank_candidates, score_candidates
 from tasks.store.artifacts import Adapter, Base, RankedLists, RatingPredictions, RatingPriors
 from tasks.store.store import Store
 
@@ -49,9 +50,7 @@ def rank(
     llm: RatingPredictions,
 ) -> RankedLists:
     """The ranked candidates of an adapter, whose prompts and tokenizer are those of `data`."""
-    candidates = stages("retrieve candidates", retrieve_candidates)(
-        data.split, config=settings.retrieve, store=store
-    )
+    candidates = retrieve(settings, store, stages, data.split)
     # Worded as in training, whatever the settings say today: a rescored adapter may be older.
     wording = Prompt.model_validate(data.prompts.manifest["recipe"])
     of_candidates, priors = None, list[RatingPriors]()

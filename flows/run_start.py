@@ -18,11 +18,9 @@ OWN = ("tasks", "flows")  # the loggers of pyproject.toml's `extra_loggers`
 def begin_run(profile: str | None = None, data: str | None = None) -> None:
     """Show the log of flows and tasks from INFO on, and tag the run.
 
-    Prefect hands these loggers its handler and no level, so that only warnings would pass.
     `data` is the name of a data source, or a path, of which the last part is shown.
     """
-    for name in OWN:
-        logging.getLogger(name).setLevel(logging.INFO)
+    show_own_lines()
     if ENGINE in os.environ:
         atexit.register(_close_stderr)
     context = FlowRunContext.get()
@@ -34,6 +32,15 @@ def begin_run(profile: str | None = None, data: str | None = None) -> None:
     tags |= {f"data:{Path(data).name}"} if data else set()
     with get_client(sync_client=True) as client:
         client.update_flow_run(run.id, tags=sorted({*run.tags, *tags}))
+
+
+def show_own_lines() -> None:
+    """Give the loggers of flows and tasks a level.
+
+    Prefect hands them its handler and none, so that only warnings would pass.
+    """
+    for name in OWN:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _close_stderr() -> None:

@@ -77,6 +77,9 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     serving: Serving = Serving()
     needs_gpu: bool = False
     """Refuse to start on a machine without an NVIDIA GPU."""
+    baselines_beside_training: bool = False
+    """Make candidates and baselines in a process of their own while the adapter trains; for a
+    machine whose model works on a GPU. The same bytes either way."""
     dask_address: str | None = None
     """Dask scheduler whose workers make the shards of every stage that has some."""
     max_hours: float = pydantic.Field(3, gt=0)

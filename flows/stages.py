@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task
+from prefect.futures import PrefectFuture
 
 from flows.retries import resilient
 from flows.settings import Settings
@@ -122,11 +123,12 @@ class Stages:
         self.planned = list(planned)
         self.started: list[str] = []
         self.opponent = ""
+        self.begun: dict[str, PrefectFuture[Any]] = {}  # by label, see flows.beside
         self.artifacts = list(artifacts)
         self._expected = list(last_costs)
 
     def __call__(self, label: str, task: Task[P, R]) -> Callable[P, R]:
-        """The task under its label, to be called once."""
+        """The task under its label, to be called once; where it has begun, it is waited for."""
 
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             name = label
@@ -134,7 +136,8 @@ class Stages:
                 name = f"{label}, {self.opponent}"
             self.started.append(name)
             log.info("%s", self._heading())
-            made = resilient(task, name)(*args, **kwargs)
+            begun = self.begun.pop(name, None)
+            made = begun.result() if begun else resilient(task, name)(*args, **kwargs)
             if isinstance(made, Artifact):
                 self._finish(made)
             return made

@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
 from flows.settings import WEBHOOK
+from tests.pipeline_world import ratings, split, store  # noqa: F401
 from tests.runs import FEW
 from tests.servers import PREFECT, beside_server, deploy, finished, server, worker
 
@@ -46,15 +47,15 @@ class Night(NamedTuple):
 @pytest.fixture(scope="session")
 def night(deployed, few_users, tmp_path_factory):
     """Both have ended, and so has the worker."""
-    store = tmp_path_factory.mktemp("night")
-    environment = deployed | {"CONTENT_ADVISOR_STORE": str(store)}
+    folder = tmp_path_factory.mktemp("night")
+    environment = deployed | {"CONTENT_ADVISOR_STORE": str(folder)}
     run = [PREFECT, "deployment", "run", "nightly/on-demand", "--watch"]
     run += ["-p", f"data={few_users}", "-p", f"overrides={json.dumps(FEW)}", "-p"]
     with worker(environment):
         finished([*run, "profile=smoke"], environment)
         refused = subprocess.run([*run, "profile=none"], env=environment, capture_output=True)
     log = Path(environment["PREFECT_HOME"], "worker.log").read_text()
-    return Night(store, log, refused.returncode)
+    return Night(folder, log, refused.returncode)
 
 
 @pytest.fixture(scope="module")
