@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -236,6 +236,40 @@ def serving(dataset: str = "", split: str = "") -> None:
         with _user_error(LookupError):
             serve_from.fn(dataset=dataset, split=split, store=store)
     print_champions(read_champions(store))
+
+
+@app.command(help_epilogue=examples("push --to ./champion", "push prompts --to owner/name"))
+def push(
+    what: Literal["adapter", "prompts"] = "adapter",
+    *,
+    to: str,
+    adapter: str = "champion",
+    public: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Write an adapter with its card, or its prompts as a data set, to the hub or a folder.
+
+    Parameters
+    ----------
+    what
+        `adapter`: for peft; `prompts`: for datasets and TRL.
+    to
+        A folder, beginning with ./ or /, or a repository of the Hugging Face hub, owner/name.
+    adapter
+        Beginning of its fingerprint; `champion` is the one that serves.
+    public
+        Let everybody read a repository that is made.
+    """
+    from flows.settings import open_store
+    from tasks.export import push as export
+    from tasks.publish.serving import find_serving_champion
+    from tasks.store.artifacts import Adapter
+
+    _configure_logging()
+    store = open_store()
+    found = find_serving_champion(store) if adapter == "champion" else store.find(Adapter, adapter)
+    target = str(STARTED_IN / to) if to.startswith(".") else to
+    with _user_error(export.PushError, LookupError, FileExistsError):
+        print(export.push(found, target, what, store, public=public))
 
 
 @app.command
