@@ -66,6 +66,9 @@ def _field(owner: type[pydantic.BaseModel], name: str) -> dict[str, Any]:
     if name == "protocol":  # of one member of the union; here any can be chosen
         mapping = pydantic.TypeAdapter(Split).json_schema()["discriminator"]["mapping"]
         kinds = [{"type": "string", "enum": sorted(mapping)}]
+    if schema.get("type") == "boolean":  # a toggle sends false where nobody touched it
+        del schema["type"]
+        kinds = [{"enum": [True, False]}]
     about = " ".join(field_docstrings(owner).get(name, PROTOCOL).split())
     schema |= {**kinds[0], "title": name, "description": about}
     return {key: value for key, value in schema.items() if key not in ("default", "const")}
@@ -76,4 +79,5 @@ def _properties(owner: type[pydantic.BaseModel]) -> dict[str, Any]:
     return dict(owner.model_json_schema()["properties"])
 
 
-Overrides = Annotated[dict[str, Any] | None, pydantic.WithJsonSchema(form_schema())]
+Overrides = Annotated[dict[str, Any], pydantic.WithJsonSchema(form_schema())]
+NONE: Overrides = {}  # the form would send null, where it may send nothing

@@ -8,7 +8,7 @@ from flows.ablations import run_ablations
 from flows.alerts import alert_on_rejections, on_run_failure
 from flows.attempt import attempt, time_limit
 from flows.console import print_summary
-from flows.form import Overrides
+from flows.form import NONE, Overrides
 from flows.head import predict_beyond_prompts
 from flows.histories import made_beside, rank_by_baselines, rate_by_baselines
 from flows.missed_runs import newer_run_reason
@@ -52,7 +52,7 @@ def name_run() -> str:
     on_crashed=[on_run_failure],
 )
 def nightly(
-    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = None
+    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = NONE
 ) -> str | State[str]:
     """Train an adapter on ratings, predict, rank, score, publish and serve; return the run's id.
 

@@ -20,7 +20,7 @@ FLOWS = (nightly, backfill, rescore, recommend, recommend_all, rollback, gc)
 def fields(schema, path=""):
     """Dotted name and schema of each field."""
     for name, part in schema["properties"].items():
-        if part["type"] == "object":
+        if part.get("type") == "object":
             yield from fields(part, f"{path}{name}.")
         else:
             yield path + name, part
@@ -31,8 +31,11 @@ def test_a_field_has_a_type_a_description_and_the_settings_bounds():
     assert set(found) == {*FIELDS, "more"}
     for name, part in found.items():
         assert part["description"], name
-        assert part["type"] in ("string", "integer", "number", "boolean", "array"), name
+        assert part.get("type", "choice") in ("string", "integer", "number", "array", "choice"), (
+            name
+        )
         assert "default" not in part, name
+    assert found["serving.nightly"]["enum"] == [True, False]  # a toggle sends false untouched
     assert found["train.fit.epochs"]["exclusiveMinimum"] == 0
     assert found["split.n"]["minimum"] == 1
     assert "global-time" in found["split.protocol"]["enum"]
@@ -59,6 +62,16 @@ def test_a_value_out_of_bounds_is_refused_where_it_is_typed(flow, typed):
     schema = flow.parameters.model_dump()
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(typed, {k: v for k, v in schema.items() if k != "definitions"})
+
+
+@pytest.mark.parametrize(
+    "flow", [nightly, backfill, rescore, recommend_all], ids=lambda flow: flow.name
+)
+def test_a_form_in_which_nothing_is_typed_changes_nothing(flow):
+    schema = flow.parameters.model_dump()
+    sent = schema["properties"]["overrides"]["default"]  # as the browser has it
+    jsonschema.validate(sent, schema["properties"]["overrides"])
+    assert load("smoke", sent) == load("smoke")
 
 
 def test_all_other_settings_are_typed_as_json_below_those_with_a_field():
