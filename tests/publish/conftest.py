@@ -21,8 +21,8 @@ def publish_run(store, split, ratings, predict, rank) -> Callable[..., str]:  # 
     """`publish_run(challenge, rows, films)`: publish these predictions of llm; return the id.
 
     The challenge expects the champion of this moment, unless `current` is false. `seed` of the
-    intervals makes it another run, `data` and `of` are its ratings and their split; `beside` are
-    predictions beside those of llm and its rival.
+    intervals makes it another run, `data` and `of` are its ratings and their split; `beside` and
+    `lists_beside` are predictions and lists beside those of llm and its rival.
     """
 
     def build(
@@ -35,6 +35,7 @@ def publish_run(store, split, ratings, predict, rank) -> Callable[..., str]:  # 
         commit: str | None = "abc",
         extra=(),
         beside=(),
+        lists_beside=(),
         at: Store | None = None,
         of: SplitRatings | None = None,
         current: bool = True,
@@ -47,7 +48,7 @@ def publish_run(store, split, ratings, predict, rank) -> Callable[..., str]:  # 
         other = "llm_champion" if challenge.champion else "bias"
         predictions, lists = (
             [predict("llm", rows), predict(other), *beside],
-            [rank("llm", films), rank(other)],
+            [rank("llm", films), rank(other), *lists_beside],
         )
         seed = int(challenge.challenger.fingerprint[:6], 16) if seed is None else seed
         config = Score(ks=(4,), resamples=100, seed=seed)

@@ -89,6 +89,22 @@ def test_an_adapter_that_makes_what_is_served_worse_is_rejected(
     assert reason.startswith("llm_value rmse (everyone): a loss of ") is rejected
 
 
+MISSES = {user: [6, 7, 9, 4] for user in LISTED}
+HITS = {user: [1, 2, 3, 4] for user in LISTED}  # both like film 1
+
+
+@pytest.mark.parametrize(("films", "without"), [(MISSES, HITS), (HITS, MISSES)])
+def test_an_adapter_that_makes_the_served_lists_worse_is_rejected(
+    store, publish_run, challenge, rank, films, without
+):
+    publish_run(challenge("first"))
+    second = challenge("second", "first", ndcg=9, coverage=1)
+    alone = rank("llm_without_llm", without)
+    promoted, _, _, failed = decision(store, publish_run(second, films=films, lists_beside=[alone]))
+    assert promoted is (films == HITS)
+    assert failed == [("llm_value ndcg", "everyone")] * (films == MISSES)
+
+
 def test_a_worse_challenger_is_rejected_with_its_losses_as_the_reason(
     store, publish_run, challenge
 ):
@@ -119,8 +135,7 @@ def test_a_rejection_is_told_once_also_where_its_run_died_or_the_webhook_failed(
 
 def test_worse_lists_alone_reject_a_challenger(store, publish_run, challenge):
     publish_run(challenge("first"))
-    misses = {user: [6, 7, 9, 4] for user in LISTED}
-    promoted, *_, failed = decision(store, publish_run(challenge("second", "first"), films=misses))
+    promoted, *_, failed = decision(store, publish_run(challenge("second", "first"), films=MISSES))
     assert not promoted
     assert failed == [("ndcg", "everyone")]
 
