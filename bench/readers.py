@@ -31,7 +31,8 @@ def read(path: Path, stop: Any) -> tuple[list[float], set[int]]:  # noqa: ANN401
         with open_readonly(path) as db:
             db.execute("select * from latest").fetchall()
             found = db.execute(
-                "select count(*) from metrics right join runs using (run_id) group by run_id"
+                "select count(*) from overall_metrics right join runs using (run_id) "
+                "group by run_id"
             ).fetchall()
         waits.append(time.monotonic() - began)
         sizes |= {n for (n,) in found}

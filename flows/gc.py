@@ -1,6 +1,7 @@
 """Frees disk space: deletes the artifacts that no kept run depends on."""
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import Annotated
 
 import pydantic
@@ -13,9 +14,10 @@ from flows.attempt import attempt
 from flows.missed_runs import newer_run_reason
 from flows.run_start import begin_run
 from flows.settings import open_store
-from tasks.metrics_db import gc_roots
-from tasks.metrics_location import metrics_path
+from tasks.metrics_db import delete_earlier_rows, gc_roots
+from tasks.metrics_location import metrics_location, migrated_metrics
 from tasks.store.garbage import delete, find_unreachable
+from tasks.store.remote.errors import ConflictError
 from tasks.store.store import Store
 
 SPARED_DAYS = 7  # a failed run's work, or another machine's, may be continued for that long
@@ -56,11 +58,13 @@ def show_garbage(runs: int, *, apply: bool) -> list[dict[str, str]]:
 
 def collect_garbage(runs: int, *, apply: bool, store: Store) -> list[dict[str, str]]:
     """The same without Prefect. Raises StoreBusyError during a run."""
-    path = metrics_path(store)
+    path = migrated_metrics(store)
     with store.exclusive_lock("gc", wait=False):
         found = find_unreachable(store, gc_roots(path, runs), spared_days=SPARED_DAYS)
         if apply:
             delete(found)
+            with suppress(ConflictError):  # another machine has just published: the next gc does it
+                delete_earlier_rows(*metrics_location(store), runs)
     sizes = defaultdict(list)
     for leftover in found:
         where = " in the remote" if leftover.remote else ""

@@ -12,11 +12,9 @@ from flows.errors import CommandError
 from flows.settings import open_store
 from flows.tables import plain
 from tasks import metrics_db
-from tasks.metrics_db import open_readonly
-from tasks.metrics_location import metrics_path
+from tasks.metrics_db import VIEWS, open_readonly
+from tasks.metrics_location import fetch_published, metrics_path
 from tasks.plain_text import escape_control
-
-VIEWS = "select view_name from duckdb_views() where not internal order by view_name"
 
 
 def run_query(query: str) -> None:
@@ -42,13 +40,31 @@ def run_report(name: str, parameters: dict[str, str]) -> None:
     Raises KeyError where it, or a parameter, does not exist; CommandError where a value is of the
     wrong type.
     """
-    with open_readonly(metrics_path(open_store())) as db:
+    store = open_store()
+    fetch_published(store, parameters.get("run_id"))
+    with open_readonly(metrics_path(store)) as db:
         try:
             print_rows(metrics_db.run_report(db, name, parameters))
+            _name_missing(db, parameters.get("run_id"))
         except duckdb.ConversionException as error:
             typed = " ".join(f"{parameter}={value}" for parameter, value in parameters.items())
             reason = str(error).splitlines()[0].removeprefix("Conversion Error: ")
             raise CommandError(f'report "{name}" with {typed}: {reason}') from None
+
+
+def _name_missing(db: duckdb.DuckDBPyConnection, run_id: str | None) -> None:
+    """Say which rows of the report's run, the newest by default, can no longer be read."""
+    found = db.execute(
+        "select run_id, string_agg(relation, ', ' order by relation) from missing_files "
+        "where run_id = coalesce(?, (select arg_max(run_id, run_at) from runs)) group by run_id",
+        [run_id],
+    ).fetchone()
+    if found:
+        print(
+            f"run {found[0]}: its {found[1]} are in files that are not in this store: gc deletes "
+            "them with the run, its figures over everyone stay",
+            file=sys.stderr,
+        )
 
 
 @contextmanager

@@ -25,6 +25,12 @@ rows, the hash of every file) and `cost.json` (what building it cost).
 
 Models, predictions, scores and reports, and `metrics.duckdb` with the published rows of every run.
 Folders are laid out as under `data/`.
+
+What is small is in tables of `metrics.duckdb`, for ever. Predictions, lists, films, the quarantine
+and figures by slice are views over the files of each run (`published_files`), named relative to the
+folder that holds `data/` and `artifacts/`: open the database there, or `set file_search_path` to
+that folder; `advisor sql` and reports find them from anywhere. gc deletes the files with the run,
+and `missing_files` names it. The folders `none` hold files without rows, for the views' sake.
 """,
 }
 COLUMNS = """

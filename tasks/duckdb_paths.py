@@ -15,3 +15,8 @@ def literal_path(path: Path) -> str:
     SQLAlchemy, through which Great Expectations queries, would bind `:name`.
     """
     return "'" + escape_glob(path).replace("'", "''").replace(":", "[:]") + "'"
+
+
+def quote(path: Path | str) -> str:
+    """A path as a literal, for statements that take no parameter."""
+    return "'" + str(path).replace("'", "''") + "'"

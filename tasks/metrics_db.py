@@ -8,17 +8,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
+from tasks import published_files
+from tasks.duckdb_paths import quote
 from tasks.metrics_file import copy_database, install
+from tasks.published_files import has_earlier_rows, root_of, show_files, write_empty_files
 from tasks.store.file_lock import file_lock
 from tasks.store.garbage import ArtifactId
 from tasks.store.remote.shared_file import SharedFile
 
 SQL = Path(__file__).resolve().parents[1] / "sql" / "warehouse"
 REPORTS = SQL.parent / "reports"
+VIEWS = """
+select view_name from duckdb_views() where not internal and not temporary order by view_name"""
 LONGEST_UPDATE = 600.0  # seconds; a publish takes a few
 
 
@@ -26,11 +32,13 @@ LONGEST_UPDATE = 600.0  # seconds; a publish takes a few
 def open_readonly(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection that reads no other file, but can spill to disk beside this one.
 
-    Raises FileNotFoundError where nothing was published yet.
+    The files of published runs are views, of those that are there. Raises FileNotFoundError where
+    nothing was published yet.
     """
     if not path.exists():
         raise FileNotFoundError(f"no metrics at {path}: run `make nightly` first")
     with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as db:
+        show_files(db, root_of(path))
         yield db
 
 
@@ -86,12 +94,24 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
         if file.stem not in done:
             db.execute(file.read_text())
             db.execute("insert into migrations values (?, now())", [file.stem])
-    for file in sorted(SQL.glob("views/*.sql")):
-        db.execute(file.read_text())
+    _define_views(db)
     db.execute("begin")  # 280 comments take 1.2 s one by one, 0.1 s in one transaction
     for file in sorted(SQL.glob("comments/*.sql")):
         db.execute(file.read_text())
     db.execute("commit")
+
+
+def _define_views(db: duckdb.DuckDBPyConnection) -> None:
+    """Define the views anew; those of files are bound to files without rows.
+
+    These lie in a folder whose name has no character with a meaning, as the store's may have.
+    """
+    with TemporaryDirectory() as folder:
+        write_empty_files(Path(folder))
+        db.execute(f"set file_search_path = {quote(folder)}")
+        for file in sorted(SQL.glob("views/*.sql")):
+            db.execute(file.read_text())
+        db.execute("reset file_search_path")
 
 
 def is_current(path: Path) -> bool:
@@ -147,6 +167,20 @@ def gc_roots(path: Path, runs: int) -> set[ArtifactId]:
     with open_readonly(path) as db:
         db.execute("set variable runs = ?", [runs])
         return set(db.execute((SQL / "gc_roots.sql").read_text()).fetchall())
+
+
+def delete_earlier_rows(path: Path, shared: SharedFile | None, runs: int) -> None:
+    """Delete what runs that gc does not keep have in tables of before they had files.
+
+    Raises as `atomic_update` does.
+    """
+    with open_readonly(path) as db:
+        needed = has_earlier_rows(db)
+    if needed:
+        with atomic_update(path, shared) as db:
+            db.execute("set variable runs = ?", [runs])
+            kept = db.execute((SQL / "kept_runs.sql").read_text()).fetchall()
+            published_files.delete_earlier_rows(db, [run for (run,) in kept])
 
 
 def read_leaderboard(path: Path, run_id: str) -> list[tuple[Any, ...]]:

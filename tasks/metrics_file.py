@@ -1,12 +1,15 @@
 """The file of the metrics database: copied, checked and replaced; the one before is kept."""
 
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from tasks.duckdb_paths import quote
+from tasks.published_files import root_of, write_empty_files
 from tasks.store.durable import durable_rename
 from tasks.store.manifest import StoreError
 
@@ -43,6 +46,32 @@ def copy_database(path: Path, draft: Path) -> None:
             f"{path} cannot be used ({reason}): move it away, and {previous_of(path)} into its "
             "place; with a remote, moving it away is enough"
         )
+    if _is_mostly_free(draft):
+        _pack(draft)
+
+
+def _is_mostly_free(file: Path) -> bool:
+    """Whether more blocks of a database are free than used: DuckDB never makes a file shorter."""
+    with duckdb.connect(str(file), read_only=True, config=READERS) as db:
+        query = "select used_blocks, free_blocks from pragma_database_size()"
+        ((used, free),) = db.execute(query).fetchall()
+    return free > max(used, 100)  # a block has 256 KiB
+
+
+def _pack(file: Path) -> None:
+    """Write the tables of a database anew, without free blocks and without its views."""
+    packed = file.with_name(f"{file.name}.packed")
+    packed.unlink(missing_ok=True)
+    with duckdb.connect() as db:
+        for path, name in ((file, "old"), (packed, "packed")):
+            db.execute(f"attach {quote(path)} as {name}")
+        query = "select table_name, sql from duckdb_tables() where database_name = 'old'"
+        tables = db.execute(query).fetchall()
+        db.execute("use packed")
+        for table, definition in tables:
+            db.execute(definition)
+            db.execute(f'insert into "{table}" from old."{table}"')
+    packed.replace(file)
 
 
 def find_damage(file: Path) -> str | None:
@@ -77,11 +106,16 @@ def install(draft: Path, path: Path) -> None:
                     f"{min(lost)}: nothing is replaced; move that file away if this is meant"
                 )
             copy = path.with_name(f".previous-{path.name}")
-            shutil.copyfile(path, copy)
+            copy.unlink(missing_ok=True)
+            try:
+                os.link(path, copy)  # a large file is not copied once more
+            except OSError:  # of a disk without links
+                shutil.copyfile(path, copy)
             copy.chmod(0o600)
             durable_rename(copy, previous_of(path))
     draft.chmod(0o600)
     durable_rename(draft, path)
+    write_empty_files(root_of(path))  # so that the views of files answer in any shell
 
 
 def _set_log_aside(path: Path) -> None:

@@ -3,12 +3,13 @@
 from contextlib import suppress
 from pathlib import Path
 
-from tasks.metrics_db import atomic_update, is_current, pull_metrics
+from tasks.metrics_db import atomic_update, is_current, open_readonly, pull_metrics
 from tasks.metrics_file import find_damage, install
+from tasks.published_files import RELATIONS
 from tasks.store.remote.errors import ConflictError
 from tasks.store.remote.remote_store import RemoteStore
 from tasks.store.remote.shared_file import SharedFile
-from tasks.store.store import Store
+from tasks.store.store import Store, StoreError
 
 
 def metrics_path(store: Store) -> Path:
@@ -30,6 +31,25 @@ def migrated_metrics(store: Store) -> Path:
             pass  # a conflict: another machine has just published, and so migrated
         path = metrics_path(store)
     return path
+
+
+def fetch_published(store: Store, run_id: str | None) -> None:
+    """Download the files of a published run, the newest by default, that only the remote has.
+
+    What the remote lacks as well stays missing.
+    """
+    if store.remote is None:
+        return
+    query = (
+        "select distinct file from published_files anti join present_files using (file) "
+        "where run_id = coalesce(?, (select arg_max(run_id, run_at) from runs))"
+    )
+    with open_readonly(metrics_path(store)) as db:
+        names = [str(file).split("/") for (file,) in db.execute(query, [run_id]).fetchall()]
+    kinds = {kind.kind(): kind for kind, _ in RELATIONS.values()}
+    for kind, fingerprint in sorted({(name[1], name[2]) for name in names if len(name) == 4}):
+        with suppress(StoreError):
+            store.find(kinds[kind], fingerprint)
 
 
 def metrics_location(store: Store) -> tuple[Path, SharedFile | None]:

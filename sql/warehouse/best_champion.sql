@@ -7,9 +7,8 @@ with chain as (
     where c.promoted and dataset = getvariable('dataset') and split_recipe = getvariable('split_recipe')
 ),
 gains as (
-    select run_id, difference as gain from comparisons
+    select run_id, difference as gain from overall_comparisons
     where predictor = getvariable('served_lists') and against = predictor || '_champion' and metric = 'ndcg'
-        and slice = 'everyone'
     qualify row_number() over (partition by run_id order by k desc, relevance) = 1
 ),
 totals as (

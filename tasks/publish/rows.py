@@ -7,6 +7,7 @@ import duckdb
 
 from tasks.duckdb_paths import escape_glob
 from tasks.publish.serving import hash_recipe
+from tasks.published_files import RELATIONS, file_name
 from tasks.store.artifacts import (
     AblationScores,
     Adapter,
@@ -18,20 +19,14 @@ from tasks.store.artifacts import (
     RawRatings,
     Scores,
     SplitRatings,
-    ValidatedRatings,
 )
 
 TABLES = {  # table of the metrics database: (kind of artifact, its table)
-    "metrics": (Scores, "metrics"),
-    "comparisons": (Scores, "comparisons"),
-    "rating_predictions": (RatingPredictions, "ratings"),
-    "lists": (RankedLists, "lists"),
-    "quarantine": (ValidatedRatings, "quarantine"),
-    "films": (ValidatedRatings, "films"),
     "training": (Adapter, "history"),
     "ablations": (AblationScores, "ablations"),
     "memorization": (MemorizationScores, "memorization"),
 }
+OVERALL = {"overall_metrics": "metrics", "overall_comparisons": "comparisons"}  # those of Scores
 
 
 def insert_run(
@@ -48,6 +43,7 @@ def insert_run(
     as_of = next((made.as_of for made in artifacts if isinstance(made, RawRatings)), None)
     split = next(made for made in artifacts if isinstance(made, SplitRatings))
     recipe = hash_recipe(split.manifest["recipe"])
+    db.execute("begin")  # statement by statement, 200 rows take a second
     row = [run_id, at, profile, metadata["dataset"], metadata["protocol"], commit, as_of, recipe]
     db.execute("insert into runs values (?, ?, ?, ?, ?, ?, ?, ?)", row)
     stages = [*artifacts, scores]
@@ -56,6 +52,8 @@ def insert_run(
         if isinstance(artifact, Prompts):
             _insert_shards(db, run_id, artifact)
     _insert_tables(db, scores, stages)
+    _insert_files(db, scores, stages)
+    db.execute("commit")
 
 
 def _insert_stage(
@@ -86,15 +84,32 @@ def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts)
 def _insert_tables(
     db: duckdb.DuckDBPyConnection, scores: Scores, stages: Sequence[Artifact]
 ) -> None:
-    """Copy the artifacts' tables; of predictions and lists only those that were scored."""
-    scored = {parent["fingerprint"] for parent in scores.manifest["parents"]}
+    """Copy the artifacts' small tables; of the scores what is over everyone."""
+    run_id = scores.fingerprint
     for table, (kind, name) in TABLES.items():
         found = [artifact for artifact in stages if isinstance(artifact, kind)]
-        if kind in (RatingPredictions, RankedLists):
-            found = [artifact for artifact in found if artifact.fingerprint in scored]
         files = [escape_glob(file) for artifact in found for file in artifact.files(name)]
         if files:  # a rescored run has no training, for example
             db.execute(
                 f"insert into {table} by name select ? as run_id, * from read_parquet(?)",
-                [scores.fingerprint, files],
+                [run_id, files],
             )
+    for table, name in OVERALL.items():
+        db.execute(
+            f"insert into {table} by name select ? as run_id, * exclude (slice, slice_value) "
+            "from read_parquet(?) where slice = 'everyone'",
+            [run_id, [escape_glob(file) for file in scores.files(name)]],
+        )
+
+
+def _insert_files(
+    db: duckdb.DuckDBPyConnection, scores: Scores, stages: Sequence[Artifact]
+) -> None:
+    """Insert the names of the run's files; of predictions and lists only those that were scored."""
+    scored = {parent["fingerprint"] for parent in scores.manifest["parents"]}
+    for relation, (kind, name) in RELATIONS.items():
+        for artifact in dict.fromkeys(made for made in stages if isinstance(made, kind)):
+            if artifact.fingerprint in scored or kind not in (RatingPredictions, RankedLists):
+                for file in artifact.files(name):
+                    row = [scores.fingerprint, relation, file_name(file)]
+                    db.execute("insert into published_files values (?, ?, ?)", row)

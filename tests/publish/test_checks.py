@@ -108,9 +108,9 @@ def test_the_best_so_far_is_that_of_the_largest_sum_of_gains(store, split, tmp_p
         row = [run, at, *of_split, recipe]
         db.execute("insert into runs values (?, ?, 'laptop', ?, ?, null, null, ?)", row)
         db.execute(
-            "insert into comparisons by name select ? as run_id, 'ranked' as predictor, "
+            "insert into overall_comparisons by name select ? as run_id, 'ranked' as predictor, "
             "'ranked_champion' as against, 'ndcg' as metric, 10 as k, 'liked' as relevance, "
-            "'everyone' as slice, 'all' as slice_value, ? as difference, 0 as ci95_low, "
+            "? as difference, 0 as ci95_low, "
             "0 as ci95_high, 9 as n",
             [run, gain],
         )

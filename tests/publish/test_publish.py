@@ -11,6 +11,7 @@ import pytest
 
 from tasks.metrics_db import (
     SQL,
+    VIEWS,
     atomic_update,
     list_reports,
     open_readonly,
@@ -18,6 +19,7 @@ from tasks.metrics_db import (
     run_report,
 )
 from tasks.metrics_location import metrics_path
+from tasks.published_files import RELATIONS
 from tasks.store.artifacts import (
     Prompts,
     RankedLists,
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def counts(path):
     with open_readonly(path) as db:
         tables = [row[0] for row in db.execute("select table_name from duckdb_tables()").fetchall()]
+        tables += RELATIONS
         return {t: db.execute(f"select count(*) from {t}").fetchall()[0][0] for t in sorted(tables)}
 
 
@@ -91,7 +94,7 @@ def test_a_crash_while_publishing_leaves_the_old_file(store, publish_run, challe
         pytest.raises(duckdb.Error, match="no_such_table"),
         atomic_update(metrics_path(store)) as db,
     ):
-        db.execute("delete from metrics; delete from no_such_table")
+        db.execute("delete from overall_metrics; delete from no_such_table")
     assert metrics_path(store).read_bytes() == before
     publish_run(challenge(), seed=1)
     assert counts(metrics_path(store))["runs"] == 2
@@ -145,8 +148,8 @@ def test_from_a_recommendation_back_to_the_data_and_the_commit(store, publish_ru
 def test_every_view_and_report_answers(store, publish_run, challenge):
     publish_run(challenge())
     with open_readonly(metrics_path(store)) as db:
-        views = db.execute("select view_name from duckdb_views() where not internal").fetchall()
-        assert len(views) == 13
+        views = db.execute(VIEWS).fetchall()
+        assert len(views) == 23
         for (view,) in views:
             db.execute(f"select * from {view}").fetchall()
         answered = {name: run_report(db, name, {}).fetchall() for name in list_reports()}

@@ -14,8 +14,9 @@ from werkzeug.serving import make_server
 
 from flows.gc import collect_garbage
 from tasks.metrics_db import atomic_update, find_champion, open_readonly
-from tasks.metrics_location import metrics_location, metrics_path
+from tasks.metrics_location import fetch_published, metrics_location, metrics_path
 from tasks.publish.task import publish, roll_back
+from tasks.published_files import RELATIONS
 from tasks.store.artifacts import Adapter, Scores
 from tasks.store.remote.errors import ConflictError, RemoteError
 from tasks.store.remote.remote_store import RemoteStore, _open
@@ -92,6 +93,20 @@ def test_machines_that_publish_at_once_lose_nothing(machine):
         process.join()
     assert [process.exitcode for process in machines] == [0, 0]
     assert noted(machine("a")) == ["b 0", "b 1", "b 2", "c 0", "c 1", "c 2"]
+
+
+def count(store: Store, relation: str) -> int:
+    with open_readonly(metrics_path(store)) as db:
+        return db.execute(f"select count(*) from {relation}").fetchall()[0][0]
+
+
+def test_the_files_of_another_machines_run_are_named_and_fetched(machine, publish_on):
+    a, b = machine("a"), machine("b")
+    publish_on(1, a)
+    assert count(b, "leaderboard") == count(a, "leaderboard") > 0
+    assert (count(b, "lists"), count(b, "missing_files")) == (0, len(RELATIONS))
+    fetch_published(b, None)
+    assert (count(b, "lists"), count(b, "missing_files")) == (16, 0)
 
 
 def test_publish_is_retried_only_after_a_conflict():

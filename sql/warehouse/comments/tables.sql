@@ -28,7 +28,7 @@ comment on column lineage.fingerprint is 'which artifact of that kind';
 comment on column lineage.parent_kind is 'kind of an artifact that it was made from';
 comment on column lineage.parent_fingerprint is 'which artifact of that kind';
 
-comment on table metrics is 'one row per run, predictor, metric, k, relevance, slice and value of the slice';
+comment on view metrics is 'one row per run, predictor, metric, k, relevance, slice and value of the slice';
 comment on column metrics.run_id is 'the run';
 comment on column metrics.predictor is 'name of the predictor: llm, bias, ...';
 comment on column metrics.metric is 'name of a file in sql/metrics';
@@ -41,7 +41,7 @@ comment on column metrics.ci95_low is '2.5 % point of the bootstrap over users; 
 comment on column metrics.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column metrics.n is 'ratings, or lists, behind the figure';
 
-comment on table comparisons is 'one row per run, pair of predictors, metric, k, relevance, slice and value of the slice';
+comment on view comparisons is 'one row per run, pair of predictors, metric, k, relevance, slice and value of the slice';
 comment on column comparisons.run_id is 'the run';
 comment on column comparisons.predictor is 'name of the predictor: llm, bias, ...';
 comment on column comparisons.against is 'predictor that it is compared with, on the same users';
@@ -56,7 +56,7 @@ comment on column comparisons.ci95_high is '97.5 % point of the paired bootstrap
 comment on column comparisons.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k, relevance and slice; null in runs of before';
 comment on column comparisons.n is 'ratings, or lists, behind the figure';
 
-comment on table rating_predictions is 'one row per run, predictor, fold, user and film';
+comment on view rating_predictions is 'one row per run, predictor, fold, user and film';
 comment on column rating_predictions.run_id is 'the run';
 comment on column rating_predictions.predictor is 'name of the predictor: llm, bias, ...';
 comment on column rating_predictions.fold is 'validation or test';
@@ -72,7 +72,7 @@ comment on column rating_predictions.pi80_high is 'upper end of the 80 % predict
 comment on column rating_predictions.p_like is 'probability of 4 stars or more; null without probabilities';
 comment on column rating_predictions.probabilities is 'probability of each value of the scale, ascending; null where the predictor gives no distribution';
 
-comment on table lists is 'one row per run, predictor, fold, user and rank';
+comment on view lists is 'one row per run, predictor, fold, user and rank';
 comment on column lists.run_id is 'the run';
 comment on column lists.predictor is 'name of the predictor: llm, bias, ...';
 comment on column lists.fold is 'validation or test';
@@ -84,7 +84,7 @@ comment on column lists.rating is 'expected rating, in stars; null where none wa
 comment on column lists.score is 'what the list is ordered by, larger first';
 comment on column lists.error is 'null, or what is wrong with the entry, by name';
 
-comment on table quarantine is 'one row per run and source row that broke a rule';
+comment on view quarantine is 'one row per run and source row that broke a rule';
 comment on column quarantine.run_id is 'the run';
 comment on column quarantine.relation is 'ratings or films';
 comment on column quarantine.source is 'name of the source file';
@@ -102,7 +102,7 @@ comment on column training.learning_rate is 'learning rate at that step';
 comment on column training.validation_loss is 'loss on the validation examples; null where none was taken';
 comment on column training.validation_rmse is 'RMSE of the expected rating on the validation examples; null where none was taken';
 
-comment on table films is 'one row per run and film';
+comment on view films is 'one row per run and film';
 comment on column films.run_id is 'the run';
 comment on column films.film_id is 'the film';
 comment on column films.title is 'title with the year in brackets where it is known: Toy Story (1995)';

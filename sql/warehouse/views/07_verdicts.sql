@@ -8,7 +8,7 @@ select
         when (difference < 0) = (metric in ('mae', 'mse', 'rmse', 'log_loss', 'ece', 'rps', 'pit_deviation', 'disliked')) then 'better'
         else 'worse'
     end as verdict
-from comparisons join runs using (run_id)
-where slice = 'everyone' and metric not in
+from overall_comparisons join runs using (run_id)
+where metric not in
     ('mean_error', 'coverage_80', 'popular', 'novelty', 'popularity_lift', 'error_gap')
 order by run_at desc, run_id, metric, k, relevance, predictor, against;

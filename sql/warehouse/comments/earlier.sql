@@ -1,0 +1,71 @@
+-- Meaning of the rows of runs that were published before runs kept their files; gc deletes them with the run.
+comment on table earlier_rating_predictions is 'one row per run, predictor, fold, user and film';
+comment on column earlier_rating_predictions.run_id is 'the run';
+comment on column earlier_rating_predictions.predictor is 'name of the predictor: llm, bias, ...';
+comment on column earlier_rating_predictions.fold is 'validation or test';
+comment on column earlier_rating_predictions.user_id is 'the user';
+comment on column earlier_rating_predictions.film_id is 'the film';
+comment on column earlier_rating_predictions.rating is 'true rating, in stars';
+comment on column earlier_rating_predictions.mean is 'expected rating, for RMSE; clipped to the scale';
+comment on column earlier_rating_predictions.median is 'median of the predicted distribution, for MAE';
+comment on column earlier_rating_predictions.mode is 'most likely value of the scale';
+comment on column earlier_rating_predictions.within_half is 'value with the most probability within half a star';
+comment on column earlier_rating_predictions.pi80_low is 'lower end of the 80 % prediction interval; null without probabilities';
+comment on column earlier_rating_predictions.pi80_high is 'upper end of the 80 % prediction interval; null without probabilities';
+comment on column earlier_rating_predictions.p_like is 'probability of 4 stars or more; null without probabilities';
+comment on column earlier_rating_predictions.probabilities is 'probability of each value of the scale, ascending; null where the predictor gives no distribution';
+
+comment on table earlier_lists is 'one row per run, predictor, fold, user and rank';
+comment on column earlier_lists.run_id is 'the run';
+comment on column earlier_lists.predictor is 'name of the predictor: llm, bias, ...';
+comment on column earlier_lists.fold is 'validation or test';
+comment on column earlier_lists.user_id is 'the user';
+comment on column earlier_lists.rank is 'place in the list, from 1';
+comment on column earlier_lists.film_id is 'the film; null where a list names no film of the catalogue';
+comment on column earlier_lists.title is 'title as the predictor named it';
+comment on column earlier_lists.rating is 'expected rating, in stars; null where none was given';
+comment on column earlier_lists.score is 'what the list is ordered by, larger first';
+comment on column earlier_lists.error is 'null, or what is wrong with the entry, by name';
+
+comment on table earlier_films is 'one row per run and film';
+comment on column earlier_films.run_id is 'the run';
+comment on column earlier_films.film_id is 'the film';
+comment on column earlier_films.title is 'title with the year in brackets where it is known: Toy Story (1995)';
+comment on column earlier_films.year is 'year of release; null where the source names none';
+comment on column earlier_films.genres is 'genres joined by |; empty where none is listed';
+
+comment on table earlier_quarantine is 'one row per run and source row that broke a rule';
+comment on column earlier_quarantine.run_id is 'the run';
+comment on column earlier_quarantine.relation is 'ratings or films';
+comment on column earlier_quarantine.source is 'name of the source file';
+comment on column earlier_quarantine.line is 'line of that file, the header being line 1';
+comment on column earlier_quarantine.rule is 'the rule it broke';
+comment on column earlier_quarantine.detail is 'what was found';
+
+comment on table earlier_metric_files is 'one row per run, predictor, metric, k, relevance, slice and value of the slice';
+comment on column earlier_metric_files.run_id is 'the run';
+comment on column earlier_metric_files.predictor is 'name of the predictor: llm, bias, ...';
+comment on column earlier_metric_files.metric is 'name of a file in sql/metrics';
+comment on column earlier_metric_files.k is 'length of the lists; null for metrics of ratings';
+comment on column earlier_metric_files.relevance is 'which films count as hits: liked or rated; null where none do';
+comment on column earlier_metric_files.slice is 'name of a file in sql/slices';
+comment on column earlier_metric_files.slice_value is 'which value of the slice; all for everyone';
+comment on column earlier_metric_files.value is 'the metric';
+comment on column earlier_metric_files.ci95_low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column earlier_metric_files.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
+comment on column earlier_metric_files.n is 'ratings, or lists, behind the figure';
+
+comment on table earlier_comparison_files is 'one row per run, pair of predictors, metric, k, relevance, slice and value of the slice';
+comment on column earlier_comparison_files.run_id is 'the run';
+comment on column earlier_comparison_files.predictor is 'name of the predictor: llm, bias, ...';
+comment on column earlier_comparison_files.against is 'predictor that it is compared with, on the same users';
+comment on column earlier_comparison_files.metric is 'name of a file in sql/metrics';
+comment on column earlier_comparison_files.k is 'length of the lists; null for metrics of ratings';
+comment on column earlier_comparison_files.relevance is 'which films count as hits: liked or rated; null where none do';
+comment on column earlier_comparison_files.slice is 'name of a file in sql/slices';
+comment on column earlier_comparison_files.slice_value is 'which value of the slice; all for everyone';
+comment on column earlier_comparison_files.difference is 'value of predictor minus value of against';
+comment on column earlier_comparison_files.ci95_low is '2.5 % point of the paired bootstrap over users';
+comment on column earlier_comparison_files.ci95_high is '97.5 % point of the paired bootstrap over users';
+comment on column earlier_comparison_files.p_adjusted is 'p-value, adjusted for all comparisons of the metric, k, relevance and slice; null in runs of before';
+comment on column earlier_comparison_files.n is 'ratings, or lists, behind the figure';
