@@ -13,15 +13,29 @@ ROLES = pl.Enum(["context", "target"])
 TRAIN, VALIDATION, TEST, UNUSED = (pl.lit(fold, FOLDS) for fold in FOLDS.categories)
 CONTEXT, TARGET = (pl.lit(role, ROLES) for role in ROLES.categories)
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+Count = Annotated[int, pydantic.Field(ge=2)]
 FoldAssigner = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and role
 
 
-def user_uniform(seed: int) -> pl.Expr:
-    """A uniform number in [0, 1), fixed for each user and seed."""
+def user_uniform(seed: int, purpose: str = "fold of a user") -> pl.Expr:
+    """A uniform number in [0, 1), fixed for each user, seed and purpose."""
     return pl.col("user_id").map_batches(
-        lambda users: pl.Series(uniform(seed, "fold of a user", users.to_numpy())),
+        lambda users: pl.Series(uniform(seed, purpose, users.to_numpy())),
         return_dtype=pl.Float64,
     )
+
+
+def is_sampled(ratings: pl.LazyFrame, size: float, seed: int, purpose: str) -> pl.Expr:
+    """Whether a user is in a sample: a share of all users, or so many of them.
+
+    These are the users with the smallest numbers: where users are added, the sample takes in new
+    ones only, whose ratings no earlier adapter was trained on.
+    """
+    number = user_uniform(seed, purpose)
+    if isinstance(size, float):
+        return number < size
+    numbers = ratings.select(pl.col("user_id").unique()).select(number).collect().to_series()
+    return number <= numbers.bottom_k(size).max()
 
 
 def fold_of_user(seed: int, test: float, validation: float) -> pl.Expr:

@@ -16,10 +16,11 @@ from tasks.split.folds import (
     TEST,
     TRAIN,
     VALIDATION,
+    Count,
     FoldAssigner,
     Share,
     fold_of_user,
-    user_uniform,
+    is_sampled,
 )
 from tasks.split.given import GivenFolds
 from tasks.split.legacy import Legacy
@@ -51,15 +52,18 @@ class HoldoutTail(TimeOrdered, frozen=True, extra="forbid"):
 
 
 class LeaveLast(HoldoutTail, frozen=True, extra="forbid"):
-    """The last ratings of every user are test targets.
+    """The last ratings of every user, or of a sample of the users, are test targets.
 
     For a seeded share of the users, as many ratings before them are validation targets.
     """
 
     remedy: ClassVar = "lower split.n, or set split.share"
     protocol: Literal["leave-last"] = "leave-last"
-    validation_users: Share = 0.2
-    """Share of the users with validation targets."""
+    validation_users: Share | Count = 0.2
+    """Share of the users with validation targets; from 2 on, a number of users."""
+    test_users: Share | Count = pydantic.Field(1.0, exclude_if=lambda users: users == 1)
+    """Share of the users with test targets; from 2 on, a number of users. The ratings of the others
+    are trained on. Fewer users are measured in less time, with wider intervals."""
 
     @property
     def name(self) -> str:
@@ -68,13 +72,13 @@ class LeaveLast(HoldoutTail, frozen=True, extra="forbid"):
 
     def make_assigner(self, ratings: pl.LazyFrame) -> FoldAssigner:
         """Assign by position in each history."""
+        tested = is_sampled(ratings, self.test_users, self.seed, "tested users")
+        validated = is_sampled(ratings, self.validation_users, self.seed, "fold of a user")
+        tails = self.tail_length * pl.when(tested).then(2).otherwise(1)
         fold = (
-            pl.when(self.from_end <= self.tail_length)
+            pl.when(tested & (self.from_end <= self.tail_length))
             .then(TEST)
-            .when(
-                (self.from_end <= 2 * self.tail_length)
-                & (user_uniform(self.seed) < self.validation_users)
-            )
+            .when(validated & (self.from_end <= tails))
             .then(VALIDATION)
             .otherwise(TRAIN)
         )

@@ -53,7 +53,8 @@ orders = {"ties": st.sampled_from(["hash", "film"]), "seed": st.integers(0, 3)}
 ends = {"n": st.integers(1, 5), "share": st.sampled_from([None, 0.2, 0.7])}
 shares = st.sampled_from([0.0, 0.3, 0.5, 1.0])
 dates = st.integers(0, 9).map(lambda minute: START + dt.timedelta(minutes=minute))
-last = st.builds(LeaveLast, validation_users=shares, **ends, **orders)
+sizes = st.sampled_from([0.0, 0.3, 1.0, 2, 3])
+last = st.builds(LeaveLast, validation_users=sizes, test_users=sizes, **ends, **orders)
 of_time = st.builds(GlobalTime, validation_from=st.just(0.2), test_from=shares, **orders).filter(
     lambda protocol: protocol.test_from >= 0.2
 )
@@ -134,9 +135,14 @@ def test_leave_last_tests_the_last_n_or_a_share_or_all(rows, protocol):
         .group_by("user_id")
         .agg(pl.len(), targets=(pl.col("fold") == "test").sum())
     )
-    for _, size, targets in counts.iter_rows():
+    sampled = {user: size for user, size, targets in counts.iter_rows() if targets}
+    for _, size, targets in counts.filter(pl.col("user_id").is_in(list(sampled))).iter_rows():
         share = protocol.share
         assert targets == (min(size, protocol.n) if share is None else max(1, int(size * share)))
+    if (users := protocol.test_users) in (0, 1):
+        assert len(sampled) == users * len(counts)
+    if users > 1:
+        assert len(sampled) == min(users, len(counts))
 
 
 @timeless
@@ -144,6 +150,35 @@ def test_leave_last_tests_the_last_n_or_a_share_or_all(rows, protocol):
 def test_the_order_of_the_rows_does_not_matter(rows, protocol, random):
     order = random.sample(range(len(rows)), len(rows))
     assert assign(rows[order], protocol).equals(assign(rows, protocol))
+
+
+@timeless
+@given(st.integers(0, 5), st.integers(2, 80), st.sets(st.integers(1, 500), min_size=60))
+def test_samples_have_their_size_and_take_in_new_users_only(seed, size, users):
+    """Whatever the batches of users are: the first are those that there were before."""
+    rows = table([(user, film, 6, film) for user in sorted(users) for film in (1, 2, 3)])
+    before = rows.filter(pl.col("user_id") <= sorted(users)[len(users) // 2])
+    protocol = LeaveLast(n=1, test_users=size, validation_users=size, seed=seed)
+
+    def sample(rows, fold):
+        found = protocol.make_assigner(rows.lazy())
+        assigned = pl.concat([found(half) for _, half in rows.group_by(pl.col("user_id") > 100)])
+        assert assigned.sort("user_id", "position").equals(found(rows).sort("user_id", "position"))
+        targets = assigned.filter(pl.col("fold") == fold)
+        assert targets["user_id"].is_unique().all()  # n is 1
+        return set(targets["user_id"])
+
+    for fold in ("test", "validation"):
+        old, new = sample(before, fold), sample(rows, fold)
+        assert len(old) == min(size, before["user_id"].n_unique())
+        assert len(new) == min(size, len(users))
+        assert new & set(before["user_id"]) <= old
+
+
+def test_a_split_of_all_users_has_the_recipe_of_before():
+    assert "test_users" not in LeaveLast().model_dump()
+    assert LeaveLast(test_users=1).model_dump() == LeaveLast().model_dump()
+    assert LeaveLast(test_users=5000).model_dump()["test_users"] == 5000
 
 
 @settings(max_examples=20, deadline=None)
