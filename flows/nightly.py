@@ -8,6 +8,7 @@ from flows.ablations import run_ablations
 from flows.alerts import alert_on_rejections, on_run_failure
 from flows.attempt import attempt, time_limit
 from flows.console import print_summary
+from flows.forecast import forecast
 from flows.form import NONE, Overrides
 from flows.head import predict_beyond_prompts
 from flows.histories import made_beside, rank_by_baselines, rate_by_baselines
@@ -93,6 +94,7 @@ def run_pipeline(profile: str, settings: Settings, store: Store) -> str:
         base = stages("build base", build_base)(
             data.tokenizer, data.prompts, config=settings.base, store=store
         )
+        forecast(settings, store, stages, data, base)
         with made_beside(settings, store, stages, data.split, data.ratings):
             adapter = stages("train adapter", train_adapter)(
                 base, data.prompts, config=settings.train, store=store

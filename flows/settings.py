@@ -21,6 +21,7 @@ from tasks.base.config import BaseModelConfig, Encoder
 from tasks.base_models import find_base_model
 from tasks.baseline.config import Baseline
 from tasks.decode.config import Decode, FreeText
+from tasks.forecast.config import Forecast
 from tasks.ingest.task import Ingest
 from tasks.liked import Liked
 from tasks.predict.config import Predict
@@ -60,6 +61,7 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     encoder: Encoder = Encoder()
     prior: Prior = Prior()
     prompt: Prompt = Prompt()
+    forecast: Forecast = Forecast()
     train: Train = Train()
     inference: Inference = Inference()
     predict: Predict = Predict()
@@ -83,8 +85,9 @@ class Settings(pydantic.BaseModel, frozen=True, extra="forbid"):
     dask_address: str | None = None
     """Dask scheduler whose workers make the shards of every stage that has some."""
     max_hours: float = pydantic.Field(3, gt=0)
-    """Refuse data, right after validation, on which the fits of one predictor would take longer;
-    estimated from the number of ratings."""
+    """Refuse data, right after validation, on which the fits of one predictor would take longer,
+    estimated from the number of ratings; and end a run before training where its `forecast` is
+    longer."""
     timeout_hours: float = pydantic.Field(24, gt=0)
     """End a run that works longer on the store as TimedOut; the next one continues."""
     wait_for_lock: bool = True

@@ -19,6 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FIT_PRIORS = "fit priors"
+FORECAST = "forecast stages"
 UNTIL_TRAINED = (
     "ingest ratings",
     "validate ratings",
@@ -27,6 +28,7 @@ UNTIL_TRAINED = (
     "build tokenizer",
     "write prompts",
     "build base",
+    FORECAST,
     "train adapter",
 )
 CANDIDATE_PRIORS = "predict priors (candidates)"

@@ -19,10 +19,12 @@ from tasks.store.artifacts import (
     RawRatings,
     Scores,
     SplitRatings,
+    StageForecast,
 )
 
 TABLES = {  # table of the metrics database: (kind of artifact, its table)
     "training": (Adapter, "history"),
+    "forecasts": (StageForecast, "stages"),
     "ablations": (AblationScores, "ablations"),
     "memorization": (MemorizationScores, "memorization"),
 }

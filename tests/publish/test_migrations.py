@@ -46,7 +46,7 @@ def migrated(store):
 def test_every_row_of_every_table_is_kept(old, migrated):
     with open_readonly(migrated) as db:
         added = {"serving", "sent_alerts", "contests", "serves", "published_files"}
-        added |= {"overall_metrics", "overall_comparisons"}
+        added |= {"overall_metrics", "overall_comparisons", "forecasts"}
         added |= {f"earlier_{name}" for name in RELATIONS}
         views = {"metrics", "comparisons", *RELATIONS}
         assert {name for (name,) in db.execute(TABLES).fetchall()} == added | {
@@ -81,6 +81,7 @@ def test_every_view_and_report_answers(migrated):
         rows = {view: db.execute(f"from {view}").fetchall() for (view,) in views}
         # Runs of then had no blend without the language model, and no lists for everyone.
         assert [view for view, found in rows.items() if not found] == [
+            "forecast_costs",
             "llm_value",
             "missing_files",
             "present_files",  # rows of then stay in the database
@@ -93,6 +94,7 @@ def test_every_view_and_report_answers(migrated):
             for name in list_reports()
         }
         assert [name for name, found in answers.items() if not found] == [
+            "forecast",
             "memorization",
             "quarantine",
             "served",

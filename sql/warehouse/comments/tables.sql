@@ -175,3 +175,13 @@ comment on column checks.passed is 'whether value is at most threshold';
 comment on table migrations is 'one row per migration of this database';
 comment on column migrations.name is 'file of sql/warehouse/migrations';
 comment on column migrations.taken_at is 'when it was applied';
+
+comment on table forecasts is 'one row per run and long stage of the language model, tried on its machine before training';
+comment on column forecasts.run_id is 'the run';
+comment on column forecasts.stage is 'as the log names it';
+comment on column forecasts.examples is 'examples that it reads or learns from';
+comment on column forecasts.tokens_each is 'mean tokens of an example, branches included';
+comment on column forecasts.seconds_each is 'seconds that an example took in the trial';
+comment on column forecasts.seconds is 'seconds expected of the whole stage';
+comment on column forecasts.peak_bytes is 'peak memory in the trial: of the GPU where there is one, or of the process';
+comment on column forecasts.settings is 'settings that make the stage shorter';

@@ -166,3 +166,11 @@ comment on column headline.value is 'the metric';
 comment on column headline.ci95_low is '2.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column headline.ci95_high is '97.5 % point of the bootstrap over users; null where the metric is no mean over users';
 comment on column headline.n is 'ratings, or lists, behind the figure';
+
+comment on view forecast_costs is 'one row per run and long stage of the language model: what was expected before training, and what it took';
+comment on column forecast_costs.run_id is 'the run';
+comment on column forecast_costs.stage is 'as the log names it; those of the champion and the best so far are opponents';
+comment on column forecast_costs.forecast_seconds is 'seconds that the trial made one expect';
+comment on column forecast_costs.seconds is 'wall seconds of building it; null where it was found in the store or is not published';
+comment on column forecast_costs.forecast_peak_bytes is 'peak memory of the trial: of the GPU where there is one, or of the process';
+comment on column forecast_costs.peak_bytes is 'peak memory of the process while building it';

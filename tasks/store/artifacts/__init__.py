@@ -13,7 +13,7 @@ from tasks.store.artifacts.data import (
     SplitRatings,
     ValidatedRatings,
 )
-from tasks.store.artifacts.models import Adapter, Base, FilmStates
+from tasks.store.artifacts.models import Adapter, Base, FilmStates, StageForecast
 from tasks.store.artifacts.predictions import (
     Candidates,
     CandidateScores,
@@ -37,6 +37,7 @@ KINDS: tuple[type[Artifact], ...] = (
     PerturbedPrompts,
     Base,
     FilmStates,
+    StageForecast,
     Adapter,
     RatingPredictions,
     Candidates,
@@ -74,6 +75,7 @@ __all__ = [
     "Scores",
     "ServedLists",
     "SplitRatings",
+    "StageForecast",
     "Table",
     "Tokenizer",
     "ValidatedRatings",

@@ -47,3 +47,24 @@ class Adapter(Artifact):
             },
         )
     }
+
+
+class StageForecast(Artifact):
+    """What the long stages of the language model take on a machine, tried before they begin."""
+
+    top_level = "artifacts"
+    tables = {
+        "stages": Table(
+            "measured-forecast.parquet",
+            "one row a stage",
+            {
+                "stage": ("string", "as the log names it"),
+                "examples": ("int64", "that it reads or learns from"),
+                "tokens_each": ("double", "mean tokens of an example, branches included"),
+                "seconds_each": ("double", "that an example took in the trial"),
+                "seconds": ("double", "of the whole stage"),
+                "peak_bytes": ("int64", "of the GPU where there is one, or of the process"),
+                "settings": ("string", "what makes the stage shorter"),
+            },
+        )
+    }

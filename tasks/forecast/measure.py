@@ -1,0 +1,122 @@
+"""Tries the work of each long stage on the base model, with an untrained adapter."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from tasks.forecast.config import Forecast, Plan, Trial
+from tasks.forecast.stages import forecast_rows, write_rows
+from tasks.forecast.trial import sample, try_out, with_branches
+from tasks.hub import load_base
+from tasks.nn.examples import Example, Examples, SupervisedSpans
+from tasks.nn.packing import pack_example
+from tasks.readout.config import Inference
+from tasks.readout.inference import Reader
+from tasks.readout.rating_trie import RatingTrie
+from tasks.store.artifacts import Base, Prompts
+from tasks.text_tokenizer import load_tokenizer
+from tasks.training.adapter import attach_lora
+from tasks.training.config import Lora, Objective, TrainingConfig
+from tasks.training.gradients import GradientComputer
+from tasks.training.objective import vocabulary_kinds
+
+EXAMPLES = 256  # of each kind, at most: more are not read within seconds
+NEW_TOKENS = 16  # that are decoded to know what one takes
+
+
+def measure(
+    draft: Path,
+    base: Base,
+    prompts: Prompts,
+    lora: Lora,
+    objective: Objective,
+    fit: TrainingConfig,
+    inference: Inference,
+    config: Forecast,
+    plan: Plan,
+    everyone: int,
+) -> dict[str, Any]:
+    """Write the forecast; each of five trials takes a fifth of `config.seconds`."""
+    metadata, limit = prompts.metadata, config.seconds / 5
+    trie = RatingTrie.from_tokenizer(
+        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
+    )
+    model = load_base(base)
+    reader, rows = Reader(model, trie, inference), inference.micro_batch_rows
+    rated = sample(Examples.read(prompts, "test"), EXAMPLES)
+    many = [with_branches(example, plan.candidates) for example in rated]
+    lines = [replace(example, spans=_no_spans()) for example in many]
+    trials = {
+        "rate": try_out(reader.read, rated, rows, limit),
+        "candidates": try_out(reader.read, many, min(rows, 8), limit),
+        "likelihood": try_out(reader.score_texts, lines, min(rows, 8), limit),
+        "list": _try_lists(model, prompts, plan, rows, limit),
+        "train": _try_training(model, trie, prompts, lora, objective, fit, limit),
+    }
+    file = draft / "measured-forecast.parquet"
+    write_rows(forecast_rows(trials, metadata["examples"], fit, plan, everyone), str(file))
+    return {"device": _device_name()}
+
+
+def _try_training(
+    model: nn.Module,
+    trie: RatingTrie,
+    prompts: Prompts,
+    lora: Lora,
+    objective: Objective,
+    fit: TrainingConfig,
+    limit: float,
+) -> Trial:
+    """Gradients of whole steps; what the optimiser does is little beside them."""
+    adapted = attach_lora(cast(Any, model), lora, seed=fit.seed).train()
+    computer = GradientComputer(adapted, trie, objective, fit)
+    examples = sample(Examples.read(prompts, "train", fit.kinds), EXAMPLES)
+    kinds = vocabulary_kinds(objective)
+
+    def work(batch: Sequence[Example]) -> None:
+        packed = [pack_example(example, trie.probe_suffixes, kinds) for example in batch]
+        computer.compute_gradients(packed, 0)
+
+    mean = np.mean([len(example) for example in examples])
+    at_once = fit.examples_per_step or max(1, round(fit.tokens_per_step / mean))
+    return try_out(work, examples, at_once, limit)
+
+
+def _try_lists(model: nn.Module, prompts: Prompts, plan: Plan, rows: int, limit: float) -> Trial:
+    """The library's greedy decoding: a prefix, and as many tokens as a list's lines have."""
+    examples = sample(Examples.read(prompts, "test", ("recommend",)), EXAMPLES)
+    films = prompts.scan("films").select("tokens").collect()["tokens"]
+    wanted = plan.list_length * (float(cast(float, films.list.len().mean())) + 2)
+
+    def decode(batch: Sequence[Example], new: int) -> None:
+        width = max(len(example.prefix) for example in batch)
+        tokens = np.zeros((len(batch), width), np.int64)
+        for row, example in enumerate(batch):
+            tokens[row, width - len(example.prefix) :] = example.prefix
+        device = next(model.parameters()).device
+        ids = torch.from_numpy(tokens).to(device)
+        with torch.inference_mode():
+            cast(Any, model).generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, min_new_tokens=new,
+                do_sample=False, pad_token_id=0,
+            )  # fmt: skip
+
+    first = try_out(lambda batch: decode(batch, 1), examples, rows, limit / 2)
+    more = try_out(lambda batch: decode(batch, 1 + NEW_TOKENS), examples, rows, limit / 2)
+    per_token = max(0.0, more.seconds_each - first.seconds_each) / NEW_TOKENS
+    return Trial(first.tokens + wanted, first.seconds_each + wanted * per_token, more.peak_bytes)
+
+
+def _no_spans() -> SupervisedSpans:
+    empty = np.empty(0, np.int64)
+    no_ratings, no_prior = np.empty(0, np.float32), np.empty((0, 0), np.float32)
+    return SupervisedSpans(empty, empty, empty, no_ratings, no_prior)
+
+
+def _device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

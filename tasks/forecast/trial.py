@@ -1,0 +1,65 @@
+"""Tries the base model on a few examples: seconds of each, tokens, and peak memory."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from tasks.forecast.config import Trial
+from tasks.nn.examples import Example, Examples
+from tasks.store.resource_usage import measure_usage
+
+Work = Callable[[Sequence[Example]], object]
+
+
+def sample(examples: Examples, size: int) -> list[Example]:
+    """So many examples, spread evenly over all, or all."""
+    places = np.linspace(0, len(examples) - 1, min(size, len(examples))).astype(int)
+    return examples.take(np.unique(places))
+
+
+def try_out(work: Work, examples: Sequence[Example], at_once: int, limit: float) -> Trial:
+    """Work on batches of examples until `limit` seconds have passed, on all at most.
+
+    The first batch warms up: kernels are chosen and compiled. It counts only where it is alone.
+    """
+    batches = [examples[i : i + at_once] for i in range(0, len(examples), at_once)]
+    counted, seconds, began = 0, 0.0, time.perf_counter()
+    _reset_peak()
+    with measure_usage() as usage:
+        for number, batch in enumerate(batches):
+            start = time.perf_counter()
+            work(batch)
+            _finish()
+            took = time.perf_counter() - start
+            if number == 1:
+                counted, seconds = 0, 0.0  # without the first
+            counted, seconds = counted + len(batch), seconds + took
+            if time.perf_counter() - began > limit:
+                break
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else usage["peak_bytes"]
+    return Trial(float(np.mean([len(e) for e in examples])), seconds / counted, int(peak))
+
+
+def with_branches(example: Example, count: int) -> Example:
+    """The example with so many branches, its own in turn, as a user's candidates are read."""
+    spans, n = example.spans, len(example.branches)
+    own = [np.flatnonzero(spans.branch == branch) for branch in range(n)]
+    rows = np.concatenate([own[i % n] for i in range(count)])
+    branch = np.concatenate([np.full(len(own[i % n]), i) for i in range(count)])
+    chosen = type(spans)(
+        branch, spans.start[rows], spans.end[rows], spans.rating[rows], spans.log_prior[rows]
+    )
+    return Example(example.prefix, [example.branches[i % n] for i in range(count)], chosen)
+
+
+def _finish() -> None:
+    """Wait for the GPU, which works on while Python goes ahead."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _reset_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
