@@ -77,6 +77,31 @@ def test_a_known_rating_is_corrected_by_earlier_ones_and_by_other_users(ratings)
     assert (np.abs(found - before)[known] > 0.01).sum() > 3
 
 
+def test_a_long_history_is_cut_into_stretches_and_the_last_one_is_full(ratings, monkeypatch):
+    """A known rating has those before it in its stretch, an unknown one the last stretch."""
+    user, _, _, known = ratings
+    fitted = damped_bias_prediction(*ratings, **DAMPINGS)
+    whole = gaussian_process_prediction(*ratings, fitted, fitted, **KERNEL)
+    monkeypatch.setattr("tasks.features.collaborative.MOST", 2)
+    found = gaussian_process_prediction(*ratings, fitted, fitted, **KERNEL)
+    longest = 0
+    for one in range(5):
+        observed = np.flatnonzero((user == one) & known)
+        stretches = [observed[max(0, end - 2) : end] for end in range(len(observed), 0, -2)]
+        for stretch in stretches:
+            for at in stretch:
+                others, given = set(range(5)) - {one}, stretch[stretch < at]
+                correction = conditional_mean(ratings, fitted, at, given, others)
+                assert found[at] == pytest.approx(fitted[at] + correction)
+        for at in np.flatnonzero((user == one) & ~known):
+            correction = conditional_mean(ratings, fitted, at, stretches[0], range(5))
+            assert found[at] == pytest.approx(fitted[at] + correction)
+        if len(observed) <= 2:
+            assert np.array_equal(found[user == one], whole[user == one])
+        longest = max(longest, len(observed))
+    assert longest > 3
+
+
 def test_two_users_who_agree_by_hand():
     """Both rated film 0 a star above the prediction, only the first also film 1."""
     user, film = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
