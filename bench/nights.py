@@ -2,11 +2,11 @@
 
     python -m bench.nights --root STORE --json nights.json     on the newest run of a finished store
 
-Each night has the stages and the number of rows of that run, one set of predictions and of lists in
-files of its own, and other figures. The project's own code publishes it, and deletes every seventh
-night what the last seven and the champion do not need. At the end one more night is published on
-top of the database of the tenth and on that of the last in turn, eleven times each: seconds are
-medians, wall and CPU.
+Each night has that run's figures with noise, as many of them, and valid data, one set of
+predictions and one of lists in files of its own. The project's own code publishes it, and deletes
+every seventh night what the last seven and the champion do not need. At the end one more night is
+published on top of the database of the tenth and on that of the last in turn, eleven times each:
+seconds are medians, wall and CPU.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from tasks.store.artifacts import (
     RatingPredictions,
     Scores,
     SplitRatings,
+    ValidatedRatings,
 )
 from tasks.store.garbage import delete, find_unreachable
 from tasks.store.store import Store
@@ -43,6 +44,7 @@ from tasks.store.store import Store
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, READS, TENTH, ALTERNATIONS = 7, 7, 10, 11
 NONE: Mapping[str, Artifact] = MappingProxyType({})
+OF_A_NIGHT = (RatingPredictions, RankedLists, ValidatedRatings)
 FIGURES = ("value", "difference", "ci95_low", "ci95_high", "p_adjusted")
 
 
@@ -90,12 +92,16 @@ def publish_night(store: Store, run: list[Artifact], night: int) -> tuple[float,
     own = {
         made.kind(): made
         for made in stages
-        if isinstance(made, RatingPredictions | RankedLists) and made.fingerprint in scored
+        if isinstance(made, OF_A_NIGHT) and made.fingerprint in scored
     }
     copies = {made.fingerprint: again(store, made, night) for made in own.values()}
     figures = again(store, scores, night, copies)
     assert isinstance(figures, Scores)
-    artifacts = [copies.get(made.fingerprint, made) for made in stages]
+    artifacts = [
+        copies.get(made.fingerprint, made)
+        for made in stages
+        if made.fingerprint in copies or not isinstance(made, OF_A_NIGHT)
+    ]
     (adapter,) = [made for made in stages if isinstance(made, Adapter)]
     with open_readonly(metrics_path(store)) as db:
         split = next(made for made in stages if isinstance(made, SplitRatings))

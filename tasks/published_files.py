@@ -5,7 +5,9 @@ with DuckDB, from the store's root; here temporary views of the same names do, f
 know only the files that are there, and need no access to files by DuckDB.
 """
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -67,14 +69,14 @@ def show_files(db: duckdb.DuckDBPyConnection, root: Path) -> None:
         return
     import pyarrow as pa
 
-    published = db.execute("select run_id, relation, file from published_files").fetchall()
-    folders = {file.rpartition("/")[0] for _, _, file in published}
-    here = {folder for folder in folders if (root / folder).is_dir()}
-    present = [
-        (run, relation, file)
-        for run, relation, file in published
-        if file.rpartition("/")[0] in here and (root / file).is_file()
-    ]
+    folders = [folder for kind in _folders() for folder in _list(root, kind)]
+    published = db.execute(
+        "select run_id, relation, file from published_files "
+        "where array_to_string(split(file, '/')[:3], '/') in (select unnest(?::varchar[]))",
+        [folders],
+    ).fetchall()
+    exists = {file for file in {row[2] for row in published} if (root / file).is_file()}
+    present = [row for row in published if row[2] in exists]
     names = sorted({file for _, _, file in present})
     db.register("here", pa.table({"file": pa.array(names, pa.string())}))
     db.execute(PRESENT)
@@ -82,6 +84,18 @@ def show_files(db: duckdb.DuckDBPyConnection, root: Path) -> None:
         files = [(run, root / file) for run, of, file in present if of == relation]
         db.register(f"{relation}_here", _dataset(files, kind.tables[name]))
         db.execute(READ.format(relation=relation))
+
+
+def _folders() -> list[str]:
+    """Where the artifacts of published files are, below the store."""
+    return sorted({f"{kind.top_level}/{kind.kind()}" for kind, _ in RELATIONS.values()})
+
+
+def _list(root: Path, folder: str) -> list[str]:
+    """The artifacts in a folder, which may not be there."""
+    with suppress(FileNotFoundError):
+        return [f"{folder}/{name}" for name in os.listdir(root / folder)]
+    return []
 
 
 def has_earlier_rows(db: duckdb.DuckDBPyConnection) -> bool:
