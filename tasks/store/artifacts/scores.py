@@ -103,7 +103,7 @@ class MemorizationScores(Artifact):
 
 
 class Report(Artifact):
-    """One self-contained page, report.html, made from the metrics database alone.
+    """One self-contained page, report.html, made from the metrics database and the files it names.
 
     Beside it summary.txt has its first sentences, and rmse.svg, ndcg.svg, calibration.svg and
     training.svg its main plots.
