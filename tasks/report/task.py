@@ -11,7 +11,7 @@ from tasks.store.store import Store
 
 @task
 def write_report(run_id: str, scores: Scores, *, lists: str | None = None, store: Store) -> Report:
-    """Render the page of a published run from the metrics database and the files it names, its summary and plots.
+    """Render the page of a published run, its summary and plots, from the metrics database.
 
     `lists` is the fingerprint of the lists that were served, or refused, after the run.
     """
