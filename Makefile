@@ -20,7 +20,7 @@ flag = $${$(1):+--$(2)="$$$(1)"}
 settings = $(call flag,profile,profile) $(call flag,data,data) "$${settings[@]/\#/--set=}"
 read_settings = read -ra settings <<< "$$set"
 
-.PHONY: help nightly backfill test test-slow test-prefect chaos check bench-gpu sql reports serve lock sbom audit rollback gc dictionary docs
+.PHONY: help nightly backfill test test-slow test-prefect test-gpu chaos check bench-gpu sql reports serve lock sbom audit rollback gc dictionary docs
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -79,8 +79,11 @@ check: .venv/installed  ## lint, format, types, import contracts, dependencies
 	@.venv/bin/lint-imports
 	@.venv/bin/deptry .
 
-bench-gpu: .venv/installed  ## training BLOOM-1b7 in bf16 on a GPU, beside the original's recipe
-	@$(python) -m bench.train --shapes 1b7 --no-pieces --flex
+test-gpu: .venv/installed  ## what only a GPU can show: compiled attention, precision, memory
+	@$(python) -m pytest -v -rs tests/gpu --timeout=1200
+
+bench-gpu: .venv/installed  ## BLOOM-1b7 on a GPU: training, prediction and, of data=FOLDER, a whole run
+	@$(python) -m bench.gpu --json gpu.json $(call flag,data,data)
 
 lock: .venv/installed  ## resolve pyproject.toml into the lock files, with the hash of every wheel
 	@$(python) .ci/lock.py

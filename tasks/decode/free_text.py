@@ -17,7 +17,7 @@ from tasks.decode.config import FreeText
 from tasks.decode.parsing import TitleIndex, parse_list
 from tasks.eligibility import eligible_films
 from tasks.nn.examples import Examples
-from tasks.nn.out_of_memory import run_with_oom_split
+from tasks.nn.out_of_memory import MemoryLimit
 from tasks.progress import progress
 from tasks.ranked_lists import LIST, to_list_table
 from tasks.readout.inference import load_merged
@@ -41,12 +41,13 @@ def write_free_lists(
     films = prompts.scan("films").collect()
     index = TitleIndex.from_lines(films, prompts.metadata["rating_prefix"])
     rows: list[tuple[Any, ...]] = []
+    limit = MemoryLimit()
     left = config.users or prompts.metadata["examples"].get("test recommend", 0)
     with progress("free text", left, "users") as bar:
         for batch in iter_batches(prompts, config.users_per_batch, LISTS):
             if left > 0:
                 examples = batch.examples.slice(0, left)
-                texts = _generate_texts(model, tokenizer, examples, config, bar.update)
+                texts = _generate_texts(model, tokenizer, examples, config, limit, bar.update)
                 rows += _parse_texts(texts, examples, split, films, index, config.list_length)
                 left -= len(examples)
     schema = pl.Schema([*LIST.items(), ("error", pl.String)])
@@ -63,6 +64,7 @@ def _generate_texts(
     tokenizer: PreTrainedTokenizerBase,
     examples: pa.Table,
     config: FreeText,
+    limit: MemoryLimit,
     done: Callable[[int], object],
 ) -> list[str]:
     prefixes = [e.prefix for e in Examples.from_table(examples).take(range(len(examples)))]
@@ -73,10 +75,9 @@ def _generate_texts(
         return [str(tokenizer.decode(tokens, skip_special_tokens=True)) for tokens in generated]
 
     texts: list[str] = []
-    for first in range(0, len(prefixes), config.micro_batch_rows):
-        for some in run_with_oom_split(prefixes[first : first + config.micro_batch_rows], run):
-            texts += some
-            done(len(some))
+    for some in limit.run(prefixes, run, len, config.micro_batch_rows):
+        texts += some
+        done(len(some))
     return texts
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from tasks.decode.list_grammar import Grammar, Hypothesis, Mask
 from tasks.eligibility import eligible_films
 from tasks.executor import Executor
 from tasks.nn.examples import Example, Examples, SupervisedSpans
-from tasks.nn.out_of_memory import run_with_oom_split
+from tasks.nn.free_memory import decodable_tokens
+from tasks.nn.out_of_memory import MemoryLimit
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_reader
@@ -77,6 +78,7 @@ class ListWriter:
     films: pl.DataFrame
     split: SplitRatings
     config: Decode
+    limit: MemoryLimit = field(default_factory=MemoryLimit)
 
     @classmethod
     def from_prompts(
@@ -135,10 +137,11 @@ class ListWriter:
 
         order = sorted(range(len(users)), key=lambda i: len(prefixes[i]))
         hypotheses: dict[int, Hypothesis] = {}
-        size = self.reader.config.micro_batch_rows
-        for first in range(0, len(order), size):
-            for finished in run_with_oom_split(order[first : first + size], run):
-                hypotheses |= finished
+        lines = self.config.list_length * int(self.decoder.grammar.films.lengths.max())
+        width, at_once = len(prefixes[order[-1]]) + lines, self.reader.config.micro_batch_rows
+        budget = decodable_tokens(self.reader.model, width) / self.decoder.beams
+        for finished in self.limit.run(order, run, lambda _: width, at_once, budget):
+            hypotheses |= finished
         return [hypotheses[i] for i in range(len(users))]
 
     def _make_noise(self, user: int) -> np.random.Generator | None:
@@ -168,8 +171,8 @@ def _rating_spans(hypothesis: Hypothesis) -> SupervisedSpans:
     size = len(hypothesis.entries)
     return SupervisedSpans(
         np.zeros(size, np.int16),
-        np.array([entry.start for entry in hypothesis.entries]),
-        np.array([entry.end for entry in hypothesis.entries]),
+        np.array([entry.start for entry in hypothesis.entries], np.int64),
+        np.array([entry.end for entry in hypothesis.entries], np.int64),
         np.full(size, np.nan, np.float32),
         np.zeros((size, 0), np.float32),
     )

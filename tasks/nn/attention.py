@@ -1,13 +1,12 @@
 """Attention with a mask per token and BLOOM's ALiBi, by torch's kernels."""
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any, cast
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers.models.bloom.modeling_bloom import BloomAttention, _get_alibi_slopes
 
 from tasks.nn.packing import PackedBatch
@@ -15,6 +14,8 @@ from tasks.nn.sparse_attention import query_blocks
 
 # Of query, key and value [rows, heads, tokens, head size], and the layer they belong to.
 Attention = Callable[[Tensor, Tensor, Tensor, BloomAttention], Tensor]
+# With a bias there is no other fused kernel, but cuDNN's, which is compiled for each shape.
+KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def sdpa(bias: Tensor) -> Attention:
@@ -22,36 +23,10 @@ def sdpa(bias: Tensor) -> Attention:
 
     def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
         dropout = layer.attention_dropout.p if layer.training else 0.0
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask=bias, dropout_p=dropout, scale=layer.inv_norm_factor
-        )
-
-    return attend
-
-
-def flex(batch: PackedBatch, heads: int) -> Attention:
-    """By FlexAttention, which computes mask and ALiBi inside the kernel and stores neither.
-
-    Compiled on a GPU; eager, slow and without gradients on a CPU. Raises ValueError where the
-    model trains with dropout within attention, which FlexAttention does not have.
-    """
-    visible, positions = padded_mask(batch), batch.positions
-    slopes = _get_alibi_slopes(heads, positions.device)
-    rows, width = positions.shape
-    mask = create_block_mask(
-        lambda row, head, token, column: visible[row, token, column],
-        rows, None, width, width, device=str(positions.device),
-    )  # fmt: skip
-
-    def add_alibi(score: Tensor, row: Tensor, head: Tensor, token: Tensor, col: Tensor) -> Tensor:
-        return score + slopes[head] * (positions[row, col] - positions[row, token])
-
-    def attend(query: Tensor, key: Tensor, value: Tensor, layer: BloomAttention) -> Tensor:
-        if layer.training and layer.attention_dropout.p:
-            raise ValueError('FlexAttention has no dropout: set train.fit.attention to "fused"')
-        kernel = _compiled() if query.is_cuda else cast(Any, flex_attention)
-        scale = layer.inv_norm_factor
-        return kernel(query, key, value, score_mod=add_alibi, block_mask=mask, scale=scale)
+        with sdpa_kernel(KERNELS) if query.is_cuda else nullcontext():
+            return F.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias, dropout_p=dropout, scale=layer.inv_norm_factor
+            )
 
     return attend
 
@@ -105,8 +80,3 @@ def alibi_bias(positions: Tensor, mask: Tensor, heads: int, dtype: torch.dtype) 
         alibi = alibi - own[:, None, :, None]
     slopes = _get_alibi_slopes(heads, positions.device)
     return torch.where(mask[:, None], slopes[:, None, None] * alibi, float("-inf")).to(dtype)
-
-
-@cache
-def _compiled() -> Callable[..., Tensor]:
-    return cast(Callable[..., Tensor], torch.compile(flex_attention))

@@ -6,7 +6,7 @@ place. Attention (by a mask per token) and the activation are ours.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -15,31 +15,45 @@ from torch.utils.checkpoint import checkpoint
 from transformers import BloomModel
 from transformers.models.bloom.modeling_bloom import BloomAttention, BloomBlock, BloomMLP
 
-from tasks.nn.attention import Attention, alibi_bias, flex, padded_mask, sdpa, sparse_sdpa
+from tasks.nn.attention import Attention, alibi_bias, padded_mask, sdpa, sparse_sdpa
+from tasks.nn.flex_attention import BLOCK, flex, runs_here
 from tasks.nn.kv_cache import KVCache
 from tasks.nn.packing import PackedBatch
 
+# FlexAttention, a bias of all pairs, or the first where it runs.
+Kernel = Literal["auto", "flex", "dense"]
 CacheUpdate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def hidden_states(model: BloomModel, batch: PackedBatch, *, use_flex: bool = False) -> Tensor:
+def hidden_states(model: BloomModel, batch: PackedBatch, *, kernel: Kernel = "auto") -> Tensor:
     """The output of the last layer norm: [rows, width, hidden size]."""
+    width = batch.tokens.shape[1]
+    if batch.tokens.is_cuda or kernel == "flex":
+        batch = batch.widen(BLOCK)
     x = model.word_embeddings_layernorm(model.word_embeddings(batch.tokens))
-    attend = _attention(batch, model.num_heads, x, use_flex)
+    attend = _attention(model, batch, x, kernel)
     for block in cast(Iterable[BloomBlock], model.h):
         if model.gradient_checkpointing and model.training:
             x = checkpoint(_run_block, block, x, attend, use_reentrant=False)
         else:
             x = _run_block(block, x, attend)
-    return model.ln_f(x)
+    return model.ln_f(x)[:, :width]
 
 
-def _attention(batch: PackedBatch, heads: int, x: Tensor, use_flex: bool) -> Attention:
-    if use_flex:
-        return flex(batch, heads)
+def _attention(model: BloomModel, batch: PackedBatch, x: Tensor, kernel: Kernel) -> Attention:
+    heads = model.num_heads
+    if kernel == "flex" or (kernel == "auto" and runs_flex(model)):
+        return flex(batch.positions, batch.visible_ranges, heads)
     if x.device.type == "cpu" and torch.is_inference_mode_enabled():
         return sparse_sdpa(batch, heads, x.dtype)
     return sdpa(alibi_bias(batch.positions, padded_mask(batch), heads, x.dtype))
+
+
+def runs_flex(model: BloomModel) -> bool:
+    """Whether it attends by FlexAttention, in training where gradients are on."""
+    drops = model.training and model.config.attention_dropout > 0  # which FlexAttention cannot
+    weight, heads = model.word_embeddings.weight, model.num_heads
+    return not drops and runs_here(heads, model.embed_dim // heads, weight.dtype, weight.device)
 
 
 def extend(model: BloomModel, tokens: Tensor, cache: KVCache) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import BloomModel, PreTrainedModel
+from transformers import BloomModel, PreTrainedConfig, PreTrainedModel
 
 from tasks.nn import bloom
 from tasks.nn.attention import padded_mask
@@ -15,11 +15,14 @@ from tasks.nn.packing import PackedBatch
 Forward = Callable[[nn.Module, PackedBatch], Tensor]
 
 
-def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
-    """The input of the output layer, row after row: [rows * width, hidden size]."""
+def hidden_states(model: nn.Module, batch: PackedBatch, kernel: bloom.Kernel = "auto") -> Tensor:
+    """The input of the output layer, row after row: [rows * width, hidden size].
+
+    `kernel` is for BLOOM; other models have a dense mask.
+    """
     body = _causal(model).base_model
     if isinstance(body, BloomModel):
-        hidden = bloom.hidden_states(body, batch)
+        hidden = bloom.hidden_states(body, batch, kernel=kernel)
     else:
         hidden = body(
             input_ids=batch.tokens,
@@ -30,12 +33,17 @@ def hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
     return hidden.flatten(0, 1)
 
 
+def dense_hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
+    """The same with a mask of all pairs of tokens of a row, on a GPU as well."""
+    return hidden_states(model, batch, "dense")
+
+
 def flex_hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
     """The same by FlexAttention. Raises ValueError for other models than BLOOM."""
     body = _causal(model).base_model
     if not isinstance(body, BloomModel):
         raise ValueError(f'attention="flex" is for BLOOM, and this is {type(body).__name__}')
-    return bloom.hidden_states(body, batch, use_flex=True).flatten(0, 1)
+    return bloom.hidden_states(body, batch, kernel="flex").flatten(0, 1)
 
 
 def plain_hidden_states(model: nn.Module, batch: PackedBatch) -> Tensor:
@@ -77,6 +85,17 @@ def extend(model: nn.Module, tokens: Tensor, counts: Tensor, cache: KVCache) -> 
 def output_layer(model: nn.Module) -> nn.Linear:
     """The layer that turns hidden states into logits."""
     return cast(Any, _causal(model)).get_output_embeddings()
+
+
+def attends_densely(model: nn.Module) -> bool:
+    """Whether `hidden_states` stores all pairs of a row's tokens."""
+    body = _causal(model).base_model
+    return not (isinstance(body, BloomModel) and bloom.runs_flex(body))
+
+
+def config_of(model: nn.Module) -> PreTrainedConfig:
+    """The library's configuration: numbers of layers and heads, sizes."""
+    return _causal(model).config
 
 
 def _causal(model: nn.Module) -> PreTrainedModel:

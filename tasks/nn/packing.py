@@ -7,13 +7,14 @@ and branch only. So several examples share a row, and none attends to another.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from tasks.nn.examples import Example, SupervisedSpans
 
@@ -70,6 +71,16 @@ class PackedBatch:
     def to(self, device: torch.device) -> "PackedBatch":
         """The same on another device."""
         return PackedBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    def widen(self, multiple: int) -> "PackedBatch":
+        """The same with padding up to a multiple of columns. What counts through rows stays."""
+        more = -self.tokens.shape[1] % multiple
+        return replace(
+            self,
+            tokens=F.pad(self.tokens, (0, more)),
+            positions=F.pad(self.positions, (0, more)),
+            visible_ranges=F.pad(self.visible_ranges, (0, 0, 0, 0, 0, more)),
+        )
 
     def attention_mask(self) -> Tensor:
         """[rows, width, width]: whether a token (second) attends to a column (third)."""

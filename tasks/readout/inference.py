@@ -1,7 +1,7 @@
 """Reads rating distributions and text likelihoods; a user's context is run once for all films."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +13,8 @@ from tasks.hub import best_device, best_dtype, load_adapted
 from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import hidden_states, output_layer
-from tasks.nn.out_of_memory import run_with_oom_split
+from tasks.nn.free_memory import readable_tokens
+from tasks.nn.out_of_memory import MemoryLimit
 from tasks.nn.packing import ANSWER, PackedBatch, PackedExample, pack_example
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
@@ -33,6 +34,7 @@ class Reader:
     model: nn.Module
     trie: RatingTrie
     config: Inference
+    limit: MemoryLimit = field(default_factory=MemoryLimit)
 
     def read(self, examples: Sequence[Example]) -> Floats:
         """Log-probabilities [ratings, values], in the order of the examples and their spans."""
@@ -68,11 +70,13 @@ class Reader:
             index = np.concatenate([np.arange(ends[i] - counts[i], ends[i]) for i in chosen])
             return index, read(collate(packed, rows, COLUMNS))
 
-        at_once = self.config.micro_batch_rows
-        for rows in _rows_by_width(packed, self.config.pack_length):
-            for first in range(0, len(rows), at_once):
-                for index, values in run_with_oom_split(rows[first : first + at_once], run):
-                    result[index] = values
+        def size(row: list[int]) -> int:
+            return sum(len(packed[i]) for i in row)
+
+        for width, rows in _rows_by_width(packed, self.config.pack_length):
+            budget, at_once = readable_tokens(self.model, width), self.config.micro_batch_rows
+            for index, values in self.limit.run(rows, run, size, at_once, budget):
+                result[index] = values
         return result
 
     @torch.inference_mode()
@@ -141,11 +145,13 @@ def _supervise_texts(example: Example) -> Example:
     return replace(example, spans=spans)
 
 
-def _rows_by_width(packed: Sequence[PackedExample], pack_length: int) -> Iterator[list[list[int]]]:
-    """Rows of examples, those of equal rounded width together, the widest first."""
+def _rows_by_width(
+    packed: Sequence[PackedExample], pack_length: int
+) -> Iterator[tuple[int, list[list[int]]]]:
+    """A width and the rows of examples that round to it, the widest first."""
     by_width: dict[int, list[list[int]]] = {}
     for row in first_fit_decreasing([len(example) for example in packed], pack_length):
         width = -(-sum(len(packed[i]) for i in row) // COLUMNS)
         by_width.setdefault(width, []).append(row)
     for width in sorted(by_width, reverse=True):
-        yield by_width[width]
+        yield width * COLUMNS, by_width[width]

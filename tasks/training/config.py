@@ -39,9 +39,10 @@ class TrainingConfig(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Tokens of a row that several examples share."""
     micro_batch_rows: int = pydantic.Field(8, ge=1)
     """Rows in one forward pass; halved when memory runs out."""
-    attention: Literal["fused", "flex", "plain"] = "fused"
-    """`fused`: scaled-dot-product attention; `flex`: FlexAttention, BLOOM on a GPU only; `plain`:
-    the library's own, one example per row."""
+    attention: Literal["auto", "fused", "flex", "plain"] = "auto"
+    """`auto`: `flex` for BLOOM on a GPU that can compile it, else `fused`; `fused`:
+    scaled-dot-product attention; `flex`: FlexAttention, which skips what no token attends to;
+    `plain`: the library's own, one example per row."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, a third more time."""
     learning_rate: float = pydantic.Field(1e-3, gt=0)

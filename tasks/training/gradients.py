@@ -8,7 +8,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from tasks.nn.forward import Forward, flex_hidden_states, hidden_states, plain_hidden_states
+from tasks.nn.forward import (
+    Forward,
+    dense_hidden_states,
+    flex_hidden_states,
+    hidden_states,
+    plain_hidden_states,
+)
 from tasks.nn.out_of_memory import is_out_of_memory
 from tasks.nn.packing import PackedBatch, PackedExample
 from tasks.readout.rating_trie import RatingTrie
@@ -19,7 +25,8 @@ from tasks.training.objective import Loss, TargetCounts, compute_loss, count_tar
 
 log = logging.getLogger(__name__)
 FORWARDS: dict[str, Forward] = {
-    "fused": hidden_states,
+    "auto": hidden_states,
+    "fused": dense_hidden_states,
     "flex": flex_hidden_states,
     "plain": plain_hidden_states,
 }

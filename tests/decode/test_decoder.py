@@ -7,6 +7,10 @@ from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCau
 
 from tasks.decode.decoder import Decoder, ListRequest
 from tasks.decode.list_grammar import Grammar, Hypothesis
+from tasks.decode.lists import _rating_spans
+from tasks.nn.examples import Example
+from tasks.nn.packing import pack_example
+from tasks.readout.inference import truncate_at_ratings
 from tasks.readout.token_trie import TokenTrie
 
 VOCABULARY = 64
@@ -132,3 +136,11 @@ def test_sampling_is_seeded(model):
 def test_a_line_that_begins_another_is_refused():
     with pytest.raises(ValueError, match="is the beginning of text"):
         TokenTrie([(1, 2), (1, 2, 3)])
+
+
+def test_an_empty_list_is_read_for_ratings_like_any_other():
+    """As where several tokens spell a rating, so that finished lists are read once more."""
+    empty = Hypothesis.start(GRAMMAR, np.zeros(len(FILMS), bool), 0)
+    example = Example(np.array([5, 6]), [np.array(empty.tokens)], _rating_spans(empty))
+    packed = pack_example(truncate_at_ratings(example), ((), (50, 51)), (), read_unrated=True)
+    assert packed.readout_positions.shape == (0, 2)

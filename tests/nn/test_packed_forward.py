@@ -6,7 +6,7 @@ from tasks.nn import bloom as bloom_path
 from tasks.nn import sparse_attention
 from tasks.nn.collate import collate
 from tasks.nn.examples import Example
-from tasks.nn.forward import flex_hidden_states, hidden_states, output_layer, plain_hidden_states
+from tasks.nn.forward import hidden_states, output_layer, plain_hidden_states
 from tasks.nn.packing import pack_example
 from tests.small_models import pack_batch, stock_hidden_states
 
@@ -58,19 +58,6 @@ def test_the_plain_path_agrees_and_refuses_what_it_cannot_do(bloom, examples):
     ):
         with pytest.raises(ValueError, match="one text per row"):
             plain_hidden_states(bloom, refused)
-
-
-def test_flex_attention_agrees_and_refuses_what_it_cannot_do(bloom, llama, examples):
-    """Without compiling, and without gradients: the library has those on a GPU only."""
-    batch = pack_batch(examples, SUFFIXES)
-    with torch.no_grad():
-        fused, flex = hidden_states(bloom, batch), flex_hidden_states(bloom, batch)
-    assert torch.allclose(fused, flex, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match="is for BLOOM, and this is LlamaModel"):
-        flex_hidden_states(llama, batch)
-    bloom.transformer.h[0].self_attention.attention_dropout.p = 0.1
-    with pytest.raises(ValueError, match="FlexAttention has no dropout"):
-        flex_hidden_states(bloom.train(), batch)
 
 
 @pytest.mark.parametrize("queries", [7, 192])
