@@ -2,7 +2,7 @@
 
     python -m bench.train --json train.json            everything: half an hour on two idle cores
     python -m bench.train --shapes mini --runs 2       a few minutes
-    python -m bench.train --shapes 1b7 --flex          on a GPU, in bf16 where it supports that
+    python -m bench.gpu                                on a GPU, in bf16 where it supports that
 
 Each peer trains in its own process, one after the other; figures are medians of the runs.
 Time to quality needs a finished run below `--root`.
@@ -10,6 +10,7 @@ Time to quality needs a finished run below `--root`.
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -33,32 +34,41 @@ Figures = dict[str, float]
 def measure(peer: str, shape: str, weights: Path, runs: int) -> Figures | None:
     """Samples per second and peak memory of one peer on one shape, in a new process.
 
-    None where the system killed it because memory ran out.
+    None where memory ran out, also where the system killed it for that. On several GPUs it sees the
+    first alone, which the other libraries would share their batches out to.
     """
     command = [sys.executable, "-m", "bench.train_peers", peer, shape, str(weights)]
     command += ["--runs", str(runs)]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if process.returncode == -signal.SIGKILL:
+    environment = {"CUDA_VISIBLE_DEVICES": "0"} | os.environ
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"{peer} on {shape} failed: {process.stderr[-2000:]}")
+    killed = process.returncode == -signal.SIGKILL
+    figures: Figures | None = None if killed else json.loads(process.stdout.splitlines()[-1])
+    if figures is None:
         print(f"{shape:>5}  {peer:<24} needs more memory than there is", flush=True)
         return None
-    if process.returncode:
-        raise RuntimeError(f"{peer} on {shape} failed: {process.stderr[-2000:]}")
-    figures: Figures = json.loads(process.stdout.splitlines()[-1])
     speed, memory = figures["samples_per_second"], figures["peak_bytes"] / 1e9
     print(f"{shape:>5}  {peer:<24} {speed:10.2f} samples/s {memory:8.2f} GB", flush=True)
     return figures
 
 
 def ratios(shape: str, by_peer: dict[str, Figures]) -> Figures:
-    """Our throughput over that of the others, and our memory over the original's."""
+    """Our throughput over that of the others, and our memory over the original's.
+
+    A ratio is left out where memory ran out for one of its two.
+    """
     speed = {peer: figures["samples_per_second"] for peer, figures in by_peer.items()}
     memory = {peer: figures["peak_bytes"] for peer, figures in by_peer.items()}
-    best_trl = max(speed[peer] for peer in ("trl", "trl, not packed") if peer in speed)
-    return {
-        f"speedup_original_{shape}": speed[OWN] / speed["original"],
-        f"speedup_trl_{shape}": speed[OWN] / best_trl,
-        f"memory_ratio_{shape}": memory[OWN] / memory["original"],
-    }
+    if OWN not in speed:
+        return {}
+    found = {}
+    if "original" in speed:
+        found[f"speedup_original_{shape}"] = speed[OWN] / speed["original"]
+        found[f"memory_ratio_{shape}"] = memory[OWN] / memory["original"]
+    if trl := [speed[peer] for peer in ("trl", "trl, not packed") if peer in speed]:
+        found[f"speedup_trl_{shape}"] = speed[OWN] / max(trl)
+    return found
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from transformers import (
 
 from bench.train_samples import SHAPES, Shape, new_model, samples, trie_of
 from tasks.hub import best_device, best_dtype
+from tasks.nn.out_of_memory import is_out_of_memory
 from tasks.store.resource_usage import measure_usage
 from tasks.training.config import Objective, TrainingConfig
 from tasks.training.trainer import Trainer as OwnTrainer
@@ -181,7 +182,7 @@ PEERS: dict[str, Callable[[PeftModel, Shape, int], list[float]]] = {
 
 
 def main() -> None:
-    """Print {"samples_per_second": ..., "peak_bytes": ...} of one peer on one shape."""
+    """Print {"samples_per_second": ..., "peak_bytes": ...} of one peer, null if out of memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("peer", choices=PEERS)
     parser.add_argument("shape", choices=SHAPES)
@@ -192,8 +193,14 @@ def main() -> None:
     warnings.simplefilter("ignore")
     shape = SHAPES[arguments.shape]
     model = new_model(shape, arguments.weights)
-    with measure_usage() as cost:
-        speeds = PEERS[arguments.peer](model, shape, arguments.runs)
+    try:
+        with measure_usage() as cost:
+            speeds = PEERS[arguments.peer](model, shape, arguments.runs)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(json.dumps(None))
+        return
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else cost["peak_bytes"]
     result = {"samples_per_second": statistics.median(speeds), "peak_bytes": peak}
     print(json.dumps(result | {"runs": speeds}))

@@ -39,7 +39,7 @@ class Shape:
 
 SHAPES = {
     "560m": Shape(250_880, 1024, 24, 16, line=20, rating=3, users=1, gradient_checkpointing=True),
-    "1b7": Shape(250_880, 2048, 24, 16, line=20, rating=3, users=1, gradient_checkpointing=False),
+    "1b7": Shape(250_880, 2048, 24, 16, line=20, rating=3, users=16, gradient_checkpointing=False),
     "mini": Shape(8192, 128, 4, 4, line=8, rating=1, users=8, gradient_checkpointing=False),
 }
 SCHEMA = pa.schema(
@@ -71,7 +71,7 @@ def new_model(shape: Shape, folder: Path) -> PeftModel:
     So every way begins with what loading a base model leaves in memory, and no more.
     """
     if not (folder / "config.json").exists():
-        _random(shape).save_pretrained(str(folder))
+        save_random(shape, folder)
     device = best_device()
     base = BloomForCausalLM.from_pretrained(
         str(folder), dtype=best_dtype(device), device_map={"": device}
@@ -79,7 +79,8 @@ def new_model(shape: Shape, folder: Path) -> PeftModel:
     return attach_lora(base.requires_grad_(False), Lora(), seed=0)
 
 
-def _random(shape: Shape) -> BloomForCausalLM:
+def save_random(shape: Shape, folder: Path) -> None:
+    """Write random weights and their configuration, as transformers does."""
     torch.manual_seed(0)
     config = BloomConfig(
         vocab_size=shape.vocabulary,
@@ -88,7 +89,10 @@ def _random(shape: Shape) -> BloomForCausalLM:
         n_head=shape.heads,
         use_cache=False,
     )
-    return BloomForCausalLM(config)
+    device = best_device()
+    with device:
+        model: Any = BloomForCausalLM(config)
+        model.to(best_dtype(device)).save_pretrained(str(folder))
 
 
 def trie_of(shape: Shape) -> RatingTrie:
