@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM := false
 
 # What is typed reaches the shell in the environment, as text that make does not expand.
 typed := profile data set from to every runs apply port q name user film title run_id metric \
-	predictor against
+	predictor against run with
 $(foreach each,$(typed),$(eval override $(each) := $$(value $(each))))
 export $(typed)
 # Make would expand any other variable of its command line when it starts the shell.
@@ -106,7 +106,7 @@ sql: .venv/installed  ## the metrics database, read-only; with q='select ...' on
 
 reports: .venv/installed  ## what sql/reports answer; run one with name=user user=196
 	@$(advisor) reports $${name:+"$$name"} \
-		$(foreach p,user film title run_id metric predictor against,$${$(p):+$(p)="$$$(p)"})
+		$(foreach p,user film title run_id metric predictor against run with,$${$(p):+$(p)="$$$(p)"})
 
 serve: .venv/installed  ## a Prefect server, the deployments and a worker; ctrl-c ends both
 	@$(advisor) serve $(call flag,port,port)

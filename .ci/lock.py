@@ -33,8 +33,14 @@ def _resolve(known: list[str]) -> list[str]:
         file = Path(folder) / "lock.txt"
         file.write_text("\n".join(known))  # uv keeps these versions where it can
         uv = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml"]
-        uv += ["--extra=dev", "--extra=bench", "--generate-hashes", "--only-binary=:all:"]
-        uv += ["--python-version=3.11", "--python-platform=linux", "--quiet", *sys.argv[1:]]
+        uv += ["--extra=dev", "--extra=bench", "--extra=mlflow", "--generate-hashes"]
+        uv += [
+            "--only-binary=:all:",
+            "--python-version=3.11",
+            "--python-platform=linux",
+            "--quiet",
+            *sys.argv[1:],
+        ]
         uv += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         subprocess.run([*uv, f"--output-file={file}"], cwd=ROOT, check=True)
         return _blocks(file)

@@ -207,11 +207,14 @@ def recommend_all(*, chosen: Chosen = Chosen()) -> None:
 def rollback(*, to: str = "") -> None:
     """Make the previous champion champion again, or the one whose fingerprint begins so."""
     from flows.settings import open_store
+    from flows.tracking import track_champions
     from tasks.publish.task import roll_back
 
     _configure_logging()
+    store = open_store()
     with _user_error(LookupError):
-        print(f"champion: {roll_back.fn(to=to, store=open_store())}")
+        print(f"champion: {roll_back.fn(to=to, store=store)}")
+    track_champions(store)
 
 
 @app.command(help_epilogue=examples("serving", "serving ml-latest-small leave-last-10"))

@@ -30,6 +30,7 @@ from flows.stages import (
     evaluation_stages,
     serving_stages,
 )
+from flows.tracking import track_run
 from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions
 from tasks.metrics_db import last_costs
@@ -143,4 +144,5 @@ def evaluate_and_publish(
     made = list(dict.fromkeys(stages.artifacts))
     print_summary(scores.fingerprint, page, made, store)
     create_artifacts(scores.fingerprint, page, data.ratings, store)
+    track_run(scores.fingerprint, page, store)
     return scores.fingerprint

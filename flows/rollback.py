@@ -8,6 +8,7 @@ from flows.events import emit
 from flows.retries import resilient
 from flows.run_start import begin_run
 from flows.settings import open_store
+from flows.tracking import track_champions
 from tasks.publish.task import roll_back
 
 
@@ -27,6 +28,7 @@ def rollback(to: str = "the one before") -> str:
     """
     begin_run()
     wanted = "" if to == "the one before" else to
-    adapter = resilient(roll_back, "roll back")(to=wanted, store=open_store())
+    adapter = resilient(roll_back, "roll back")(to=wanted, store=(store := open_store()))
+    track_champions(store)
     emit("promoted", "adapter", adapter, {"reason": "a rollback"}, occasion=str(flow_run.id))
     return adapter

@@ -42,6 +42,7 @@ from tasks.validate.task import Validate
 log = logging.getLogger(__name__)
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
+MLFLOW = "CONTENT_ADVISOR_MLFLOW"
 TEMPORARY = 16 * 10**6  # bytes: Prefect's migrations and the rules of validation need a few
 DISTRIBUTED_STAGES = ("prompt", "train", "inference", "score")  # can share their work by Dask
 OPPONENTS = ("champion", "best")  # the roles of the adapters that a run's is compared with
@@ -212,6 +213,8 @@ def _check_means(settings: Settings, source: str) -> None:
             find_entry_point(settings.serving.key_value)
         except ValueError as error:
             raise SettingsError(f"serving.key_value: {error}") from None
+    if tracker() and not find_spec("mlflow"):
+        raise SettingsError(f"{MLFLOW} needs MLflow's client: pip install mlflow-skinny")
     if settings.base.four_bit and not find_spec("bitsandbytes"):
         raise SettingsError(
             "base.four_bit needs bitsandbytes, which is not installed: "
@@ -249,6 +252,11 @@ def open_store() -> Store:
     root = Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
     keep_private(root)
     return Store(root, remote=os.environ.get("CONTENT_ADVISOR_REMOTE") or None)
+
+
+def tracker() -> str | None:
+    """Where runs are exported to, CONTENT_ADVISOR_MLFLOW: MLflow's tracking URI."""
+    return os.environ.get(MLFLOW) or None
 
 
 def webhook() -> str | None:

@@ -232,5 +232,5 @@ def run_report(
     for parameter, value in parameters.items():
         if f"getvariable('{parameter}')" not in text:
             raise KeyError(f'report "{name}" has no parameter "{parameter}": {known[name]}')
-        db.execute(f"set variable {parameter} = ?", [value])
+        db.execute(f'set variable "{parameter}" = ?', [value])
     return db.execute(text)

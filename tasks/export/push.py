@@ -6,9 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import httpx
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError
 
 from tasks.store.artifacts import Adapter, Prompts
 from tasks.store.store import Store
@@ -40,8 +38,8 @@ def push(adapter: Adapter, to: str, what: What, store: Store, *, public: bool = 
             commit = api.upload_folder(
                 repo_id=to, repo_type=kind, folder_path=temporary, commit_message=message
             )
-        except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
-            raise PushError(f"the hub did not take {to}: {error}") from None
+        except Exception as error:  # the hub's own errors, and those of its HTTP client
+            raise PushError(f"the hub did not take {to}: {error}") from error
     return str(commit.commit_url)
 
 

@@ -1,7 +1,10 @@
 """Inserts the rows of a run into each table of the metrics database."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
@@ -29,6 +32,7 @@ TABLES = {  # table of the metrics database: (kind of artifact, its table)
     "memorization": (MemorizationScores, "memorization"),
 }
 OVERALL = {"overall_metrics": "metrics", "overall_comparisons": "comparisons"}  # those of Scores
+LONGEST_SETTING = 200  # characters of its JSON
 
 
 def insert_run(
@@ -53,6 +57,7 @@ def insert_run(
         _insert_stage(db, run_id, place, artifact)
         if isinstance(artifact, Prompts):
             _insert_shards(db, run_id, artifact)
+    _insert_settings(db, run_id, stages)
     _insert_tables(db, scores, stages)
     _insert_files(db, scores, stages)
     db.execute("commit")
@@ -70,6 +75,32 @@ def _insert_stage(
     for parent in artifact.manifest["parents"]:
         row = [run_id, *name, parent["kind"], parent["fingerprint"]]
         db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
+
+
+def _insert_settings(
+    db: duckdb.DuckDBPyConnection, run_id: str, stages: Sequence[Artifact]
+) -> None:
+    """Insert the leaves of each artifact's recipe, as JSON, and its code's version, once each."""
+    manifests = [(artifact.kind(), artifact.manifest) for artifact in stages]
+    found = {
+        (kind, name, value)
+        for kind, manifest in manifests
+        for name, value in _leaves({"code": manifest["code"], **manifest["recipe"]})
+    }
+    columns = [list(column) for column in zip(*sorted(found), strict=True)]
+    db.execute("insert into settings select ?, unnest(?), unnest(?), unnest(?)", [run_id, *columns])
+
+
+def _leaves(recipe: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and JSON of each value; of what is longer than a setting, such as SQL, a hash."""
+    for name, value in recipe.items():
+        text = json.dumps(value, sort_keys=True)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{name}.")
+        elif len(text) <= LONGEST_SETTING:
+            yield path + name, text
+        else:
+            yield path + name, hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _insert_shards(db: duckdb.DuckDBPyConnection, run_id: str, prompts: Prompts) -> None:

@@ -1,15 +1,18 @@
 """A published run of forty films, whose adapter of random weights is the champion."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from tasks.metrics_db import open_readonly
+from tasks.metrics_location import metrics_path
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
 from tasks.publish.config import PromotionMargins
-from tasks.publish.opponent import Challenge
+from tasks.publish.opponent import Challenge, Decision, champion_of
 from tasks.publish.task import publish
 from tasks.readout.config import Inference
 from tasks.score.task import Score, score
@@ -37,23 +40,41 @@ def prompts(store, ratings, split, tokenizer, priors):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def adapter(store, base, prompts, weights):  # noqa: F811
-    """With the lineage and the card of a trained one."""
+def train(store, base, prompts, weights):  # noqa: F811
+    """`train(rate)`: an adapter with the lineage, the history and the card of a trained one."""
 
-    def write(draft):
-        own = shutil.ignore_patterns("manifest.json", "cost.json")
-        shutil.copytree(weights.path, draft, ignore=own, dirs_exist_ok=True)
-        (draft / "README.md").write_text("---\nlibrary_name: peft\n---\n# Content Advisor\n")
+    def build(rate):
+        def write(draft):
+            own = shutil.ignore_patterns("manifest.json", "cost.json")
+            shutil.copytree(weights.path, draft, ignore=own, dirs_exist_ok=True)
+            (draft / "README.md").write_text("---\nlibrary_name: peft\n---\n# Content Advisor\n")
+            history = {"step": [0, 2], "examples": [0, 8], "tokens": [0, 80], "loss": [None, 1.5]}
+            history |= {"learning_rate": [0.1, 0.1], "validation_rmse": [1.1, 1.0]}
+            typed(Adapter, "history", history).write_parquet(draft / "history.parquet")
 
-    return store.build(Adapter, recipe={"fit": {"lr": 0.1}}, parents=[base, prompts], write=write)
+        recipe = {"fit": {"learning_rate": rate}}
+        return store.build(Adapter, recipe=recipe, parents=[base, prompts], write=write)
+
+    return build
 
 
 @pytest.fixture(scope="module")
-def predictions(store, adapter, base, prompts, split):  # noqa: F811
-    """Of the language model."""
-    return predict_ratings.fn(
-        adapter, base, prompts, split, config=Predict(), inference=Inference(), store=store
-    )
+def adapter(train):
+    """The first one."""
+    return train(0.1)
+
+
+@pytest.fixture(scope="module")
+def predict(store, base, prompts, split):  # noqa: F811
+    """`predict(adapter)`: its ratings."""
+    config = {"config": Predict(), "inference": Inference(), "store": store}
+    return lambda adapter: predict_ratings.fn(adapter, base, prompts, split, **config)
+
+
+@pytest.fixture(scope="module")
+def predictions(predict, adapter):
+    """Of the first one."""
+    return predict(adapter)
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +95,27 @@ def lists(store, split, adapter):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def run_id(store, ratings, split, base, prompts, adapter, predictions, lists):  # noqa: F811
-    """The run, published."""
-    config = Score(ks=(10,), resamples=100, compared=("llm",))
-    scores = score.fn(split, ratings, [predictions], [lists], config=config, store=store)
-    made = [ratings, split, prompts, base, adapter, predictions, lists]
-    challenge = Challenge(adapter, PromotionMargins())
-    return publish.fn(scores, made, profile="smoke", commit="abc", challenge=challenge, store=store)
+def publish_run(store, ratings, split, base, prompts, predict, lists):  # noqa: F811
+    """`publish_run(adapter, promoted)`: publish its run; return the scores."""
+
+    def run(adapter, promoted):
+        predictions = predict(adapter)
+        config = Score(ks=(10,), resamples=100, compared=("llm",))
+        scores = score.fn(split, ratings, [predictions], [lists], config=config, store=store)
+        made = [ratings, split, prompts, base, adapter, predictions, lists]
+        decided = Decision(promoted, "decided by the test")
+        challenge = Challenge(adapter, PromotionMargins(), default_decision=decided)
+        if metrics_path(store).exists():
+            with open_readonly(metrics_path(store)) as db:
+                challenge = replace(challenge, expected=champion_of(db, split))
+        about = {"profile": "smoke", "commit": "abc", "challenge": challenge, "store": store}
+        publish.fn(scores, made, **about)
+        return scores
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run_id(publish_run, adapter):
+    """The first run, published."""
+    return publish_run(adapter, True).fingerprint

@@ -45,7 +45,7 @@ def migrated(store):
 
 def test_every_row_of_every_table_is_kept(old, migrated):
     with open_readonly(migrated) as db:
-        added = {"serving", "sent_alerts", "contests", "serves", "published_files"}
+        added = {"serving", "sent_alerts", "contests", "serves", "published_files", "settings"}
         added |= {"overall_metrics", "overall_comparisons", "forecasts"}
         added |= {f"earlier_{name}" for name in RELATIONS}
         views = {"metrics", "comparisons", *RELATIONS}

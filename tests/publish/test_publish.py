@@ -149,7 +149,7 @@ def test_every_view_and_report_answers(store, publish_run, challenge):
     publish_run(challenge())
     with open_readonly(metrics_path(store)) as db:
         views = db.execute(VIEWS).fetchall()
-        assert len(views) == 24
+        assert len(views) == 28
         for (view,) in views:
             db.execute(f"select * from {view}").fetchall()
         answered = {name: run_report(db, name, {}).fetchall() for name in list_reports()}

@@ -121,6 +121,11 @@ comment on table serving is 'one row per choice of the data set and split that s
 comment on column serving.set_at is 'when it was chosen';
 comment on column serving.run_id is 'a run with that data set and split';
 
+comment on table settings is 'one row per run, kind of artifact, setting and value: several where artifacts of a kind differ';
+comment on column settings.run_id is 'the run';
+comment on column settings.kind is 'kind of the artifact';
+comment on column settings.setting is 'dotted name in its recipe; code: the version of the code that made it';
+comment on column settings.value is 'as JSON; of more than 200 characters a hash';
 comment on table contests is 'one row per decision and difference, of the half of the users that had no part in it';
 comment on column contests.run_id is 'the run';
 comment on column contests.predictor is 'what is served: blend, ranked';
