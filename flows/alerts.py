@@ -1,4 +1,4 @@
-"""Sends what a person should know at once to the log, and to a webhook where one is set."""
+"""Sends what a person should know at once to the log, a webhook and apprise, where they are set."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import PrefectException
 
-from flows.settings import WEBHOOK, webhook
+from flows.settings import NOTIFY, WEBHOOK, notify_urls, webhook
 from tasks.plain_text import escape_control
 from tasks.publish.sent_alerts import Rejection, find_unsent, mark_sent
 from tasks.store.store import Store
@@ -44,10 +44,29 @@ class Alert:
         return self.post()
 
     def post(self) -> bool:
-        """Post it to the webhook as JSON; a webhook that fails is logged and stops nothing.
+        """Post it to the webhook and to people; what fails is logged and stops nothing.
 
-        Returns whether it arrived, which it does where there is no webhook.
+        Returns whether it arrived, which it does where there is nobody to tell.
         """
+        return all([self.call_webhook(), self.notify()])
+
+    def notify(self) -> bool:
+        """Tell people by apprise: chats, e-mail, push messages."""
+        if not (urls := notify_urls()):
+            return True
+        from apprise import Apprise
+
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs that it cannot read
+        people = Apprise()
+        known = [people.add(url) for url in urls]
+        told = people.notify(title=escape_control(self.summary), body=self.text)
+        if told and all(known):
+            return True
+        log.error("a notification of %s failed", NOTIFY)
+        return False
+
+    def call_webhook(self) -> bool:
+        """Post it to the webhook as JSON."""
         try:
             if address := webhook():
                 httpx.post(address, json=self.payload, timeout=10).raise_for_status()
@@ -60,13 +79,15 @@ class Alert:
 def on_run_failure(flow: Any, flow_run: FlowRun, state: State) -> None:  # noqa: ANN401
     """For Prefect's hooks on_failure and on_crashed; Prefect has logged the failure already.
 
-    A deployment's run is left to the server where that alerts: a run whose process is gone calls
-    no hook.
+    A deployment's run is left to the server where that calls the webhook: a run whose process is
+    gone calls no hook.
     """
-    if flow_run.deployment_id and _server_alerts():
-        return
     summary = f"{flow.name} {state.type.value.lower()}: {state.message}"
-    Alert(summary, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}").post()
+    alert = Alert(summary, f"flow run {flow_run.name}", f"prefect flow-run logs {flow_run.id}")
+    if flow_run.deployment_id and _server_alerts():
+        alert.notify()
+    else:
+        alert.post()
 
 
 def _server_alerts() -> bool:

@@ -1,7 +1,14 @@
 """Lets a person decide about a promotion that the checks leave open."""
 
 import duckdb
-from prefect.flow_runs import pause_flow_run
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.flow_runs import pause_flow_run, resume_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 
@@ -39,10 +46,27 @@ def ask_where_open(
     return ask(challenge.challenger.fingerprint, margins.ask_hours)
 
 
+def answer(run: str, verdict: Verdict) -> str:
+    """Resume the paused run with a decision; return its name.
+
+    `run` is its name or the beginning of its id; empty where one only is paused. Raises
+    LookupError where not exactly one fits.
+    """
+    paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
+    with get_client(sync_client=True) as client:
+        waiting = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused))
+    found = [one for one in waiting if run in ("", one.name) or str(one.id).startswith(run)]
+    if len(found) != 1:
+        names = ", ".join(one.name for one in waiting) or "none (PREFECT_PROFILE=serve?)"
+        raise LookupError(f'{len(found)} paused runs are "{run}": there are {names}')
+    resume_flow_run(found[0].id, run_input=verdict.model_dump())
+    return found[0].name
+
+
 def ask(challenger: str, hours: float, *, every: int = 10) -> Decision:
     """Pause the flow run; return what a person decided, looking each `every` seconds."""
     summary = f"the promotion of {challenger} is borderline: resume the run with your decision"
-    hint = f"the page of flow run {flow_run.id} in Prefect's UI"
+    hint = f"the page of flow run {flow_run.id} in Prefect's UI, or `advisor approve`"
     Alert(summary, f"flow run {flow_run.name}", hint).send()
     verdict = pause_flow_run(Verdict, timeout=int(hours * 3600), poll_interval=every)
     return Decision(verdict.promote, f"decided by hand: {verdict.reason}")

@@ -217,6 +217,32 @@ def rollback(*, to: str = "") -> None:
     track_champions(store)
 
 
+@app.command(help_epilogue=examples('approve --reason "a fair trade"', "approve --reject"))
+def approve(
+    run: str = "",
+    *,
+    reject: Annotated[bool, Parameter(negative=())] = False,
+    reason: str = "no reason given",
+) -> None:
+    """Decide about the adapter of a run that waits for a person (promotion.ask_within).
+
+    Parameters
+    ----------
+    run
+        The run's name, or the beginning of its id; may be left out where one only waits.
+    reject
+        Keep the champion.
+    reason
+        What the decision's record says.
+    """
+    from flows.ask import Verdict, answer
+
+    _prepare_prefect()
+    with _user_error(LookupError):
+        name = answer(run, Verdict(promote=not reject, reason=reason))
+    print(f"{'rejected' if reject else 'promoted'}: run {name} goes on")
+
+
 @app.command(help_epilogue=examples("serving", "serving ml-latest-small leave-last-10"))
 def serving(dataset: str = "", split: str = "") -> None:
     """List the champions; with a data set and a split, let the champion of these serve from now on.

@@ -42,6 +42,7 @@ from tasks.validate.task import Validate
 log = logging.getLogger(__name__)
 PROFILES = Path(__file__).parent / "profiles"
 WEBHOOK = "CONTENT_ADVISOR_WEBHOOK"
+NOTIFY = "CONTENT_ADVISOR_NOTIFY"
 MLFLOW = "CONTENT_ADVISOR_MLFLOW"
 TEMPORARY = 16 * 10**6  # bytes: Prefect's migrations and the rules of validation need a few
 DISTRIBUTED_STAGES = ("prompt", "train", "inference", "score")  # can share their work by Dask
@@ -252,6 +253,11 @@ def open_store() -> Store:
     root = Path(os.environ.get("CONTENT_ADVISOR_STORE", ROOT))
     keep_private(root)
     return Store(root, remote=os.environ.get("CONTENT_ADVISOR_REMOTE") or None)
+
+
+def notify_urls() -> list[str]:
+    """Where people are told of alerts, CONTENT_ADVISOR_NOTIFY: apprise URLs between blanks."""
+    return os.environ.get(NOTIFY, "").split()
 
 
 def tracker() -> str | None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import duckdb
 
-from tasks.report.plots import line_plot
+from tasks.metrics_db import run_report
+from tasks.report.charts import line_plot
 from tasks.report.query import Row, fetch_rows
 
 
@@ -29,6 +30,16 @@ def trend(db: duckdb.DuckDBPyConnection, run: Row) -> Row:
         [(str(row["day"]), "model" if row["promoted"] else "other") for row in rows],
     )
     return {"rows": rows, "plot": plot}
+
+
+def beside_last(db: duckdb.DuckDBPyConnection, run: Row, before: Row | None) -> list[Row]:
+    """The rows of the report `compare`, but its first, against the run before; none without one."""
+    if before is None:
+        return []
+    pair = {"run": run["run_id"], "with": before["run_id"]}
+    found = run_report(db, "compare", pair)
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()][1:]
 
 
 def protocols(db: duckdb.DuckDBPyConnection, run: Row) -> Row | None:

@@ -1,5 +1,6 @@
 """Writes the headline plots of a run as images that need no page around them."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -7,13 +8,14 @@ from markupsafe import Markup
 
 from tasks.report.sections import leaderboards, reliability, training_plots
 
-STYLE = (  # that of the page, in its light colours
-    "text{fill:#1c2330;font:13px sans-serif}.name,.end{text-anchor:end}"
-    ".tick{fill:#667085;font-size:11px;text-anchor:middle}.tick.end{text-anchor:end}"
-    ".tick.start{text-anchor:start}line{stroke-width:2}.model{stroke:#0b6e99;fill:#0b6e99}"
-    ".other{stroke:#98a2b3;fill:#98a2b3}.even{stroke:#e4e7ec;stroke-width:1}"
-    ".curve{fill:none;stroke:#0b6e99;stroke-width:2}.band{fill:#0b6e99;opacity:.15}"
-)
+LIGHT = {
+    "ink": "#1c2330",
+    "soft": "#667085",
+    "line": "#e4e7ec",
+    "model": "#0b6e99",
+    "other": "#98a2b3",
+}
+VARIABLE = re.compile(r"var\(--(\w+)\)")  # of the page
 
 
 def write_images(draft: Path, db: duckdb.DuckDBPyConnection, run_id: str) -> None:
@@ -31,12 +33,11 @@ def write_images(draft: Path, db: duckdb.DuckDBPyConnection, run_id: str) -> Non
 
 
 def _standalone(plot: Markup) -> str:
-    """An image with its own style, size and white ground."""
-    opening, _, rest = str(plot).partition(">")
-    box = opening.partition('viewBox="')[2].partition('"')[0]
-    _, _, width, height = box.split()
+    """An image with the page's light colours, a size and a white ground."""
+    opening, _, rest = VARIABLE.sub(lambda name: LIGHT[name[1]], str(plot)).partition(">")
+    width, height = opening.partition('viewBox="')[2].partition('"')[0].split()[2:]
     named = opening.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return (
-        f'{named} width="{width}" height="{height}"><style>{STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="#fff"/>{rest}'
+        f'{named} width="{width}" height="{height}"><rect width="100%" height="100%" fill="#fff"/>'
+        f"{rest}"
     )

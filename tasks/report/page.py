@@ -6,7 +6,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.metrics_db import open_readonly
 from tasks.plain_text import escape_control
-from tasks.report.across_runs import protocols, trend
+from tasks.report.across_runs import beside_last, protocols, trend
+from tasks.report.first_screen import first_screen
 from tasks.report.query import fetch_rows
 from tasks.report.sections import (
     costs,
@@ -45,8 +46,12 @@ def render_page(metrics: Path, run_id: str, lists: str | None = None) -> str:
     )
     with open_readonly(metrics) as db:
         (run,) = fetch_rows(db, "select * from runs where run_id = ?", run_id)
+        lists_served = served(db, lists)
+        first = first_screen(db, run, lists_served)
         return environment.get_template("page.html").render(
             run=run,
+            first=first,
+            beside=beside_last(db, run, first["changes"]),
             sentences=summary_text(db, run_id),
             leaderboards=leaderboards(db, run_id),
             significance=significance_tables(db, run_id),
@@ -59,7 +64,7 @@ def render_page(metrics: Path, run_id: str, lists: str | None = None) -> str:
             users=example_users(db, run_id),
             data_docs=data_docs(db, run_id),
             costs=costs(db, run_id),
-            served=served(db, lists),
+            served=lists_served,
             **{name: fetch_rows(db, query, run_id) for name, query in TABLES.items()},
         )
 

@@ -3,7 +3,7 @@
 import duckdb
 from markupsafe import Markup
 
-from tasks.report.plots import dot_plot, line_plot, reliability_plot
+from tasks.report.charts import dot_plot, line_plot, reliability_plot
 from tasks.report.query import Row, fetch_rows
 from tasks.report.summary_text import LEADING, metric_title
 
@@ -29,7 +29,7 @@ def leaderboards(db: duckdb.DuckDBPyConnection, run_id: str) -> list[Row]:
                 "metric": metric,
                 "name": metric_title(metric, k, relevance),
                 "rows": rows,
-                "plot": dot_plot(rows),
+                "plot": dot_plot(rows, metric),
             }
         )
     return boards

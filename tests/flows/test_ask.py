@@ -5,10 +5,9 @@ import threading
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.flow_runs import resume_flow_run
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.ask import ask
+from flows.ask import Verdict, answer, ask
 from tasks.publish.promotion import Check, is_borderline
 from tests.servers import wait_until
 
@@ -45,6 +44,9 @@ def test_a_run_waits_until_a_person_decides():
             wait_until(paused, seconds=180)
             assert not answers
             (waiting,) = paused()
-            resume_flow_run(waiting.id, run_input={"promote": False, "reason": "too few users"})
+            verdict = Verdict(promote=False, reason="too few users")
+            with pytest.raises(LookupError, match=f"0 paused runs .* there are {waiting.name}"):
+                answer("another", verdict)
+            assert answer(str(waiting.id)[:8], verdict) == waiting.name
         run.join()
     assert answers == [(False, "decided by hand: too few users")]

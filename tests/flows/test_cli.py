@@ -15,7 +15,7 @@ from tasks.store.store import Store
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "nightly", "check", "rescore", "backfill", "recommend", "rollback", "gc", "sql", "reports",
-    "push", "serve", "serving", "alerts", "config",
+    "push", "approve", "serve", "serving", "alerts", "config",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Runs one after the other: the second competes with the first, and a person may roll back."""
 
+import os
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from flows.gc import collect_garbage
 from flows.nightly import nightly
 from flows.recommend import latest_champion_ranking
 from flows.rollback import rollback
-from flows.settings import WEBHOOK
+from flows.settings import MLFLOW, NOTIFY, WEBHOOK
 from tasks.download import SourceError
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
@@ -127,19 +128,33 @@ def payloads(monkeypatch):
         yield payloads
 
 
-def test_a_rejected_challenger_is_alerted_once(run, store, payloads, caplog):
+def test_a_rejected_challenger_is_told_once_to_each_that_listens(
+    run, store, payloads, caplog, monkeypatch, tmp_path
+):
+    """A night with all adapters on: a webhook, people by apprise, MLflow."""
+    monkeypatch.setenv(MLFLOW, f"sqlite:///{tmp_path}/mlflow.db")
     strict = dict.fromkeys(("rmse", "ndcg", "slice_rmse", "coverage"), 0)
-    run_id = run(2, promotion=strict)
-    query = f"select reason from champions where run_id = '{run_id}' and not promoted"
-    ((reason,),) = rows(store, query)
-    first = next(alert for alert in payloads if "champion" in alert["summary"])
-    assert first["summary"] == f"the run's adapter did not become champion: {reason}"
-    assert first["hint"] == f"make reports name=checks run_id={run_id}"
+    with webhook() as (address, notes):
+        monkeypatch.setenv(NOTIFY, address.replace("http:", "json:"))
+        run_id = run(2, promotion=strict)
+        query = f"select reason, adapter from champions where run_id = '{run_id}' and not promoted"
+        ((reason, adapter),) = rows(store, query)
+        first = next(alert for alert in payloads if "champion" in alert["summary"])
+        assert first["summary"] == f"the run's adapter did not become champion: {reason}"
+        assert first["hint"] == f"make reports name=checks run_id={run_id}"
+        assert [note["message"] for note in notes] == [alert["text"] for alert in payloads]
+        before = len(payloads)
+        assert run(2, promotion=strict) == run_id
+        assert len(payloads) == len(notes) == before  # nothing new
     assert all(alert["text"] in caplog.text for alert in payloads)
     assert "hush" not in caplog.text
-    before = len(payloads)
-    assert run(2, promotion=strict) == run_id
-    assert len(payloads) == before  # nothing new
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=os.environ[MLFLOW], registry_uri=os.environ[MLFLOW])
+    (model,) = client.search_registered_models()
+    challenger = client.get_model_version_by_alias(model.name, "challenger")
+    assert challenger.tags["content_advisor.adapter"] == adapter
+    assert client.get_run(challenger.run_id).data.tags["reason"] == reason
 
 
 def test_a_run_that_another_champion_overtakes_is_compared_with_that_one(run, store, monkeypatch):

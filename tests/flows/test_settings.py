@@ -19,7 +19,7 @@ from flows.settings import (
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
     "torch", "transformers", "peft", "lenskit", "implicit", "optuna", "sklearn",
-    "great_expectations", "mlflow", "altair", "vl_convert",
+    "great_expectations", "mlflow", "vl_convert",
 )  # fmt: skip
 MODULES = sorted(f"flows.{file.stem}" for file in (ROOT / "flows").glob("[!_]*.py"))
 

@@ -59,7 +59,7 @@ def page_of_run(store, split, ratings, predict, rank, challenge):
 
 def test_runs_are_drawn_as_a_line_with_a_band(page_of_run, store, split, predict, rank, challenge):
     html, first = page_of_run
-    assert 'class="band"' not in html.split("<h2>Trend")[1]
+    assert "<svg" not in html.split("<h2>Trend")[1]
     parts = [predict("llm"), predict("bias")], [rank("llm"), rank("bias")]
     config = Score(ks=(5,), resamples=101)
     (ratings, *_) = store.find_all(ValidatedRatings)
@@ -74,8 +74,7 @@ def test_runs_are_drawn_as_a_line_with_a_band(page_of_run, store, split, predict
     )
     page = (write_report.fn(run_id, scores, store=store).path / "report.html").read_text()
     drawn = page.split("<h2>Trend")[1]
-    (band,) = re.findall(r'<polygon points="([^"]*)"', drawn)
-    assert len(band.split()) == 4  # there and back over two nights
+    assert len(re.findall(r"<title>[\d-]+: [\d.]+</title>", drawn)) == 2
     assert first in drawn
     assert run_id in drawn
 
@@ -147,8 +146,8 @@ def test_every_section_is_there_with_the_figures_of_the_metrics_database(page_of
     html, run_id = page_of_run
     sections = re.findall(r"<h2>(.*?)</h2>", html)
     assert sections == [
-        "Leaderboard", "RMSE by slice", "Calibration", "Expected and true ratings", "Training",
-        "Trend", "Ten users", "Data", "Cost",
+        "Findings", "Leaderboard", "RMSE by slice", "Calibration", "Expected and true ratings",
+        "Training", "Trend", "Ten users", "Data", "Cost",
     ]  # fmt: skip
     figures = {row[:3]: row[3:] for row in read_leaderboard(metrics_path(store), run_id)}
     value, low, high = figures["llm", "rmse", None]
@@ -191,6 +190,19 @@ def test_the_page_says_what_changed_in_everyones_lists(page_of_run, store):
     assert ["users with another list", "40", ""] in cells
     first = render_page(metrics_path(store), run_id, "lists 1")
     assert '<td>users</td><td class="number">1,000</td><td class="number"></td>' in first
+
+
+def test_the_first_screen_has_the_verdict_the_best_figures_and_the_alarms(page_of_run, store):
+    html, run_id = page_of_run
+    screen = html.split('<section class="cards">')[1].split("</section>")[0]
+    figures = {row[:3]: row[3] for row in read_leaderboard(metrics_path(store), run_id)}
+    for metric, k in (("rmse", None), ("ndcg", 10)):
+        for predictor, role in (("llm", "model-name"), ("bias", "the strongest rival")):
+            assert f"{figures[predictor, metric, k]:.4f}" in screen
+            assert role in screen
+    cards = re.findall(r'<p class="big">(.*?)</p>', screen)
+    assert (cards[0], cards[-2:]) == ("promoted", ["the first run", "none"])
+    assert len(html) < 2_000_000
 
 
 def test_the_main_plots_and_sentences_are_files_of_their_own(page_of_run, store):
