@@ -40,6 +40,7 @@ PUBLISHED: dict[str, tuple[float, float | None]] = {
 WITHOUT = ("bayesian_fm", "residual_trees", "process")
 BLENDS = {"blend without llm": WITHOUT, "blend": (*WITHOUT, "llm_head", "llm_process")}
 PAIRS = (
+    ("llm", "bayesian_fm"),
     ("llm_head", "bayesian_fm"),
     ("llm_head", "residual_trees"),
     ("llm_process", "bayesian_fm"),
@@ -74,7 +75,7 @@ def measure(
             name: metric(np.stack([of_seed[name][chosen] for of_seed in scores]))
             for name in scores[0]
         }
-        resampled |= {f"{a} - {b}": resampled[a] - resampled[b] for a, b in PAIRS}
+        resampled |= {f"{a} - {b}": resampled[a] - resampled[b] for a, b in PAIRS if a in resampled}
         found |= {f"{metric.__name__} {name}": interval(r) for name, r in resampled.items()}
     return found
 

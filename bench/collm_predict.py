@@ -18,12 +18,19 @@ from tasks.base.config import BaseModelConfig, Encoder
 from tasks.base.task import build_base, build_tokenizer, encode_films
 from tasks.features.histories import RatedFilms
 from tasks.ingest.task import Ingest, ingest_ratings
+from tasks.predict.config import Predict
 from tasks.predict.head import correct_targets, read_states
+from tasks.predict.task import predict_ratings
 from tasks.prior.config import Prior
 from tasks.prior.task import fit_priors
+from tasks.prompt.config import Prompt
+from tasks.prompt.task import write_prompts
+from tasks.readout.config import Inference
 from tasks.split.task import GivenFolds, split_ratings
-from tasks.store.artifacts import FilmStates, SplitRatings, ValidatedRatings
+from tasks.store.artifacts import FilmStates, RatingPriors, SplitRatings, ValidatedRatings
 from tasks.store.store import Store
+from tasks.train.config import Train
+from tasks.train.task import train_adapter
 from tasks.validate.task import Validate, validate_ratings
 
 Floats = NDArray[np.float64]
@@ -111,4 +118,25 @@ def predict(
         covariance = partial(Covariance(**width).of, history, vectors=vectors)
         mean = machine[:, -1] + posterior_means(residual, questions, covariance)
         corrected[name] = mean.clip(MARGIN, 1 - MARGIN)
+    if not in_time:  # its prompts show what was learnt from
+        corrected["llm"] = read_by_bloom_mini(data, priors, seed, store)
     return {"bayesian_fm": machine[:, -1]} | corrected
+
+
+def read_by_bloom_mini(data: Data, priors: RatingPriors, seed: int, store: Store) -> Floats:
+    """p(liked) of every target [ratings], NaN elsewhere, as the default run trains and reads it."""
+    split, ratings = data.split, data.ratings
+    choice = BaseModelConfig.model_validate({"mini": {"fit": {"seed": seed}}})
+    tokenizer = build_tokenizer.fn(ratings, split, config=choice, store=store)
+    prompts = write_prompts.fn(split, ratings, tokenizer, priors, config=Prompt(), store=store)
+    base = build_base.fn(tokenizer, prompts, config=choice, store=store)
+    config = Train.model_validate({"fit": {"seed": seed}})
+    adapter = train_adapter.fn(base, prompts, config=config, store=store)
+    predictions = predict_ratings.fn(
+        adapter, base, prompts, data.split, config=Predict(), inference=Inference(), store=store
+    )
+    key = ["user_id", "film_id"]
+    own = predictions.scan("ratings").filter(predictor=Predict().predictor)
+    liked = own.select(*key, "p_like").collect()
+    rows = data.rated.table.join(liked, on=key, how="left", maintain_order="left")
+    return rows["p_like"].to_numpy()
