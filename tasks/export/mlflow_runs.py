@@ -89,8 +89,8 @@ def _log_run(
     earlier = client.search_runs([experiment], f"tags.`{RUN}` = '{run_id}'")
     if any(run.info.status == "FINISHED" for run in earlier):
         return
-    for run in earlier:  # half there
-        client.delete_run(run.info.run_id)
+    for unfinished in earlier:
+        client.delete_run(unfinished.info.run_id)
     ((profile, dataset, protocol, commit, ended, began),) = db.execute(ABOUT, [run_id]).fetchall()
     tags = {RUN: run_id, "profile": profile, "dataset": dataset, "protocol": protocol}
     tags |= {"mlflow.source.git.commit": commit} if commit else {}
