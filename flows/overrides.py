@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -80,8 +81,9 @@ RENAMED = {  # old dotted name of a setting or a section: today's
 def overlay(defaults: BaseModel, changes: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401
     """The fields of `defaults`, with `changes` (nested mappings) in their place.
 
-    A section keeps what `changes` does not name. Where `changes` names another member of a tagged
-    union, that member's own defaults apply. Raises SettingsError for a setting that does not exist.
+    A section keeps what `changes` does not name, and goes where it may be null and is set so. Where
+    `changes` names another member of a tagged union, that member's own defaults apply. Raises
+    SettingsError for a setting that does not exist.
     """
     if not isinstance(changes, Mapping):
         raise SettingsError(f"{path or 'overrides'}: expected a section, found {changes!r}")
@@ -91,7 +93,8 @@ def overlay(defaults: BaseModel, changes: Any, path: str = "") -> dict[str, Any]
         if name not in merged:
             raise SettingsError(_no_setting(here, list(merged)))
         current = merged[name]
-        if isinstance(current, BaseModel) and not _switches(current, value):
+        ends = value is None and _may_be_null(defaults, name)
+        if isinstance(current, BaseModel) and not (ends or _switches(current, value)):
             value = overlay(current, value, here)
         merged[name] = value
     return merged
@@ -166,6 +169,10 @@ def _value(text: str) -> Any:  # noqa: ANN401
         except ValueError:
             continue
     return text
+
+
+def _may_be_null(owner: BaseModel, name: str) -> bool:
+    return NoneType in get_args(type(owner).model_fields[name].annotation)
 
 
 def _switches(current: BaseModel, value: Any) -> bool:  # noqa: ANN401

@@ -25,6 +25,13 @@ def nested(path: str, value: Any) -> dict[str, Any]:
     return value
 
 
+def test_a_section_that_may_be_null_goes_and_others_stay() -> None:
+    assert load("laptop").second_split is not None
+    assert load("laptop", parse(["second_split=null"])).second_split is None
+    with pytest.raises(SettingsError, match="train: expected a section, found None"):
+        load("laptop", parse(["train=null"]))
+
+
 CANDIDATES = (
     True, False, 0, 0.5, 1, 2, 5, 100, 300, 4096, 20_000, None, "a-name", "film", "2018-09-17",
     "tcp://10.0.0.1:8786", ["llm"], ["bias"], ["ease"], ["rate"], ["empty"], ["prior"], ["guess"],
