@@ -1,4 +1,4 @@
-"""Retrieves candidates with EASE."""
+"""Retrieves candidates with EASE, and the most rated films for a user without known ratings."""
 
 from pathlib import Path
 
@@ -77,12 +77,16 @@ def _select_best(
     fold: str,
     most: int,
 ) -> pl.DataFrame:
-    """The eligible films of highest score for each of the users."""
+    """The eligible films of highest score for each of the users, of equal ones the most rated."""
     films = ease.films
+    counts = films.join(
+        known.group_by("film_id").len(), on="film_id", how="left", maintain_order="left"
+    )["len"].fill_null(0)
+    by_count = np.argsort(-counts.to_numpy().astype(np.int64), kind="stable")
     eligible = eligible_films(users.to_numpy(), fold, table.lazy(), films)
     raw = ease.score(build_interactions(known, users, films))
     scores: Floats = np.where(eligible, np.round(raw, 9), -np.inf)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :most]
+    order = by_count[np.argsort(-scores[:, by_count], axis=1, kind="stable")[:, :most]]
     row, rank = np.nonzero(np.take_along_axis(eligible, order, axis=1))
     film = order[row, rank]
     return pl.DataFrame(

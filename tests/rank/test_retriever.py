@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tasks.liked import known_to
 from tasks.rank.config import Retrieve
 from tasks.rank.ease import Ease
 from tasks.rank.interactions import (
@@ -56,6 +57,26 @@ def test_no_candidate_was_rated_before(candidates, split, fold):
     assert table["user_id"].n_unique() == 24
     assert table.group_by("user_id").len()["len"].unique().to_list() == [8]
     assert table.join(rated, on=["user_id", "film_id"]).is_empty()
+
+
+def test_a_user_without_known_ratings_gets_the_films_that_most_have_rated(store, split):
+    def write(draft):
+        table = split.scan("ratings").collect()
+        later = pl.col("rated_at") + pl.duration(days=365)  # all films are known by then
+        new = table.filter(user_id=3).with_columns(
+            rated_at=later, fold=pl.lit("test"), role=pl.lit("target")
+        )
+        pl.concat([table.filter(pl.col("user_id") != 3), new]).sort(
+            "user_id", "position"
+        ).write_parquet(draft / "ratings.parquet")
+        return split.metadata
+
+    begun = store.build(type(split), recipe={"new": 3}, parents=[split], write=write)
+    found = retrieve_candidates.fn(begun, config=Retrieve(candidates=8), store=store)
+    listed = found.scan("candidates").filter(fold="test", user_id=3).collect()
+    known = begun.scan("ratings").filter(known_to("test")).collect()
+    counts = known.group_by("film_id").len().sort("len", "film_id", descending=[True, False])
+    assert listed["film_id"].to_list() == counts["film_id"].head(8).to_list()
 
 
 def test_a_small_catalogue_excludes_only_rated_films(store, split):
