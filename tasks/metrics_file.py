@@ -71,7 +71,7 @@ def _pack(file: Path) -> None:
         for table, definition in tables:
             db.execute(definition)
             db.execute(f'insert into "{table}" from old."{table}"')
-    packed.replace(file)
+    durable_rename(packed, file)
 
 
 def find_damage(file: Path) -> str | None:
