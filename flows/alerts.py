@@ -46,7 +46,7 @@ class Alert:
     def post(self) -> bool:
         """Post it to the webhook and to people; what fails is logged and stops nothing.
 
-        Returns whether it arrived, which it does where there is nobody to tell.
+        Returns whether it arrived, which it does where neither is set.
         """
         return all([self.call_webhook(), self.notify()])
 
@@ -59,8 +59,8 @@ class Alert:
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs that it cannot read
         people = Apprise()
         known = [people.add(url) for url in urls]
-        told = people.notify(title=escape_control(self.summary), body=self.text)
-        if told and all(known):
+        sent = people.notify(title=escape_control(self.summary), body=self.text)
+        if sent and all(known):
             return True
         log.error("a notification of %s failed", NOTIFY)
         return False

@@ -10,7 +10,7 @@ from prefect import State, flow
 
 from flows.alerts import on_run_failure
 from flows.attempt import attempt
-from flows.form import NONE, Overrides
+from flows.form import UNCHANGED, Overrides
 from flows.nightly import run_pipeline
 from flows.overrides import SettingsError, with_data
 from flows.run_start import begin_run
@@ -30,7 +30,7 @@ def backfill(
     last: date,
     every_days: Annotated[int, pydantic.Field(ge=1)] = 1,
     profile: Profile = "laptop",
-    overrides: Overrides = NONE,
+    overrides: Overrides = UNCHANGED,
     data: str | None = None,
 ) -> list[str] | State[list[str]]:
     """One run for each day from `first` to `last`, each on the ratings up to that day.

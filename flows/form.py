@@ -80,4 +80,4 @@ def _properties(owner: type[pydantic.BaseModel]) -> dict[str, Any]:
 
 
 Overrides = Annotated[dict[str, Any], pydantic.WithJsonSchema(form_schema())]
-NONE: Overrides = {}  # the form would send null, where it may send nothing
+UNCHANGED: Overrides = {}  # the form would send null, where it may send nothing

@@ -9,7 +9,7 @@ from flows.alerts import alert_on_rejections, on_run_failure
 from flows.attempt import attempt, time_limit
 from flows.console import print_summary
 from flows.forecast import forecast
-from flows.form import NONE, Overrides
+from flows.form import UNCHANGED, Overrides
 from flows.head import predict_beyond_prompts
 from flows.histories import made_beside, rank_by_baselines, rate_by_baselines
 from flows.missed_runs import newer_run_reason
@@ -54,7 +54,7 @@ def name_run() -> str:
     on_crashed=[on_run_failure],
 )
 def nightly(
-    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = NONE
+    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = UNCHANGED
 ) -> str | State[str]:
     """Train an adapter on ratings, predict, rank, score, publish and serve; return the run's id.
 

@@ -8,7 +8,7 @@ from prefect import State, Task, flow
 from flows.alerts import Alert, on_run_failure
 from flows.attempt import attempt, time_limit
 from flows.events import emit_served
-from flows.form import NONE, Overrides
+from flows.form import UNCHANGED, Overrides
 from flows.overrides import with_data
 from flows.ranker import Call, NoFilmLeftError, Ranker
 from flows.recommend import latest_champion_ranking
@@ -118,7 +118,7 @@ def name_run() -> str:
     on_crashed=[on_run_failure],
 )
 def recommend_all(
-    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = NONE
+    profile: Profile = "laptop", data: str | None = None, overrides: Overrides = UNCHANGED
 ) -> dict[str, Any] | State[dict[str, Any]]:
     """Make tonight's list for every user, by the champion, on all ratings of a data set.
 

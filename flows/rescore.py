@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from flows.alerts import on_run_failure
 from flows.attempt import attempt, time_limit
-from flows.form import NONE, Overrides
+from flows.form import UNCHANGED, Overrides
 from flows.nightly import evaluate_and_publish
 from flows.prepare import PreparedData
 from flows.retries import resilient
@@ -43,7 +43,7 @@ from tasks.store.store import Store
     on_crashed=[on_run_failure],
 )
 def rescore(
-    adapter: str = "champion", profile: Profile = "laptop", overrides: Overrides = NONE
+    adapter: str = "champion", profile: Profile = "laptop", overrides: Overrides = UNCHANGED
 ) -> str | State[str]:
     """Score an adapter on tonight's ratings, and publish that; return the run's id.
 

@@ -256,7 +256,7 @@ def open_store() -> Store:
 
 
 def notify_urls() -> list[str]:
-    """Where people are told of alerts, CONTENT_ADVISOR_NOTIFY: apprise URLs between blanks."""
+    """Where alerts go beside the webhook, CONTENT_ADVISOR_NOTIFY: apprise URLs between blanks."""
     return os.environ.get(NOTIFY, "").split()
 
 

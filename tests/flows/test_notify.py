@@ -1,4 +1,4 @@
-"""People are told of alerts by apprise, beside the webhook."""
+"""Alerts reach people by apprise, beside the webhook."""
 
 from flows.alerts import Alert
 from flows.settings import NOTIFY, WEBHOOK

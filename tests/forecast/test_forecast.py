@@ -92,8 +92,8 @@ def test_every_long_stage_is_tried_and_told(forecast, caplog):
     ]
     assert (rows["seconds"] > 0).all()
     assert (rows["peak_bytes"] > 10**6).all()
-    told = [record.getMessage() for record in caplog.records]
-    assert all(any(stage in line for line in told) for stage in stages)
+    lines = [record.getMessage() for record in caplog.records]
+    assert all(any(stage in line for line in lines) for stage in stages)
     one = dict(zip(stages, rows["tokens_each"], strict=True))
     assert one["predict candidates"] > one["predict"]
 
