@@ -88,6 +88,54 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 @contextmanager
+def hub(refused: int = 0) -> Iterator[tuple[str, list[tuple[str, str | None, bytes]]]]:
+    """The address of a server that answers as the Hugging Face hub does, and its requests.
+
+    `refused` is a status that it answers every POST with.
+    """
+    requests = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.read_body()
+            requests.append((self.path, self.headers.get("Authorization"), body))
+            page = f"http://{self.headers['Host']}/owner/name"
+            answer = {"url": page, "commitUrl": f"{page}/commit/{'0' * 40}", "commitOid": "0" * 40}
+            if "/preupload/" in self.path:
+                files = [
+                    {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False}
+                    for f in json.loads(body)["files"]
+                ]
+                answer = {"files": files}
+            text = json.dumps(answer).encode()
+            self.send_response(refused or 200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def read_body(self) -> bytes:
+            if size := self.headers["Content-Length"]:
+                return self.rfile.read(int(size))
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(chunks)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}", requests
+        listening.shutdown()
+
+
+@contextmanager
 def running(
     command: list[str], environment: dict[str, str], log: Path, folder: Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:

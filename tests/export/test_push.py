@@ -3,9 +3,6 @@
 import base64
 import json
 import re
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
@@ -15,6 +12,7 @@ from huggingface_hub import ModelCard, constants
 from tasks.export.push import PushError, push
 from tasks.metrics_db import open_readonly
 from tasks.metrics_location import metrics_path
+from tests.servers import hub
 
 
 @pytest.fixture(scope="module")
@@ -24,51 +22,6 @@ def folders(store, adapter, run_id, tmp_path_factory):
     for what in ("adapter", "prompts"):
         push(adapter, str(root / what), what, store)
     return root
-
-
-@contextmanager
-def hub(refused=None):
-    """The address of a server that answers as the hub does, and what it was asked."""
-    asked = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.read_body()
-            asked.append((self.path, self.headers.get("Authorization"), body))
-            page = f"http://{self.headers['Host']}/owner/name"
-            answer = {"url": page, "commitUrl": f"{page}/commit/{'0' * 40}", "commitOid": "0" * 40}
-            if "/preupload/" in self.path:
-                files = [
-                    {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False}
-                    for f in json.loads(body)["files"]
-                ]
-                answer = {"files": files}
-            text = json.dumps(answer).encode()
-            self.send_response(refused or 200)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def do_GET(self):
-            self.send_error(404)
-
-        def read_body(self):
-            if size := self.headers["Content-Length"]:
-                return self.rfile.read(int(size))
-            chunks = []
-            while size := int(self.rfile.readline(), 16):
-                chunks.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(chunks)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{listening.server_port}", asked
-        listening.shutdown()
 
 
 def test_peft_alone_loads_and_merges_the_folder_and_expects_the_same_ratings(
@@ -122,12 +75,12 @@ def test_prompts_load_as_a_data_set_and_as_jsonl(folders, prompts, tmp_path):
 def test_the_hub_gets_every_file_in_one_commit_to_a_private_repository(
     folders, store, adapter, run_id, monkeypatch
 ):
-    with hub() as (address, asked):
+    with hub() as (address, requests):
         monkeypatch.setattr(constants, "ENDPOINT", address)
         monkeypatch.setenv("HF_TOKEN", "hush")
         pushed = push(adapter, "owner/name", "adapter", store)
     assert pushed == f"{address}/owner/name/commit/{'0' * 40}"
-    created, commit = asked[0], asked[-1]
+    created, commit = requests[0], requests[-1]
     assert (created[0], created[1]) == ("/api/repos/create", "Bearer hush")
     assert json.loads(created[2])["visibility"] == "private"
     assert commit[0] == "/api/models/owner/name/commit/main"

@@ -1,5 +1,6 @@
 """Runs one after the other: the second competes with the first, and a person may roll back."""
 
+import json
 import os
 import re
 
@@ -13,6 +14,7 @@ from flows.recommend import latest_champion_ranking
 from flows.rollback import rollback
 from flows.settings import MLFLOW, NOTIFY, WEBHOOK
 from tasks.download import SourceError
+from tasks.export.push import push
 from tasks.metrics_db import find_champion, open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.publish.opponent import find_opponent
@@ -20,7 +22,7 @@ from tasks.publish.task import roll_back
 from tasks.store.artifacts import Adapter
 from tasks.store.store import Store
 from tests.runs import FEW
-from tests.servers import webhook
+from tests.servers import hub, webhook
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,7 @@ def payloads(monkeypatch):
 def test_a_rejected_challenger_is_told_once_to_each_that_listens(
     run, store, payloads, caplog, monkeypatch, tmp_path
 ):
-    """A night with all adapters on: a webhook, people by apprise, MLflow."""
+    """A night with all adapters on: a webhook, people by apprise, MLflow, the hub."""
     monkeypatch.setenv(MLFLOW, f"sqlite:///{tmp_path}/mlflow.db")
     strict = dict.fromkeys(("rmse", "ndcg", "slice_rmse", "coverage"), 0)
     with webhook() as (address, notes):
@@ -155,6 +157,12 @@ def test_a_rejected_challenger_is_told_once_to_each_that_listens(
     challenger = client.get_model_version_by_alias(model.name, "challenger")
     assert challenger.tags["content_advisor.adapter"] == adapter
     assert client.get_run(challenger.run_id).data.tags["reason"] == reason
+    with hub() as (address, requests):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        push(store.find(Adapter, adapter), "owner/name", "adapter", store)
+    commit, body = requests[-1][0], requests[-1][2].splitlines()
+    assert commit == "/api/models/owner/name/commit/main"
+    assert run_id in json.loads(body[0])["value"]["summary"]
 
 
 def test_a_run_that_another_champion_overtakes_is_compared_with_that_one(run, store, monkeypatch):
