@@ -144,6 +144,9 @@ class Baseline(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Weight of a rated film in implicit matrix factorisation."""
     ease_regularisation: float = pydantic.Field(200, gt=0)
     """L2 regularisation of EASE."""
+    ease_films: int | None = pydantic.Field(None, ge=1)
+    """Most rated films that EASE is fitted to and lists; memory grows with their square, time with
+    their cube; null: all."""
     list_length: int = pydantic.Field(10, ge=1)
     """Films in each list."""
     blended: tuple[str, ...] = (

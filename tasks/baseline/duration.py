@@ -24,12 +24,13 @@ def too_large(config: Baseline, ratings: int, films: int, max_hours: float) -> I
                     f"baseline.{setting}: {name} would take {hours:.1f} hours or more on "
                     f"{ratings:,} ratings: leave it out, or raise max_hours"
                 )
-    needed = EASE_COPIES * 4 * films**2
+    of_ease = min(films, config.ease_films or films)
+    needed = EASE_COPIES * 4 * of_ease**2
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if "ease" in config.list_models and needed > memory:
         yield (
-            f"baseline.list_models: ease would take {needed / 1e9:.0f} GB of memory on {films:,} "
-            f"films, and this machine has {memory / 1e9:.0f}: leave it out"
+            f"baseline.list_models: ease would take {needed / 1e9:.0f} GB of memory on {of_ease:,} "
+            f"films, and this machine has {memory / 1e9:.0f}: lower baseline.ease_films"
         )
 
 

@@ -1,5 +1,6 @@
 """Training ratings as arrays, with users and films as codes from 0."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ class Interactions:
     rating: Floats
     users: int
     films: int
+
+
+ListModel = Callable[[Interactions, Ints, int], Entries]  # of these users, lists of so many films
 
 
 class Codes:

@@ -9,7 +9,7 @@ from lenskit.knn import EASEScorer, ItemKNNScorer
 
 from tasks.baseline.config import Baseline
 from tasks.baseline.implicit_als import ImplicitALSLists
-from tasks.baseline.interactions import Entries, Floats, Interactions, Ints
+from tasks.baseline.interactions import Floats, Interactions, Ints, ListModel
 from tasks.baseline.lenskit_adapters import LensKitLists, LensKitRatings
 from tasks.baseline.means import (
     ContextAverage,
@@ -20,12 +20,11 @@ from tasks.baseline.means import (
     user_mean,
 )
 from tasks.baseline.neighbourhood import Neighbourhood
-from tasks.baseline.popularity import popularity
+from tasks.baseline.popularity import MostRatedLists, popularity
 from tasks.baseline.sequential import SequentialLists
 from tasks.baseline.svdpp import SVDPlusPlus
 
 RatingModel = Callable[[Interactions, Ints, Ints], Floats]
-ListModel = Callable[[Interactions, Ints, int], Entries]
 
 
 def rating_models(config: Baseline, scale: tuple[float, float]) -> dict[str, RatingModel]:
@@ -67,7 +66,10 @@ def list_models(config: Baseline) -> dict[str, ListModel]:
         return LensKitLists(make_scorer, config.seed)
 
     models: dict[str, ListModel] = {
-        "ease": lenskit(lambda: EASEScorer(regularization=config.ease_regularisation)),
+        "ease": MostRatedLists(
+            lenskit(lambda: EASEScorer(regularization=config.ease_regularisation)),
+            config.ease_films,
+        ),
         "implicit_als": ImplicitALSLists(config.implicit_als),
         "implicit_item_knn": lenskit(
             lambda: ItemKNNScorer(max_nbrs=config.list_neighbours, feedback="implicit")

@@ -1,8 +1,10 @@
-"""Lists the films with the most ratings that a user has not rated."""
+"""Lists the films with the most ratings, and keeps other models to these."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tasks.baseline.interactions import Entries, Interactions, Ints
+from tasks.baseline.interactions import Entries, Interactions, Ints, ListModel
 
 
 def popularity(training: Interactions, users: Ints, k: int) -> Entries:
@@ -26,6 +28,24 @@ def popularity(training: Interactions, users: Ints, k: int) -> Entries:
     film = np.concatenate(films)
     rank = np.concatenate([np.arange(1, n + 1) for n in lengths])
     return np.repeat(users, lengths), rank, film, counts[film].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class MostRatedLists:
+    """A model's lists, learnt from and made of the `films` most rated films; None: of all."""
+
+    model: ListModel
+    films: int | None
+
+    def __call__(self, training: Interactions, users: Ints, k: int) -> Entries:
+        """As the model."""
+        if self.films is None:
+            return self.model(training, users, k)
+        counts = np.bincount(training.film, minlength=training.films)
+        chosen = np.argsort(-counts, kind="stable")[: self.films]
+        rows = np.isin(training.film, chosen)
+        user, film, rating = training.user[rows], training.film[rows], training.rating[rows]
+        return self.model(replace(training, user=user, film=film, rating=rating), users, k)
 
 
 def fill_with_popular(entries: Entries, training: Interactions, users: Ints, k: int) -> Entries:

@@ -38,7 +38,7 @@ class Ease:
         if len(users) >= len(films):
             inverse = _invert(count_cooccurrences(known, films), penalty)
             return cls(films, penalty, inverse, np.diag(inverse).copy(), None)
-        rated = build_interactions(known, users, films)
+        rated = build_interactions(known, users, films).toarray()
         inverse = _invert(rated @ rated.T, penalty)
         diagonal = (1 - np.einsum("uf,uf->f", rated, inverse @ rated)) / penalty
         return cls(films, penalty, inverse, diagonal, rated)

@@ -3,11 +3,12 @@
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from tasks.liked import known_to
 
 Floats = NDArray[np.float64]
-USERS = 1024  # at once: bounds the memory
+FILMS = 1024  # at once: bounds the memory
 
 
 def select_known(ratings: pl.DataFrame, fold: str) -> pl.DataFrame:
@@ -22,26 +23,25 @@ def select_most_rated(known: pl.DataFrame, most: int) -> pl.DataFrame:
     return films.sort("film_id")
 
 
-def build_interactions(known: pl.DataFrame, users: pl.Series, films: pl.DataFrame) -> Floats:
+def build_interactions(known: pl.DataFrame, users: pl.Series, films: pl.DataFrame) -> csr_array:
     """[users, films]: 1 where a user has rated a film. Both are sorted by id."""
-    rows = known.join(films, on="film_id", how="semi")
+    rows = known.select("user_id", "film_id").join(films, on="film_id", how="semi")
     rows = rows.filter(pl.col("user_id").is_in(users.implode()))
-    interactions = np.zeros((len(users), len(films)))
     user = np.searchsorted(users.to_numpy(), rows["user_id"].to_numpy())
     film = np.searchsorted(films["film_id"].to_numpy(), rows["film_id"].to_numpy())
-    interactions[user, film] = 1.0
-    return interactions
+    return csr_array((np.ones(len(rows)), (user, film)), shape=(len(users), len(films)))
 
 
 def count_cooccurrences(known: pl.DataFrame, films: pl.DataFrame) -> Floats:
     """[films, films]: how many users have rated both; on the diagonal, how many that one.
 
-    Takes USERS users at a time; sums of whole numbers are exact in any order.
+    From sparse products, whose time grows with the squares of the users' ratings: of all pairs of
+    films and users, few are rated. Sums of whole numbers are exact in any order.
     """
-    users, counts = known["user_id"].unique().sort(), np.zeros((len(films), len(films)))
-    for first in range(0, len(users), USERS):
-        interactions = build_interactions(known, users[first : first + USERS], films)
-        counts += interactions.T @ interactions
+    by_user = build_interactions(known, known["user_id"].unique().sort(), films)
+    by_film, counts = by_user.T.tocsr(), np.empty((len(films), len(films)))
+    for first in range(0, len(films), FILMS):
+        counts[first : first + FILMS] = (by_film[first : first + FILMS] @ by_user).toarray()
     return counts
 
 

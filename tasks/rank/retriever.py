@@ -11,7 +11,6 @@ from tasks.liked import EARLIER
 from tasks.rank.config import Retrieve
 from tasks.rank.ease import Ease
 from tasks.rank.interactions import (
-    USERS,
     build_interactions,
     select_known,
     select_most_rated,
@@ -20,6 +19,7 @@ from tasks.store.artifacts import Candidates, SplitRatings
 
 Floats = NDArray[np.float64]
 EASE = "ease.npz"
+USERS = 1024  # at once: bounds the memory
 CANDIDATE = pl.Schema(
     [
         ("fold", pl.String),
@@ -84,7 +84,7 @@ def _select_best(
     )["len"].fill_null(0)
     by_count = np.argsort(-counts.to_numpy().astype(np.int64), kind="stable")
     eligible = eligible_films(users.to_numpy(), fold, table.lazy(), films)
-    raw = ease.score(build_interactions(known, users, films))
+    raw = ease.score(build_interactions(known, users, films).toarray())
     scores: Floats = np.where(eligible, np.round(raw, 9), -np.inf)
     order = by_count[np.argsort(-scores[:, by_count], axis=1, kind="stable")[:, :most]]
     row, rank = np.nonzero(np.take_along_axis(eligible, order, axis=1))
