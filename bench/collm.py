@@ -1,6 +1,6 @@
 """Compares this project's predictors with what papers report on CoLLM's split of MovieLens-1M.
 
-    python -m bench.collm path/to/collm-ml-1m --json collm.json     ten minutes on two cores
+    python -m bench.collm path/to/collm-ml-1m --json collm.json     twenty minutes on two cores
 
 The folder holds ratings.parquet (fold, user_id, film_id, liked, timestamp) and films.parquet
 (film_id, title). Everything is learnt on the train fold; weights of the blends are fitted on the
@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.collm_figures import RESAMPLES, Figures, Interval, interval, mix
+from bench.collm_figures import Figures, Interval, interval, mix
 from bench.collm_predict import Data, encode, load_split, predict
 from tasks.store.store import Store
 
@@ -62,13 +62,13 @@ def damped_means(data: Data, train: NDArray[np.bool_]) -> Floats:
 
 
 def measure(
-    data: Data, scores: list[dict[str, Floats]], chosen: NDArray[np.bool_], resamples: int
+    data: Data, scores: list[dict[str, Floats]], chosen: NDArray[np.bool_]
 ) -> dict[str, Interval]:
     """AUC and UAUC of every predictor for the chosen ratings, and of the pairs' differences.
 
     `scores` [seeds] hold p(liked) [ratings].
     """
-    figures = Figures(data.liked[chosen], data.rated.user[chosen], len(scores), resamples)
+    figures = Figures(data.liked[chosen], data.rated.user[chosen], len(scores))
     found: dict[str, Interval] = {}
     for metric in (figures.auc, figures.uauc):
         resampled = {
@@ -98,8 +98,8 @@ def compare(source: Path, folder: Path, store: Store, seeds: int, encoder: str) 
                 blend: mix([of_seed[name] for name in members], data.liked, is_in["valid"])
                 for blend, members in BLENDS.items()
             }
-        for where, resamples in (("valid", 1), ("test", RESAMPLES)):
-            found[f"{reading}, {where}"] = measure(data, scores, is_in[where], resamples)
+        for where in ("valid", "test"):
+            found[f"{reading}, {where}"] = measure(data, scores, is_in[where])
     return found
 
 

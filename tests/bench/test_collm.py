@@ -109,7 +109,7 @@ def test_figures_are_those_of_the_chosen_ratings(source, data):
     draw, test = np.random.default_rng(0), data.fold == "test"
     names = (*BLENDS["blend"], *BLENDS)
     scores = [{name: draw.uniform(0.1, 0.9, len(test)) for name in names} for _ in range(2)]
-    found = measure(data, scores, test, 20)
+    found = measure(data, scores, test)
     assert {"auc blend", "uauc blend - blend without llm", "auc llm_head - bayesian_fm"} <= {*found}
     expected = np.mean([roc_auc_score(data.liked[test], s["llm_head"][test]) for s in scores])
     assert found["auc llm_head"][0] == pytest.approx(expected)
