@@ -25,6 +25,7 @@ from tasks.prior.config import Prior
 from tasks.prior.task import fit_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
 from tasks.split.task import GivenFolds, split_ratings
 from tasks.store.artifacts import FilmStates, RatingPriors, SplitRatings, ValidatedRatings
@@ -132,9 +133,8 @@ def read_by_bloom_mini(data: Data, priors: RatingPriors, seed: int, store: Store
     base = build_base.fn(tokenizer, prompts, config=choice, store=store)
     config = Train.model_validate({"fit": {"seed": seed}})
     adapter = train_adapter.fn(base, prompts, config=config, store=store)
-    predictions = predict_ratings.fn(
-        adapter, base, prompts, data.split, config=Predict(), inference=Inference(), store=store
-    )
+    readings = read_prompts.fn(adapter, base, prompts, inference=Inference(), store=store)
+    predictions = predict_ratings.fn(readings, data.split, config=Predict(), store=store)
     key = ["user_id", "film_id"]
     own = predictions.scan("ratings").filter(predictor=Predict().predictor)
     liked = own.select(*key, "p_like").collect()

@@ -4,7 +4,7 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from tasks.nn import free_memory
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import dense_hidden_states
 from tasks.nn.out_of_memory import is_out_of_memory
-from tasks.nn.packing import TokenPath, pack_example
 from tasks.readout import inference
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, truncate_at_ratings
+from tasks.readout.inference import Questions, Reader
 from tasks.readout.rating_trie import RatingTrie
 
 # Half stars as BLOOM spells them, in three tokens: "3", ".", "5".
@@ -48,25 +47,28 @@ def histories(shape: Shape, users: int, branches: int) -> list[Example]:
     ]
 
 
-def measure(
-    way: Callable[[list[Example]], Any], examples: list[Example], probes: Sequence[TokenPath]
-) -> dict[str, Any]:
+def together(rated: Example, candidates: Example) -> Questions:
+    """All that a run reads of a user: targets, candidates and their likelihoods in one row."""
+    same = replace(candidates, prefix=rated.prefix)
+    return Questions([rated, same], [same])
+
+
+def measure(reader: Reader, users: list[Questions]) -> dict[str, Any]:
     """Users and tokens a second of the best run, seconds of the first, and the peak."""
-    packed = [pack_example(truncate_at_ratings(e), probes, (), read_unrated=True) for e in examples]
-    tokens, seconds = sum(map(len, packed)), []
+    tokens, seconds = sum(len(reader.pack(user)) for user in users), []
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     for _ in range(3):
         start = time.perf_counter()
-        way(examples)
+        reader.read_users(users)
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     best = min(seconds[1:])
     return {
-        "users_per_second": len(examples) / best,
+        "users_per_second": len(users) / best,
         "tokens_per_second": tokens / best,
         "linear_tflops": 2 * LINEAR * tokens / best / 1e12,
-        "tokens_per_user": tokens / len(examples),
+        "tokens_per_user": tokens / len(users),
         "first_seconds": seconds[0],
         "peak_gb": torch.cuda.max_memory_allocated() / 1e9,
         "bytes_beside_weights": torch.cuda.max_memory_allocated() - before,
@@ -74,7 +76,7 @@ def measure(
 
 
 def main() -> None:
-    """Print {"rate": ..., "candidates": ..., "likelihood": ...}; null where memory runs out."""
+    """Print figures of rate, candidates, likelihood and user; null where memory runs out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=["flex", "dense"])
     parser.add_argument("shape", choices=SHAPES)
@@ -92,13 +94,15 @@ def main() -> None:
             setattr(module, name, value)
     reader = Reader(model, HALVES, Inference(pack_length=512))
     found: dict[str, Any] = {"device": torch.cuda.get_device_name(best_device())}
-    for name, branches, way, probes in (
-        ("rate", RATED, reader.read, HALVES.probe_suffixes),
-        ("candidates", CANDIDATES, reader.read, HALVES.probe_suffixes),
-        ("likelihood", CANDIDATES, reader.score_texts, ((),)),
+    rated, candidates = (histories(shape, arguments.users, n) for n in (RATED, CANDIDATES))
+    for name, users in (
+        ("rate", [Questions([one]) for one in rated]),
+        ("candidates", [Questions([one]) for one in candidates]),
+        ("likelihood", [Questions([], [one]) for one in candidates]),
+        ("user", [together(*pair) for pair in zip(rated, candidates, strict=True)]),
     ):
         try:
-            found[name] = measure(way, histories(shape, arguments.users, branches), probes)
+            found[name] = measure(reader, users)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

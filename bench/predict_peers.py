@@ -20,9 +20,9 @@ from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.config import Retrieve
 from tasks.rank.task import retrieve_candidates
+from tasks.readout.batches import iter_batches
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
-from tasks.readout.resumable_batches import iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings, Tokenizer
 from tasks.store.artifacts import ValidatedRatings as Ratings
 from tasks.store.store import Store
@@ -81,7 +81,7 @@ class ChampionRun:
 
 def _first(prompts: Prompts, kind: str, users: int) -> pa.Table:
     """The examples of the first users of the test fold."""
-    return next(iter_batches(prompts, users, [(kind, "test")])).examples
+    return next(iter_batches({"target": prompts}, users, [(kind, "test")])).examples
 
 
 def rate_fast(run: ChampionRun, users: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from flows.stages import Stages
 from tasks.audit.config import Perturbation
 from tasks.audit.task import measure_memorization, perturb_prompts, score_ablations
 from tasks.predict.task import predict_ratings
+from tasks.read.task import read_prompts
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions
 from tasks.store.store import Store
 
@@ -34,10 +35,12 @@ def run_ablations(
             prompts = stages(f"perturb {how}", perturb_prompts)(
                 data.prompts, data.tokenizer, how, config=settings.ablation, store=store
             )
+            readings = stages(f"read {how}", read_prompts)(
+                adapter, base, prompts, inference=settings.inference, store=store
+            )
             ablated[how] = stages(f"ablate {how}", predict_ratings)(
-                adapter, base, prompts, data.split, calibrated_by=llm,
-                config=settings.predict, inference=settings.inference, store=store,
-            )  # fmt: skip
+                readings, data.split, config=settings.predict, store=store, calibrated_by=llm
+            )
         if ablated:
             score, seed = settings.score, settings.score.seed
             stages("score ablations", score_ablations)(

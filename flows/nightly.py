@@ -16,7 +16,7 @@ from flows.missed_runs import newer_run_reason
 from flows.overrides import with_data
 from flows.prepare import PreparedData, prepare_data
 from flows.promotion import contest
-from flows.ranking import rank_and_decode
+from flows.ranking import decode, rate_and_rank
 from flows.recommend_all import serve_everyone, serves
 from flows.run_artifacts import create_artifacts
 from flows.run_start import begin_run, scheduled_day
@@ -35,7 +35,6 @@ from tasks.base.task import build_base
 from tasks.baseline.task import blend_predictions
 from tasks.metrics_db import last_costs
 from tasks.metrics_location import metrics_path
-from tasks.predict.task import predict_ratings
 from tasks.report.task import write_report
 from tasks.store.artifacts import Adapter, Base
 from tasks.store.store import Store
@@ -117,11 +116,9 @@ def evaluate_and_publish(
     serve_lists: bool = True,
 ) -> str:
     """Predict, score, publish, serve and report for an adapter; return the run's id."""
-    llm = stages(f"predict {settings.predict.predictor}", predict_ratings)(
-        adapter, base, data.prompts, data.split,
-        config=settings.predict, inference=settings.inference, store=store,
-    )  # fmt: skip
-    lists = rank_and_decode(settings, store, stages, data, base, adapter, llm)
+    llm, ranked = rate_and_rank(settings, store, stages, data, base, adapter)
+    decoded, *free_text = decode(settings, store, stages, data, base, adapter)
+    lists = [decoded, ranked, *free_text]
     of_priors = predict_beyond_prompts(settings, store, stages, data, base)
     baselines = rate_by_baselines(settings, store, stages, data.split, data.ratings)
     baseline_lists = rank_by_baselines(settings, store, stages, data.split, data.ratings)

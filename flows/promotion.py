@@ -9,11 +9,10 @@ from flows.ask import ask_where_open
 from flows.commit import project_commit
 from flows.events import emit_decision
 from flows.prepare import PreparedData
-from flows.ranking import rank
+from flows.ranking import rate_and_rank
 from flows.settings import Settings
 from flows.stages import CANDIDATE_PRIORS, OPPONENT, Stages
 from tasks.baseline.task import blend_opponent
-from tasks.predict.task import predict_ratings
 from tasks.prior.config import Prior
 from tasks.prior.task import fit_priors
 from tasks.prompt.config import Prompt
@@ -161,12 +160,8 @@ def predict_served(
         prompts = stages("write prompts", write_prompts)(
             data.split, data.ratings, tokenizer, priors, config=wording, store=store
         )
-        rated = stages(f"predict {role}", predict_ratings)(
-            adapter, base, prompts, data.split,
-            config=predict, inference=settings.inference, store=store,
-        )  # fmt: skip
         own = dataclasses.replace(data, tokenizer=tokenizer, prompts=prompts, priors=priors)
-        ranked = rank(theirs, store, stages, own, base, adapter, rated)
+        rated, ranked = rate_and_rank(theirs, store, stages, own, base, adapter)
         blend = stages("blend predictions", blend_opponent)(
             data.split, [rated, *others],
             replaced=settings.predict.predictor, opponent=role,

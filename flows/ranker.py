@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 from prefect import Task
 
-from flows.stages import CANDIDATE_PRIORS
+from flows.stages import CANDIDATE_PRIORS, READ
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.prior.task import predict_candidate_priors
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts
 from tasks.rank.config import OF_LIKELIHOOD, Rank, Retrieve
-from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.rank.task import rank_candidates, retrieve_candidates
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
 from tasks.store.artifacts import (
     Adapter,
@@ -73,7 +74,7 @@ class Ranker:
         wording = Prompt.model_validate(store.recipe(Prompts, fitted))
         rated = store.ancestor(RatingPredictions, fitted)
         retrieve = Retrieve.model_validate(store.recipe(Candidates, fitted))
-        recipe = {k: v for k, v in rated.manifest["recipe"].items() if k != "inference"}
+        predict = {k: v for k, v in rated.manifest["recipe"].items() if k in Predict.model_fields}
         by_priors = any(p["kind"] == RatingPriors.kind() for p in fitted.manifest["parents"])
         priors = None
         if wording.needs_priors or by_priors:
@@ -94,7 +95,7 @@ class Ranker:
             fitted_on=store.ancestor(ValidatedRatings, priors) if priors else None,
             wording=wording,
             retrieve=retrieve,
-            predict=Predict.model_validate(recipe),
+            predict=Predict.model_validate(predict),
             rank=Rank.model_validate(rank),
         )
 
@@ -140,17 +141,16 @@ class Ranker:
             requests, ratings, self.tokenizer, candidates, priors,
             config=self.wording, store=store,
         )  # fmt: skip
-        predictions = call("predict candidates", predict_ratings)(
-            self.adapter, self.base, prompts, requests,
-            config=self.predict, inference=inference, store=store, calibrated_by=self.rated,
+        readings = call(READ, read_prompts)(
+            self.adapter, self.base, None, prompts,
+            inference=inference, store=store, likelihoods=self.weighs_likelihood,
         )  # fmt: skip
-        scores = None
-        if self.weighs_likelihood:
-            scores = call("score candidates", score_candidates)(
-                self.adapter, self.base, prompts, inference=inference, store=store
-            )
+        predictions = call("predict candidates", predict_ratings)(
+            readings, requests,
+            config=self.predict, store=store, role="candidate", calibrated_by=self.rated,
+        )  # fmt: skip
         lists = call("rank candidates", rank_candidates)(
-            requests, ratings, candidates, predictions, scores,
+            requests, ratings, candidates, predictions, readings,
             of_candidates if self.by_priors else None,
             config=self.rank, store=store, mix_of=self.fitted,
         )  # fmt: skip

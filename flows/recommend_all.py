@@ -15,7 +15,7 @@ from flows.recommend import latest_champion_ranking
 from flows.retries import resilient
 from flows.run_start import begin_run, scheduled_day
 from flows.settings import Profile, Settings, load, open_store
-from flows.stages import Stages, name_serving_stage
+from flows.stages import name_serving_stage
 from tasks.ingest.task import ingest_ratings
 from tasks.recommend.task import add_everyone
 from tasks.serve.task import (
@@ -49,8 +49,6 @@ def serve_everyone(
     whichever run it is from. `split` gives the order of each history; its folds do not count.
     """
     ranker = Ranker.load(latest_champion_ranking(store), store)
-    if isinstance(call, Stages) and not ranker.weighs_likelihood:
-        call.skip(name_serving_stage("score candidates"))
 
     def labelled(label: str, task: Task) -> Callable[..., Any]:
         return call(name_serving_stage(label), task)

@@ -20,6 +20,7 @@ R = TypeVar("R")
 
 FIT_PRIORS = "fit priors"
 FORECAST = "forecast stages"
+READ = "read prompts"
 UNTIL_TRAINED = (
     "ingest ratings",
     "validate ratings",
@@ -34,12 +35,12 @@ UNTIL_TRAINED = (
 CANDIDATE_PRIORS = "predict priors (candidates)"
 OPPONENT = (
     "write prompts, champion",
-    "predict champion",
     "retrieve candidates, champion",
     f"{CANDIDATE_PRIORS}, champion",
     "write prompts (candidates), champion",
+    f"{READ}, champion",
+    "predict champion",
     "predict candidates, champion",
-    "score candidates, champion",
     "rank candidates, champion",
     "blend predictions, champion",
     "score (half that decides)",
@@ -52,12 +53,12 @@ def evaluation_stages(settings: Settings) -> list[str]:
     ablations = settings.ablation.perturbations
     from_data = find_base_model(settings.base.name).from_scratch
     return [
-        f"predict {settings.predict.predictor}",
         "retrieve candidates",
         *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
         "write prompts (candidates)",
+        READ,
+        f"predict {settings.predict.predictor}",
         "predict candidates",
-        "score candidates",
         "rank candidates",
         f"decode lists ({settings.decode.predictor})",
         *(["generate free text"] if settings.free_text else []),
@@ -65,7 +66,7 @@ def evaluation_stages(settings: Settings) -> list[str]:
         "predict baselines",
         "rank baselines",
         "blend predictions",
-        *(f"{verb} {how}" for how in ablations for verb in ("perturb", "ablate")),
+        *(f"{verb} {how}" for how in ablations for verb in ("perturb", "read", "ablate")),
         *(["score ablations"] if ablations else []),
         *([] if from_data else ["measure memorization"]),
         *OPPONENT,
@@ -83,8 +84,8 @@ def serving_stages(settings: Settings) -> list[str]:
         "retrieve candidates",
         *([CANDIDATE_PRIORS] if settings.prior.model != "none" else []),
         "write prompts (candidates)",
+        READ,
         "predict candidates",
-        "score candidates",
         "rank candidates",
         "compose lists",
         "swap lists",

@@ -20,8 +20,8 @@ from tasks.nn.examples import Examples
 from tasks.nn.out_of_memory import MemoryLimit
 from tasks.progress import progress
 from tasks.ranked_lists import LIST, to_list_table
+from tasks.readout.batches import LISTS, iter_batches
 from tasks.readout.inference import load_merged
-from tasks.readout.resumable_batches import LISTS, iter_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
 from tasks.text_tokenizer import load_tokenizer
 
@@ -44,7 +44,7 @@ def write_free_lists(
     limit = MemoryLimit()
     left = config.users or prompts.metadata["examples"].get("test recommend", 0)
     with progress("free text", left, "users") as bar:
-        for batch in iter_batches(prompts, config.users_per_batch, LISTS):
+        for batch in iter_batches({"target": prompts}, config.users_per_batch, LISTS):
             if left > 0:
                 examples = batch.examples.slice(0, left)
                 texts = _generate_texts(model, tokenizer, examples, config, limit, bar.update)

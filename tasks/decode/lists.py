@@ -20,15 +20,10 @@ from tasks.nn.examples import Example, Examples, SupervisedSpans
 from tasks.nn.free_memory import decodable_tokens
 from tasks.nn.out_of_memory import MemoryLimit
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
+from tasks.readout.batches import LISTS
 from tasks.readout.config import Inference
 from tasks.readout.inference import Reader, load_reader
-from tasks.readout.resumable_batches import (
-    LISTS,
-    BatchJob,
-    MakeTable,
-    finish_batches,
-    read_batches,
-)
+from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
 from tasks.text_tokenizer import load_tokenizer
 
@@ -48,7 +43,9 @@ def write_lists(
 ) -> None:
     """Write lists.parquet: a list for every user of the test fold."""
     batches, inputs = draft / "batches", (adapter, base, prompts, split, config, inference)
-    job = BatchJob("decode", prompts, inference.users_per_batch, load_writer, inputs, LISTS)
+    job = BatchJob(
+        "decode", {"target": prompts}, inference.users_per_batch, load_writer, inputs, LISTS
+    )
     finish_batches(batches, job, inference.workers, executor)
     lists = read_batches(batches, "recommend", LIST)
     to_list_table(lists, config.predictor).write_parquet(draft / "lists.parquet")

@@ -78,9 +78,11 @@ def _find_run(adapter: Adapter, store: Store) -> tuple[str, RatingPredictions]:
                 "`advisor rescore` publishes one"
             )
         made = db.execute(
-            "select s.fingerprint from stages as s join lineage as l using (run_id, fingerprint) "
-            "where run_id = ? and s.kind = ? and parent_fingerprint = ? order by stage",
-            [found[0], RatingPredictions.kind(), adapter.fingerprint],
+            "with made as (select * from lineage where run_id = ?) "
+            "select s.fingerprint from made join stages as s using (run_id, fingerprint) "
+            "where s.kind = ? and (parent_fingerprint = ? or parent_fingerprint in "
+            "(select fingerprint from made where parent_fingerprint = ?)) order by stage",
+            [found[0], RatingPredictions.kind(), *[adapter.fingerprint] * 2],
         ).fetchall()
     return str(found[0]), store.find(RatingPredictions, made[0][0])
 

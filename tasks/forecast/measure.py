@@ -1,5 +1,6 @@
 """Tries the work of each long stage on the base model, with an untrained adapter."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tasks.hub import load_base
 from tasks.nn.examples import Example, Examples, SupervisedSpans
 from tasks.nn.packing import pack_example
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader
+from tasks.readout.inference import Questions, Reader
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Base, Prompts
 from tasks.text_tokenizer import load_tokenizer
@@ -41,25 +42,40 @@ def measure(
     plan: Plan,
     everyone: int,
 ) -> dict[str, Any]:
-    """Write the forecast; each of five trials takes a fifth of `config.seconds`."""
+    """Write the forecast; each of five trials takes a fifth of `config.seconds`.
+
+    What loading the base takes counts in every stage that does.
+    """
     metadata, limit = prompts.metadata, config.seconds / 5
     trie = RatingTrie.from_tokenizer(
         load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
     )
+    began = time.perf_counter()
     model = load_base(base)
+    loading = time.perf_counter() - began
     reader, rows = Reader(model, trie, inference), inference.micro_batch_rows
+
+    def tokens(user: Questions) -> int:
+        return len(reader.pack(user))
+
     rated = sample(Examples.read(prompts, "test"), EXAMPLES)
     many = [with_branches(example, plan.candidates) for example in rated]
     lines = [replace(example, spans=_no_spans()) for example in many]
+    asked = {
+        "rate": [Questions([one]) for one in rated],
+        "candidates": [Questions([one]) for one in many],
+        "user": [Questions([a, b], [c]) for a, b, c in zip(rated, many, lines, strict=True)],
+    }
     trials = {
-        "rate": try_out(reader.read, rated, rows, limit),
-        "candidates": try_out(reader.read, many, min(rows, 8), limit),
-        "likelihood": try_out(reader.score_texts, lines, min(rows, 8), limit),
+        name: try_out(reader.read_users, users, min(rows, at_once), limit, tokens)
+        for (name, users), at_once in zip(asked.items(), (rows, 8, 8), strict=True)
+    } | {
         "list": _try_lists(model, prompts, plan, rows, limit),
         "train": _try_training(model, trie, prompts, lora, objective, fit, limit),
     }
     file = draft / "measured-forecast.parquet"
-    write_rows(forecast_rows(trials, metadata["examples"], fit, plan, everyone), str(file))
+    rows_of = forecast_rows(trials, metadata["examples"], fit, plan, everyone, loading)
+    write_rows(rows_of, str(file))
     return {"device": _device_name()}
 
 

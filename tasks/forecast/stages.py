@@ -19,12 +19,14 @@ def forecast_rows(
     fit: TrainingConfig,
     plan: Plan,
     everyone: int,
+    loading: float,
 ) -> list[Row]:
     """A row of each stage, with the settings that make it shorter.
 
-    `trials` are of train, rate, candidates, likelihood and list; `counts` [fold kind] are the
-    examples of the prompts, one a user and fold but in training; `everyone` is how many users are
-    served.
+    `trials` are of train, rate, candidates, list, and of a user's targets and candidates with their
+    likelihoods; `counts` [fold kind] are the examples of the prompts, one a user and fold but in
+    training; `everyone` is how many users are served. Each stage loads the base in `loading`
+    seconds, but for validation within training.
     """
     learnt = sum(counts.get(f"train {kind}", 0) for kind in fit.kinds)
     tokens = fit.epochs * learnt * trials["train"].tokens
@@ -39,37 +41,29 @@ def forecast_rows(
         validated = (steps // fit.validate_steps + 2) * fit.validation_examples
     rated = sum(counts.get(f"{fold} rate", 0) for fold in ("validation", "test"))
     listed = counts.get("test recommend", 0)
-    of_users = "split.test_users, split.validation_users"
-    of_candidates = f"retrieve.candidates, {of_users}"
+    of_candidates = "retrieve.candidates, split.test_users, split.validation_users"
     rows = [
-        ("train adapter", "train", trained, "train.fit.epochs, train.fit.max_steps"),
-        ("validate in training", "rate", validated, "train.fit.validate_steps"),
-        ("predict", "rate", rated, of_users),
-        ("predict candidates", "candidates", rated, of_candidates),
-        ("score candidates", "likelihood", rated, of_candidates),
-        ("decode lists", "list", listed, "split.test_users"),
+        ("train adapter", "train", trained, 1, "train.fit.epochs, train.fit.max_steps"),
+        ("validate in training", "rate", validated, 0, "train.fit.validate_steps"),
+        ("read prompts", "user", rated, 1, of_candidates),
+        ("decode lists", "list", listed, 1, "split.test_users"),
     ]
-    if plan.opponents:
-        again = rated * plan.opponents
-        rows += [
-            ("predict, opponents", "rate", again, of_users),
-            ("predict candidates, opponents", "candidates", again, of_candidates),
-            ("score candidates, opponents", "likelihood", again, of_candidates),
-        ]
+    if n := plan.opponents:
+        rows.append(("read prompts, opponents", "user", rated * n, n, of_candidates))
     if everyone:
         settings = "serving.active_days, serving.nightly"
-        rows.append(("predict candidates, everyone", "candidates", everyone, settings))
+        rows.append(("read prompts, everyone", "candidates", everyone, 1, settings))
     return [
         {
             "stage": stage,
             "examples": round(examples),
             "tokens_each": trials[work].tokens,
             "seconds_each": trials[work].seconds_each,
-            "seconds": examples * trials[work].seconds_each,
+            "seconds": examples * trials[work].seconds_each + loads * loading,
             "peak_bytes": trials[work].peak_bytes,
             "settings": settings,
         }
-        for stage, work, examples, settings in rows
+        for stage, work, examples, loads, settings in rows
     ]
 
 

@@ -1,7 +1,8 @@
 """Tries the base model on a few examples: seconds of each, tokens, and peak memory."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from tasks.forecast.config import Trial
 from tasks.nn.examples import Example, Examples
 from tasks.store.resource_usage import measure_usage
 
-Work = Callable[[Sequence[Example]], object]
+T = TypeVar("T", bound=Sized)
 
 
 def sample(examples: Examples, size: int) -> list[Example]:
@@ -19,7 +20,13 @@ def sample(examples: Examples, size: int) -> list[Example]:
     return examples.take(np.unique(places))
 
 
-def try_out(work: Work, examples: Sequence[Example], at_once: int, limit: float) -> Trial:
+def try_out(
+    work: Callable[[Sequence[T]], object],
+    examples: Sequence[T],
+    at_once: int,
+    limit: float,
+    tokens: Callable[[T], int] = len,
+) -> Trial:
     """Work on batches of examples until `limit` seconds have passed, on all at most.
 
     The first batch warms up: kernels are chosen and compiled. It counts only where it is alone.
@@ -39,7 +46,7 @@ def try_out(work: Work, examples: Sequence[Example], at_once: int, limit: float)
             if time.perf_counter() - began > limit:
                 break
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else usage["peak_bytes"]
-    return Trial(float(np.mean([len(e) for e in examples])), seconds / counted, int(peak))
+    return Trial(float(np.mean([tokens(e) for e in examples])), seconds / counted, int(peak))
 
 
 def with_branches(example: Example, count: int) -> Example:

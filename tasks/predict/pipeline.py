@@ -1,14 +1,12 @@
-"""Predicts ratings in resumable batches, then calibrates and joins them."""
+"""Makes calibrated predictions of what was read from the model."""
 
 import json
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from scipy.special import log_softmax
 
-from tasks.executor import Executor
 from tasks.predict.config import Predict
 from tasks.predict.greedy import build_greedy_table
 from tasks.predict.tables import (
@@ -16,76 +14,40 @@ from tasks.predict.tables import (
     build_rating_table,
     calibrate,
     read_calibration,
-    read_out,
     to_matrix,
 )
-from tasks.readout.config import Inference
-from tasks.readout.inference import load_reader
-from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
-from tasks.readout.reuse import reuse_readings, write_readings
-from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings
-from tasks.text_tokenizer import load_tokenizer
+from tasks.store.artifacts import RatingPredictions, Readings, SplitRatings
+
+Role = Literal["target", "candidate"]
 
 
 def write_predictions(
     draft: Path,
-    adapter: Adapter,
-    base: Base,
-    prompts: Prompts,
+    readings: Readings,
     split: SplitRatings,
     config: Predict,
-    inference: Inference,
+    role: Role,
     calibrated_by: RatingPredictions | None,
-    executor: Executor,
-    earlier: RatingPredictions | None = None,
 ) -> dict[str, Any]:
-    """Write ratings.parquet and calibration.json; return the metadata.
-
-    Where `inference` keeps readings, those of `earlier` are taken for examples that are the same.
-    """
-    metadata, batches = prompts.metadata, draft / "batches"
-    inputs = (adapter, base, prompts, inference, earlier)
-    job = BatchJob("predict", prompts, inference.users_per_batch, load_predictor, inputs)
-    finish_batches(batches, job, inference.workers, executor)
-    trie = RatingTrie.from_tokenizer(
-        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
-    )
-    readouts = read_batches(batches, "rate", READOUT).sort("fold", "user_id", "film_id")
-    if inference.keeps_readings:
-        write_readings(readouts, draft)
+    """Write ratings.parquet and calibration.json; return the metadata."""
+    metadata = readings.metadata
+    scale = metadata["scale"]
+    rows = readings.scan("readings").filter(role=role).sort("fold", "user_id", "film_id")
+    readouts = rows.select(READOUT.names()).collect().cast(READOUT)
     calibration = (
-        read_calibration(calibrated_by) if calibrated_by else calibrate(readouts, trie.scale, split)
+        read_calibration(calibrated_by) if calibrated_by else calibrate(readouts, scale, split)
     )
-    tables = [build_rating_table(readouts, calibration, trie.scale, config.predictor)]
+    tables = [build_rating_table(readouts, calibration, scale, config.predictor)]
     if config.greedy and calibrated_by is None:
         log_p, log_prior = (
-            to_matrix(readouts[name], len(trie.scale)) for name in ("log_p", "log_prior")
+            to_matrix(readouts[name], len(scale)) for name in ("log_p", "log_prior")
         )
-        tables.append(build_greedy_table(tables[0], log_softmax(log_p + log_prior, axis=1), trie))
+        anchored = log_softmax(log_p + log_prior, axis=1)
+        tables.append(build_greedy_table(tables[0], anchored, scale, metadata["tokens"]))
     pl.concat(tables).write_parquet(draft / "ratings.parquet")
     (draft / "calibration.json").write_text(json.dumps(calibration.to_json(), indent=1))
-    shutil.rmtree(batches)
     return {
         "predictor": config.predictor,
         "calibration": calibration.to_json(),
-        **{key: metadata.get(key) for key in ("dataset", "scale", "protocol")},
+        **{key: metadata[key] for key in ("dataset", "scale", "protocol")},
     }
-
-
-def load_predictor(
-    adapter: Adapter,
-    base: Base,
-    prompts: Prompts,
-    inference: Inference,
-    earlier: RatingPredictions | None,
-) -> MakeTable:
-    """Load the model; return a function that reads a batch's log-probabilities."""
-
-    def load() -> MakeTable:
-        reader = load_reader(adapter, base, prompts, inference)
-        return lambda batch: read_out(reader, batch.examples)
-
-    if not inference.keeps_readings:
-        return load()
-    return reuse_readings(load, prompts, earlier)

@@ -5,16 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.nn.examples import Examples
 from tasks.predict.calibration import Calibration, fit_calibration
 from tasks.predict.distributions import summarise
 from tasks.predict.fold_difficulty import validation_level
 from tasks.predict.intervals import COVERAGE
-from tasks.readout.anchor import WEIGHT
-from tasks.readout.inference import Reader
 from tasks.store.artifacts import RatingPredictions, SplitRatings
 
 Floats = NDArray[np.float64]
@@ -28,22 +24,6 @@ READOUT = pl.Schema(
         ("log_prior", pl.List(pl.Float64)),
     ]
 )
-
-
-def read_out(reader: Reader, examples: pa.Table) -> pl.DataFrame:
-    """One row a target rating of the examples, with what the model adds and the prior, in nats."""
-    read = Examples.from_table(examples).take(range(len(examples)))
-    log_p, log_prior = reader.read(read), np.concatenate([e.spans.log_prior for e in read])
-    if log_prior.shape[1]:
-        log_p *= WEIGHT
-    else:
-        log_prior = np.zeros_like(log_p)
-    targets = pl.DataFrame(examples.select(["fold", "user_id", "film_ids", "ratings"]))
-    targets = targets.rename({"film_ids": "film_id", "ratings": "rating"})
-    rows = targets.explode("film_id", "rating")
-    columns = {"log_p": log_p, "log_prior": log_prior}
-    lists = {name: pl.Series(v, dtype=pl.List(pl.Float64)) for name, v in columns.items()}
-    return rows.with_columns(**lists).cast(READOUT)
 
 
 def calibrate(readouts: pl.DataFrame, scale: Sequence[float], split: SplitRatings) -> Calibration:

@@ -1,20 +1,16 @@
 """Tasks: predicted ratings of the language model, and of its prior alone."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefect import task
 
-from tasks.executor import open_executor
 from tasks.predict.config import Predict
-from tasks.readout.config import Inference
 from tasks.store.artifacts import (
-    Adapter,
-    Base,
     FilmStates,
-    Prompts,
     RatingPredictions,
     RatingPriors,
+    Readings,
     SplitRatings,
     ValidatedRatings,
 )
@@ -23,17 +19,15 @@ from tasks.store.store import Store
 
 @task
 def predict_ratings(
-    adapter: Adapter,
-    base: Base,
-    prompts: Prompts,
+    readings: Readings,
     split: SplitRatings,
     *,
     config: Predict,
-    inference: Inference,
     store: Store,
+    role: Literal["target", "candidate"] = "target",
     calibrated_by: RatingPredictions | None = None,
 ) -> RatingPredictions:
-    """Predict a distribution for every target of the prompts.
+    """Predict a distribution for every target that was read, or for every candidate.
 
     Distributions are calibrated on the validation fold, or with the calibration of `calibrated_by`,
     since candidates have no true ratings.
@@ -42,26 +36,11 @@ def predict_ratings(
     def write(draft: Path) -> dict[str, Any]:
         from tasks.predict.pipeline import write_predictions
 
-        earlier = None
-        if inference.keeps_readings:
-            earlier = store.find_earlier(
-                RatingPredictions, recipe=recipe, write=write, parents=[adapter, base]
-            )
-        needed = [*inputs, *([earlier] if earlier else [])]
-        with open_executor(1, inference.dask_address, store, needed) as executor:
-            return write_predictions(
-                draft, adapter, base, prompts, split,
-                config, inference, calibrated_by, executor, earlier,
-            )  # fmt: skip
+        return write_predictions(draft, readings, split, config, role, calibrated_by)
 
-    inputs = [adapter, base, prompts, split]
-    parents = [*inputs, *([calibrated_by] if calibrated_by else [])]
-    recipe = config.model_dump(mode="json", exclude={"head"}) | {
-        "inference": inference.model_dump(mode="json")
-    }
-    return store.build(
-        RatingPredictions, recipe=recipe, parents=parents, write=write, resumable=True
-    )
+    parents = [readings, split, *([calibrated_by] if calibrated_by else [])]
+    recipe = config.model_dump(mode="json", exclude={"head"}) | {"role": role}
+    return store.build(RatingPredictions, recipe=recipe, parents=parents, write=write)
 
 
 @task

@@ -2,7 +2,7 @@
 
 import pydantic
 
-OF_LIKELIHOOD = ("log_likelihood", "likelihood_lift")  # features that `score_candidates` is for
+OF_LIKELIHOOD = ("log_likelihood", "likelihood_lift")  # features that need candidates' lines read
 
 
 class Retrieve(pydantic.BaseModel, frozen=True, extra="forbid"):

@@ -21,9 +21,9 @@ from tasks.rank.interactions import (
 )
 from tasks.store.artifacts import (
     Candidates,
-    CandidateScores,
     RatingPredictions,
     RatingPriors,
+    Readings,
     SplitRatings,
 )
 
@@ -40,21 +40,25 @@ LIST_KEY = ["fold", "user_id"]
 KEY = [*LIST_KEY, "film_id"]
 
 
-def mean_likelihoods(scores: CandidateScores) -> pl.DataFrame:
-    """Mean log-likelihood of each film's line over its users, by fold and film_id."""
-    rows = scores.scan("scores").sort("fold", "film_id", "user_id").collect()
+def mean_likelihoods(readings: Readings) -> pl.DataFrame:
+    """Mean log-likelihood of each candidate's line over its users, by fold and film_id."""
+    rows = _likelihoods(readings).sort("fold", "film_id", "user_id").collect()
     by_film = rows.group_by("fold", "film_id", maintain_order=True)
     means = by_film.agg(mean_log_likelihood=pl.col("log_likelihood").mean())
     return means.with_columns(pl.col("mean_log_likelihood").round(9))
 
 
+def _likelihoods(readings: Readings) -> pl.LazyFrame:
+    return readings.scan("readings").filter(role="candidate").select(*KEY, "log_likelihood")
+
+
 class Inputs(NamedTuple):
-    """What is known of the candidates: `priors` where a prior was fitted, `scores` where used."""
+    """What is known of the candidates: `priors` where a prior was fitted."""
 
     split: SplitRatings
     candidates: Candidates
     predictions: RatingPredictions
-    scores: CandidateScores | None
+    readings: Readings
     priors: RatingPriors | None = None
 
 
@@ -68,11 +72,10 @@ def build_features(inputs: Inputs, likelihoods: pl.DataFrame, config: Rank) -> p
     retrieved = retrieved.select(*KEY, "rank", retrieval_score="score")
     rated = inputs.predictions.scan("ratings").select(*KEY, llm_rating="mean")
     table = retrieved.join(rated, on=KEY)
-    if inputs.scores is None:  # of weight 0
+    if not inputs.readings.has_likelihoods:  # they are of weight 0
         table = table.with_columns(pl.lit(0.0).alias(name) for name in OF_LIKELIHOOD)
     else:
-        likelihood = inputs.scores.scan("scores").select(*KEY, "log_likelihood")
-        table = table.join(likelihood, on=KEY)
+        table = table.join(_likelihoods(inputs.readings), on=KEY)
         table = table.join(likelihoods.lazy(), on=["fold", "film_id"], how="left")
         lift = pl.col("log_likelihood") - pl.col("mean_log_likelihood")
         # A film without a mean in `likelihoods` has a lift of 0.

@@ -37,9 +37,9 @@ def write_ranking(
 
     mean_likelihoods.parquet is kept with the mix: it is a mean over many users.
     """
-    if inputs.scores is None:
-        raise ValueError("a mix is fitted with the scores of all candidates")
-    likelihoods = mean_likelihoods(inputs.scores)
+    if not inputs.readings.has_likelihoods:
+        raise ValueError("a mix is fitted with the likelihoods of all candidates")
+    likelihoods = mean_likelihoods(inputs.readings)
     likelihoods.write_parquet(draft / LIKELIHOODS)
     table = build_features(inputs, likelihoods, config)
     mix = _fit(table, inputs, config, rule, list(FEATURE_SETS))
@@ -61,8 +61,9 @@ def apply_ranking(
     """Write lists.parquet by the mix of other lists; return it. No fold need have true ratings."""
     likelihoods = pl.read_parquet(mix_of.path / LIKELIHOODS, glob=False)
     mix: dict[str, Any] = json.loads((mix_of.path / MIX).read_text())
-    if inputs.scores is None and any(mix["weights"].get(name) for name in OF_LIKELIHOOD):
-        raise ValueError(f"{mix_of.path / MIX} weighs likelihoods, but candidates have no scores")
+    weighed = any(mix["weights"].get(name) for name in OF_LIKELIHOOD)
+    if weighed and not inputs.readings.has_likelihoods:
+        raise ValueError(f"{mix_of.path / MIX} weighs likelihoods, which were not read")
     table = build_features(inputs, likelihoods, config)
     best = _take_best(table, mix, inputs, ratings, config, config.predictor)
     best.write_parquet(draft / "lists.parquet")

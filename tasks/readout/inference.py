@@ -1,8 +1,8 @@
 """Reads rating distributions and text likelihoods; a user's context is run once for all films."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -12,10 +12,11 @@ from torch import nn
 from tasks.hub import best_device, best_dtype, load_adapted
 from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
-from tasks.nn.forward import hidden_states, output_layer
+from tasks.nn.forward import attends_densely, config_of, hidden_states, output_layer
 from tasks.nn.free_memory import readable_tokens
 from tasks.nn.out_of_memory import MemoryLimit
 from tasks.nn.packing import ANSWER, PackedBatch, PackedExample, pack_example
+from tasks.nn.shared_prefix import share_prefix
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
 from tasks.store.artifacts import Adapter, Base, Prompts
@@ -25,6 +26,20 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 LABELS = 1024  # per slice of logits over the whole vocabulary
 COLUMNS = 64  # widths are rounded up to it, so that a row's bits do not depend on the other rows
+
+
+class Questions(NamedTuple):
+    """What is read of a user: ratings behind branches, and the likelihood of branches as texts."""
+
+    rated: Sequence[Example]
+    texts: Sequence[Example] = ()
+
+
+class Reading(NamedTuple):
+    """In nats: `log_p` [ratings, values] of each rating, `log_likelihood` [branches] of texts."""
+
+    log_p: Floats
+    log_likelihood: Floats
 
 
 @dataclass(frozen=True)
@@ -38,64 +53,97 @@ class Reader:
 
     def read(self, examples: Sequence[Example]) -> Floats:
         """Log-probabilities [ratings, values], in the order of the examples and their spans."""
+        return self.read_users([Questions([example]) for example in examples]).log_p
+
+    def read_users(self, users: Sequence[Questions]) -> Reading:
+        """The same of each user's examples, and of texts; what their prefixes share is run once."""
+        packed = [self.pack(part) for user in users for part in self.split(user)]
+        log_p, of_labels = self._run(packed)
+        branches = [b for user in users for example in user.texts for b in example.branches]
+        text = np.repeat(np.arange(len(branches)), [len(branch) for branch in branches])
+        likelihood = np.bincount(text, of_labels, minlength=len(branches))
+        return Reading(log_p, likelihood.astype(np.float64))
+
+    @torch.inference_mode()
+    def split(self, questions: Questions) -> list[Questions]:
+        """The questions of each row: all, or ratings and texts apart where attention is dense.
+
+        Behind 100 candidates' ratings, their texts would double the pairs of tokens to save a sixth
+        of the tokens.
+        """
+        on_cpu = next(self.model.parameters()).device.type == "cpu"
+        sparse = on_cpu and config_of(self.model).model_type == "bloom"
+        if sparse or not (questions.rated and questions.texts) or not attends_densely(self.model):
+            return [questions]
+        return [Questions(questions.rated), Questions((), questions.texts)]
+
+    def pack(self, questions: Questions) -> PackedExample:
+        """All that is asked about one user as one sequence."""
         suffixes = self.trie.probe_suffixes
         packed = [
             pack_example(truncate_at_ratings(example), suffixes, (), read_unrated=True)
-            for example in examples
+            for example in questions.rated
         ]
-        counts = [len(example.ratings) for example in packed]
-        return self._run(packed, counts, self._rating_log_p, (len(self.trie.scale),))
+        packed += [
+            pack_example(_supervise_texts(example), suffixes, (ANSWER,))
+            for example in questions.texts
+        ]
+        prefixes = [example.prefix for example in (*questions.rated, *questions.texts)]
+        return share_prefix(packed, prefixes)
 
-    def score_texts(self, examples: Sequence[Example]) -> Floats:
-        """Log-probability of each branch as a text, in the order of the examples: [branches]."""
-        packed = [pack_example(_supervise_texts(e), ((),), (ANSWER,)) for e in examples]
-        counts = [len(example.labels) for example in packed]
-        log_p = self._run(packed, counts, self._label_log_p)
-        lengths = np.array([len(branch) for e in examples for branch in e.branches])
-        return np.add.reduceat(log_p, np.cumsum(lengths) - lengths)
+    def _run(self, packed: Sequence[PackedExample]) -> tuple[Floats, Floats]:
+        """Log-probabilities of ratings [ratings, values] and of labels [labels], in order."""
+        ratings = _Places.of([len(example.ratings) for example in packed])
+        labels = _Places.of([len(example.labels) for example in packed])
+        log_p = np.empty((ratings.size, len(self.trie.scale)))
+        of_labels = np.empty(labels.size)
 
-    def _run(
-        self,
-        packed: Sequence[PackedExample],
-        counts: Sequence[int],
-        read: Callable[[PackedBatch], Floats],
-        shape: tuple[int, ...] = (),
-    ) -> Floats:
-        """What is read of all examples, [sum of counts, *shape], in their order."""
-        ends = np.cumsum(counts)
-        result = np.empty((int(ends[-1]), *shape))
-
-        def run(rows: Sequence[list[int]]) -> tuple[Ints, Floats]:
-            chosen = sorted(i for row in rows for i in row)
-            index = np.concatenate([np.arange(ends[i] - counts[i], ends[i]) for i in chosen])
-            return index, read(collate(packed, rows, COLUMNS))
+        def run(rows: Sequence[list[int]]) -> tuple[list[int], Floats, Floats]:
+            return sorted(i for row in rows for i in row), *self._read(
+                collate(packed, rows, COLUMNS)
+            )
 
         def size(row: list[int]) -> int:
             return sum(len(packed[i]) for i in row)
 
         for width, rows in _rows_by_width(packed, self.config.pack_length):
             budget, at_once = readable_tokens(self.model, width), self.config.micro_batch_rows
-            for index, values in self.limit.run(rows, run, size, at_once, budget):
-                result[index] = values
-        return result
+            for chosen, *values in self.limit.run(rows, run, size, at_once, budget):
+                log_p[ratings.select(chosen)], of_labels[labels.select(chosen)] = values
+        return log_p, of_labels
 
     @torch.inference_mode()
-    def _rating_log_p(self, batch: PackedBatch) -> Floats:
-        batch = batch.to(next(self.model.parameters()).device)
-        hidden = hidden_states(self.model, batch)[batch.readout_positions]
-        log_p = self.trie.log_probabilities(hidden, output_layer(self.model))
-        return log_p.double().cpu().numpy()
-
-    @torch.inference_mode()
-    def _label_log_p(self, batch: PackedBatch) -> Floats:
+    def _read(self, batch: PackedBatch) -> tuple[Floats, Floats]:
+        """Log-probabilities of the batch's ratings and labels, in one pass."""
         batch = batch.to(next(self.model.parameters()).device)
         hidden, head = hidden_states(self.model, batch), output_layer(self.model)
+        log_p = self.trie.log_probabilities(hidden[batch.readout_positions], head)
         slices = zip(batch.label_positions.split(LABELS), batch.labels.split(LABELS), strict=True)
-        log_ps = []
-        for positions, labels in slices:
-            log_p = torch.log_softmax(head(hidden[positions]).float(), -1)
-            log_ps.append(log_p.gather(1, labels[:, None])[:, 0].double().cpu().numpy())
-        return np.concatenate(log_ps)
+        of_labels = [np.empty(0)]
+        for positions, labels in slices if len(batch.labels) else ():
+            scores = torch.log_softmax(head(hidden[positions]).float(), -1)
+            of_labels.append(scores.gather(1, labels[:, None])[:, 0].double().cpu().numpy())
+        return log_p.double().cpu().numpy(), np.concatenate(of_labels)
+
+
+class _Places(NamedTuple):
+    """Where the entries of each example are, end to end."""
+
+    counts: Ints
+    ends: Ints
+
+    @classmethod
+    def of(cls, counts: Sequence[int]) -> "_Places":
+        return cls(np.array(counts), np.cumsum(counts))
+
+    @property
+    def size(self) -> int:
+        return int(self.ends[-1])
+
+    def select(self, examples: Sequence[int]) -> Ints:
+        """The places of these examples' entries, one example after the other."""
+        ends, counts = self.ends[examples], self.counts[examples]
+        return np.concatenate([np.arange(e - n, e) for e, n in zip(ends, counts, strict=True)])
 
 
 def load_reader(adapter: Adapter, base: Base, prompts: Prompts, config: Inference) -> Reader:

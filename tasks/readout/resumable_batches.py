@@ -1,57 +1,31 @@
-"""Cuts a stage's work into batches: a batch is finished or done again, here or on a cluster."""
+"""Does a stage's work batch by batch: one is finished or done again, here or on a cluster."""
 
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 
 from tasks.executor import Executor
 from tasks.progress import Progress, progress
+from tasks.readout.batches import RATE, SUFFIX, Batch, iter_batches
 from tasks.store.artifacts import Prompts
 from tasks.store.checksum import commit_file, discard_damaged, read_file
 
-COLUMNS = [
-    "example",
-    "user_id",
-    "fold",
-    "kind",
-    "film_ids",
-    "ratings",
-    "prefix_tokens",
-    "branch_tokens",
-    "spans",
-]
-SUFFIX = ".batch"  # a Parquet file with its SHA-256 behind it
-
-
-class Batch(NamedTuple):
-    """Examples of one shard, one fold and one kind."""
-
-    name: str
-    kind: str
-    examples: pa.Table
-
-
 MakeTable = Callable[[Batch], pl.DataFrame]
-RATE = (("rate", "validation"), ("rate", "test"))  # kind and fold of the examples
-LISTS = (("recommend", "test"),)
 
 
 class BatchJob(NamedTuple):
     """A table to make of each batch; `load(*inputs)` loads the model, once per process."""
 
     stage: str
-    prompts: Prompts
+    prompts: Mapping[str, Prompts]  # by the role of their films
     users_per_batch: int
     load: Callable[..., MakeTable]
     inputs: tuple[Any, ...]  # hashable
@@ -59,24 +33,8 @@ class BatchJob(NamedTuple):
     extra_columns: Sequence[str] = ()  # beside COLUMNS
 
     def batches(self) -> Iterator[Batch]:
-        """The selected examples, at most `users_per_batch` at a time."""
+        """The selected examples, of at most `users_per_batch` users at a time."""
         return iter_batches(self.prompts, self.users_per_batch, self.selection, self.extra_columns)
-
-
-def iter_batches(
-    prompts: Prompts,
-    users: int,
-    selection: Sequence[tuple[str, str]],
-    extra_columns: Sequence[str] = (),
-) -> Iterator[Batch]:
-    """Examples of the selected kinds and folds, at most `users` at a time."""
-    for shard, file in enumerate(prompts.files("examples")):
-        for kind, fold in selection:
-            rows = (pc.field("fold") == fold) & (pc.field("kind") == kind)
-            table = pq.read_table(file, columns=[*COLUMNS, *extra_columns], filters=rows)
-            for first in range(0, len(table), users):
-                name = f"{kind}-{fold}-{shard:05}-{first:06}{SUFFIX}"
-                yield Batch(name, kind, table.slice(first, users))
 
 
 def finish_batches(folder: Path, job: BatchJob, workers: int, executor: Executor) -> None:
@@ -89,7 +47,7 @@ def finish_batches(folder: Path, job: BatchJob, workers: int, executor: Executor
     folder.mkdir(exist_ok=True)
     for file in folder.glob(f"*{SUFFIX}"):
         discard_damaged(file)
-    sizes = {batch.name: len(batch.examples) for batch in job.batches()}
+    sizes = {batch.name: batch.users for batch in job.batches()}
     with progress(job.stage, sum(sizes.values()), "users") as bar:
         if executor.is_remote:
             _run_on_cluster(folder, job, bar.update, executor)
@@ -120,7 +78,7 @@ def _run(
             _write(folder, batch.name, make(batch))
         if os.getppid() != parent:
             return
-        report(len(batch.examples))
+        report(batch.users)
 
 
 def _run_in_processes(

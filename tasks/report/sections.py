@@ -155,8 +155,8 @@ def costs(db: duckdb.DuckDBPyConnection, run_id: str) -> Row:
         """
         select sum(seconds) as seconds, max(peak_bytes) / 1e9 as gigabytes,
             (select max(tokens) from training where run_id = ?) as tokens,
-            1000 * sum(seconds) filter (kind in
-                ('rating-predictions', 'candidates', 'candidate-scores', 'ranked-lists'))
+            1000 * sum(seconds) filter (kind in ('readings', 'rating-predictions', 'candidates',
+                'candidate-scores', 'ranked-lists'))
                 / nullif((select count(*) from lists where run_id = ?), 0) as per_thousand
         from stages where run_id = ?""",
         *[run_id] * 3,

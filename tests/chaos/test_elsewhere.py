@@ -55,7 +55,7 @@ def test_a_night_on_other_machines_of_which_one_dies(runs: Runs, tmp_path: Path)
             overrides={"dask_address": address},
             environment=bucket | {"CONTENT_ADVISOR_REMOTE": "s3://runs/advisor"},
         )
-        wait_until(lambda: list(root.glob("artifacts/rating-predictions/.draft-*")), seconds=1500)
+        wait_until(lambda: list(root.glob("artifacts/readings/.draft-*")), seconds=1500)
         os.kill(workers_under(one)[0].pid, signal.SIGKILL)
         output, _ = run.communicate()
         assert run.returncode == 0, output

@@ -14,6 +14,7 @@ from tasks.prompt.task import write_prompts
 from tasks.publish.config import PromotionMargins
 from tasks.publish.opponent import Challenge, Decision, champion_of
 from tasks.publish.task import publish
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
 from tasks.score.task import Score, score
 from tasks.store.artifacts import Adapter, RankedLists
@@ -65,10 +66,17 @@ def adapter(train):
 
 
 @pytest.fixture(scope="module")
-def predict(store, base, prompts, split):  # noqa: F811
+def read(store, base, prompts):  # noqa: F811
+    """`read(adapter)`: what it makes of the prompts."""
+    return lambda adapter: read_prompts.fn(
+        adapter, base, prompts, inference=Inference(), store=store
+    )
+
+
+@pytest.fixture(scope="module")
+def predict(store, read, split):  # noqa: F811
     """`predict(adapter)`: its ratings."""
-    config = {"config": Predict(), "inference": Inference(), "store": store}
-    return lambda adapter: predict_ratings.fn(adapter, base, prompts, split, **config)
+    return lambda adapter: predict_ratings.fn(read(adapter), split, config=Predict(), store=store)
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +103,14 @@ def lists(store, split, adapter):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def publish_run(store, ratings, split, base, prompts, predict, lists):  # noqa: F811
+def publish_run(store, ratings, split, base, prompts, read, predict, lists):  # noqa: F811
     """`publish_run(adapter, promoted)`: publish its run; return the scores."""
 
     def run(adapter, promoted):
         predictions = predict(adapter)
         config = Score(ks=(10,), resamples=100, compared=("llm",))
         scores = score.fn(split, ratings, [predictions], [lists], config=config, store=store)
-        made = [ratings, split, prompts, base, adapter, predictions, lists]
+        made = [ratings, split, prompts, base, adapter, read(adapter), predictions, lists]
         decided = Decision(promoted, "decided by the test")
         challenge = Challenge(adapter, PromotionMargins(), default_decision=decided)
         if metrics_path(store).exists():

@@ -21,14 +21,14 @@ TRIALS = {
     "train": Trial(500, 2.0, 10),
     "rate": Trial(400, 0.5, 20),
     "candidates": Trial(2000, 4.0, 40),
-    "likelihood": Trial(1900, 3.0, 30),
+    "user": Trial(2900, 5.0, 30),
     "list": Trial(600, 1.0, 15),
 }
 FIT = TrainingConfig(epochs=0.5, tokens_per_step=1000, validate_steps=10, validation_examples=8)
 
 
-def seconds(fit=FIT, opponents=0, everyone=0):
-    rows = forecast_rows(TRIALS, COUNTS, fit, Plan(100, 10, opponents), everyone)
+def seconds(fit=FIT, opponents=0, everyone=0, loading=0.0):
+    rows = forecast_rows(TRIALS, COUNTS, fit, Plan(100, 10, opponents), everyone, loading)
     return {row["stage"]: row["seconds"] for row in rows}
 
 
@@ -52,9 +52,7 @@ def test_each_stage_takes_its_examples_times_what_one_took():
     assert seconds() == {
         "train adapter": 160.0,
         "validate in training": 24.0,
-        "predict": 35.0,
-        "predict candidates": 280.0,
-        "score candidates": 210.0,
+        "read prompts": 350.0,
         "decode lists": 50.0,
     } | {"validate in training": (40 // 10 + 2) * 8 * 0.5}
 
@@ -62,8 +60,20 @@ def test_each_stage_takes_its_examples_times_what_one_took():
 def test_steps_bound_training_and_opponents_and_everyone_are_read_as_well():
     bounded = seconds(FIT.model_copy(update={"max_steps": 10}), opponents=2, everyone=1000)
     assert bounded["train adapter"] == 40.0
-    assert bounded["predict candidates, opponents"] == 560.0
-    assert bounded["predict candidates, everyone"] == 4000.0
+    assert bounded["read prompts, opponents"] == 700.0
+    assert bounded["read prompts, everyone"] == 4000.0
+
+
+def test_each_stage_that_loads_the_base_takes_its_loading_as_well():
+    plain, loaded = (seconds(opponents=2, everyone=10, loading=s) for s in (0.0, 7.0))
+    assert {stage: loaded[stage] - plain[stage] for stage in plain} == {
+        "train adapter": 7.0,
+        "validate in training": 0.0,
+        "read prompts": 7.0,
+        "decode lists": 7.0,
+        "read prompts, opponents": 14.0,
+        "read prompts, everyone": 7.0,
+    }
 
 
 def test_candidates_are_branches_of_the_example_with_their_own_spans():
@@ -85,17 +95,15 @@ def test_every_long_stage_is_tried_and_told(forecast, caplog):
         rows = forecast().scan("stages").collect()
     stages = rows["stage"].to_list()
     assert stages == [
-        *("train adapter", "validate in training", "predict", "predict candidates"),
-        *("score candidates", "decode lists", "predict, opponents"),
-        *("predict candidates, opponents", "score candidates, opponents"),
-        "predict candidates, everyone",
+        *("train adapter", "validate in training", "read prompts", "decode lists"),
+        *("read prompts, opponents", "read prompts, everyone"),
     ]
     assert (rows["seconds"] > 0).all()
     assert (rows["peak_bytes"] > 10**6).all()
     lines = [record.getMessage() for record in caplog.records]
     assert all(any(stage in line for line in lines) for stage in stages)
     one = dict(zip(stages, rows["tokens_each"], strict=True))
-    assert one["predict candidates"] > one["predict"]
+    assert one["read prompts"] > one["read prompts, everyone"] > one["validate in training"]
 
 
 def test_a_run_above_its_hours_is_told_which_settings_to_change(forecast):
@@ -118,15 +126,15 @@ def test_a_run_above_its_hours_is_told_which_settings_to_change(forecast):
 
 
 def test_the_forecast_stands_beside_what_the_stages_took(tmp_path):
-    """The adapter was built, the candidates of the champion were found in the store."""
+    """The adapter was built, the readings of the champion were found in the store."""
     path = tmp_path / "metrics.duckdb"
     with atomic_update(path) as db:
         db.execute("insert into runs values ('r', now(), 'p', 'd', 'l', null, null, 'l')")
         stages = [
             ("adapter", "a1", "base", False, 90.0),
-            ("rating-predictions", "p1", "prompts", False, 7.0),
-            ("rating-predictions", "p2", "candidate-prompts", False, 50.0),
-            ("rating-predictions", "p3", "prompts", True, 8.0),
+            ("readings", "r1", "prompts", False, 7.0),
+            ("readings", "r2", "candidate-prompts", False, 50.0),
+            ("readings", "r3", "prompts", True, 8.0),
         ]
         for place, (kind, name, parent, hit, took) in enumerate(stages, 1):
             stage = ["r", place, kind, name, hit, took, took, 10, 1, 1]
@@ -138,8 +146,8 @@ def test_the_forecast_stands_beside_what_the_stages_took(tmp_path):
                 row = ["r", kind, name, *of]
                 db.execute("insert into lineage values (?, ?, ?, ?, ?)", row)
         for stage, expected in (
-            ("train adapter", 80.0), ("validate in training", 5.0), ("predict", 6.0),
-            ("predict candidates", 60.0), ("predict, opponents", 6.0),
+            ("train adapter", 80.0), ("validate in training", 5.0), ("read prompts", 6.0),
+            ("read prompts, everyone", 60.0), ("read prompts, opponents", 6.0),
         ):  # fmt: skip
             row = ["r", stage, 1, 1.0, expected, expected, 5, "s"]
             db.execute("insert into forecasts values (?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -148,8 +156,8 @@ def test_the_forecast_stands_beside_what_the_stages_took(tmp_path):
             "select stage, forecast_seconds, seconds from forecast_costs order by stage"
         ).fetchall()
     assert found == [
-        ("predict", 6.0, 7.0),
-        ("predict candidates", 60.0, 50.0),
-        ("predict, opponents", 6.0, None),
+        ("read prompts", 6.0, 7.0),
+        ("read prompts, everyone", 60.0, 50.0),
+        ("read prompts, opponents", 6.0, None),
         ("train adapter", 85.0, 90.0),
     ]

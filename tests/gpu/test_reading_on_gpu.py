@@ -9,7 +9,7 @@ from tasks.nn import free_memory
 from tasks.nn.forward import dense_hidden_states, hidden_states, output_layer
 from tasks.readout import inference
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader
+from tasks.readout.inference import Questions, Reader
 from tasks.readout.rating_trie import RatingTrie
 from tests.small_models import pack_batch
 
@@ -26,10 +26,13 @@ def stars(reader, examples):
 def test_expected_ratings_are_those_of_the_dense_path(bloom, examples, monkeypatch, pack_length):
     reader = Reader(bloom, HALVES, Inference(pack_length=pack_length))
     compiled = stars(reader, examples)
-    texts = reader.score_texts(examples)
+    users = [Questions([one, one], [one]) for one in examples]
+    both = reader.read_users(users)
     monkeypatch.setattr(inference, "hidden_states", dense_hidden_states)
     assert np.abs(compiled - stars(reader, examples)).max() < 1e-3
-    assert np.abs(texts - reader.score_texts(examples)).max() < 1e-2
+    dense = reader.read_users(users)
+    assert np.abs(np.exp(both.log_p) - np.exp(dense.log_p)).max() < 1e-3
+    assert np.abs(both.log_likelihood - dense.log_likelihood).max() < 1e-2
     assert len(compiled) == sum(len(example.branches) for example in examples)
 
 

@@ -12,7 +12,6 @@ from tasks.predict.distributions import summarise
 from tasks.predict.fold_difficulty import bias_residuals, difficulty_ratio, validation_level
 from tasks.predict.greedy import decode_greedily
 from tasks.predict.intervals import Widths, fit_widths
-from tasks.readout.rating_trie import RatingTrie
 
 SCALE = np.arange(1.0, 6.0)
 
@@ -128,8 +127,6 @@ def test_a_harder_fold_needs_a_higher_level():
 
 def test_greedy_decoding_takes_the_likeliest_token_at_each_step():
     """4.0 is the likeliest rating, but a first token 3 is likelier than a first token 4."""
-    trie = RatingTrie((3.0, 3.5, 4.0), ((1, 2), (1, 3), (4,)))
-    assert decode_greedily(np.log([[0.33, 0.27, 0.4], [0.1, 0.2, 0.7]]), trie).tolist() == [
-        3.0,
-        4.0,
-    ]
+    log_p = np.log([[0.33, 0.27, 0.4], [0.1, 0.2, 0.7]])
+    paths = [(1, 2), (1, 3), (4,)]
+    assert decode_greedily(log_p, (3.0, 3.5, 4.0), paths).tolist() == [3.0, 4.0]

@@ -10,15 +10,16 @@ import torch
 from tasks.hub import load_adapted
 from tasks.nn.examples import Examples
 from tasks.predict.config import Predict
-from tasks.predict.tables import READOUT, read_out
 from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_prompts
+from tasks.read.questions import READING
+from tasks.read.task import read_prompts
 from tasks.readout import inference as readout
 from tasks.readout import resumable_batches
 from tasks.readout.anchor import WEIGHT
 from tasks.readout.config import Inference
-from tasks.readout.inference import load_reader
+from tasks.store.artifacts import Readings
 from tasks.store.checksum import DamagedFileError
 from tasks.store.store import Store
 
@@ -31,9 +32,8 @@ def predict(adapter, base, prompts, split):
     """`predict(store)`: the predictions, with other settings of inference if given."""
 
     def run(store, inference=BATCHES):
-        return predict_ratings.fn(
-            adapter, base, prompts, split, config=Predict(), inference=inference, store=store
-        )
+        readings = read_prompts.fn(adapter, base, prompts, inference=inference, store=store)
+        return predict_ratings.fn(readings, split, config=Predict(), store=store)
 
     return run
 
@@ -56,14 +56,13 @@ def test_every_target_has_one_distribution(llm, split):
     assert np.allclose(p @ [1, 2, 3, 4, 5], llm["mean"], atol=1e-5)
 
 
-def test_greedy_decoding_is_a_predictor_of_its_own(predictions, llm, adapter, base, prompts):
+def test_greedy_decoding_is_a_predictor_of_its_own(predictions, llm, store):
     """It takes the likeliest value of the anchored distribution, before calibration."""
     greedy = predictions.scan("ratings").filter(predictor="llm_greedy").collect()
     assert greedy.select(KEY).equals(llm.select(KEY))
     assert greedy["probabilities"].null_count() == len(greedy)
-    examples = prompts.scan("examples").filter(pl.col("fold") != "train", kind="rate").collect()
-    reader = load_reader(adapter, base, prompts, Inference())
-    read = read_out(reader, examples.to_arrow()).sort("fold", "user_id", "film_id")
+    readings = store.ancestor(Readings, predictions)
+    read = readings.scan("readings").collect()
     nats = np.array(read["log_p"].to_list()) + np.array(read["log_prior"].to_list())
     assert greedy["mean"].to_list() == (nats.argmax(1) + 1).tolist()
 
@@ -145,7 +144,7 @@ def test_a_killed_run_resumes_without_the_finished_batches(
     monkeypatch.setattr(resumable_batches, "_write", kill_after_three)
     with pytest.raises(KeyboardInterrupt):
         predict(store)
-    (kept,) = store.root.glob("artifacts/rating-predictions/.draft-*/batches")
+    (kept,) = store.root.glob("artifacts/readings/.draft-*/batches")
     assert sorted(file.name for file in kept.iterdir()) == sorted(finished)
     resumed = []
 
@@ -191,7 +190,7 @@ def test_a_damaged_batch_of_a_killed_run_is_made_again(
     whole.parent.mkdir(parents=True)
     whole.write_bytes(content)
     with pytest.raises(DamagedFileError):
-        resumable_batches.read_batches(whole.parent, "rate", READOUT)
+        resumable_batches.read_batches(whole.parent, "rate", READING)
 
 
 def test_prompts_with_another_prior_are_not_anchored(store, split, ratings, tokenizer, priors):

@@ -14,9 +14,9 @@ from tasks.rank.features import OF_LLM
 from tasks.rank.ranking import LAST
 from tasks.rank.task import rank_candidates
 from tasks.store.artifacts import (
-    CandidateScores,
     RatingPredictions,
     RatingPriors,
+    Readings,
     SplitRatings,
 )
 from tests.pipeline_world import SCALE
@@ -43,8 +43,9 @@ def rank(store, ratings, candidates):
         RatingPredictions, write=made(RatingPredictions, "ratings", mean=mean), **built
     )
     likelihood = draw.random(len(rows)).tolist()
-    scores = store.build(
-        CandidateScores, write=made(CandidateScores, "scores", log_likelihood=likelihood), **built
+    read = made(Readings, "readings", role="candidate", log_likelihood=likelihood)
+    readings = store.build(
+        Readings, write=read, recipe={"made": "liked", "likelihoods": True}, parents=[candidates]
     )
 
     def write_priors(draft):
@@ -56,7 +57,7 @@ def rank(store, ratings, candidates):
 
     def run(split, liked=Liked(), **settings):  # noqa: B008
         lists = rank_candidates.fn(
-            split, ratings, candidates, predictions, scores, priors,
+            split, ratings, candidates, predictions, readings, priors,
             config=Rank(list_length=5, **settings), liked=liked, store=store,
         )  # fmt: skip
         return lists, expected

@@ -1,70 +1,49 @@
-"""Candidates are rated, scored and ranked; the model's scores are used only if they help."""
+"""Candidates are rated and ranked; what the model says is used only if it helps."""
 
 import json
 
 import numpy as np
 import polars as pl
 import pytest
-import torch
-from transformers import AutoTokenizer
 
-from tasks.hub import load_adapted
 from tasks.liked import Liked, judge_targets
 from tasks.predict.config import Predict
 from tasks.predict.task import predict_ratings
 from tasks.rank.config import Rank
 from tasks.rank.features import mean_likelihoods
-from tasks.rank.task import rank_candidates, score_candidates
+from tasks.rank.task import rank_candidates
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
-from tasks.store.artifacts import Candidates, CandidateScores, RankedLists, RatingPredictions
-from tasks.templates import Compact
+from tasks.store.artifacts import Candidates, RankedLists, RatingPredictions, Readings
 from tests.world import typed
 
 KEY = ["fold", "user_id", "film_id"]
 
 
 @pytest.fixture(scope="module")
-def scores(store, adapter, base, candidate_prompts):
-    return score_candidates.fn(adapter, base, candidate_prompts, inference=Inference(), store=store)
+def readings(store, adapter, base, prompts, candidate_prompts):
+    given = (adapter, base, prompts, candidate_prompts)
+    return read_prompts.fn(*given, inference=Inference(), store=store)
 
 
 def test_every_candidate_is_rated_with_the_calibration_of_the_targets(
-    store, split, adapter, base, prompts, candidates, candidate_prompts
+    store, split, readings, candidates
 ):
-    settings = {"config": Predict(), "inference": Inference(), "store": store}
-    llm = predict_ratings.fn(adapter, base, prompts, split, **settings)
-    rated = predict_ratings.fn(
-        adapter, base, candidate_prompts, split, **settings, calibrated_by=llm
-    )
+    settings = {"config": Predict(), "store": store}
+    llm = predict_ratings.fn(readings, split, **settings)
+    rated = predict_ratings.fn(readings, split, **settings, role="candidate", calibrated_by=llm)
     expected = candidates.scan("candidates").select(KEY).collect().sort(KEY)
     assert rated.scan("ratings").select(KEY).collect().equals(expected)
     calibrations = [(made.path / "calibration.json").read_text() for made in (llm, rated)]
     assert calibrations[0] == calibrations[1]
 
 
-@torch.no_grad()
-def test_likelihoods_equal_the_plain_path(scores, tokenizer, adapter, base, candidate_prompts):
-    table = scores.scan("scores").filter(fold="test").collect()
-    model, words = load_adapted(base, adapter), AutoTokenizer.from_pretrained(tokenizer.path)
-    lines = dict(candidate_prompts.scan("films").select("film_id", "line").collect().iter_rows())
-    contexts = candidate_prompts.scan("examples").filter(fold="test").select("user_id", "context")
-    assert len(table) == 24 * 8
-    for user, context in contexts.collect().iter_rows():
-        prefix = words(context + Compact().recommend)["input_ids"]
-        rows = table.filter(user_id=user).select("film_id", "log_likelihood")
-        for film, score in rows.iter_rows():
-            line = words(lines[film])["input_ids"]
-            logits = model(input_ids=torch.tensor([prefix + line])).logits[0, len(prefix) - 1 : -1]
-            log_p = torch.log_softmax(logits.double(), -1)[range(len(line)), line].sum().item()
-            assert score == pytest.approx(log_p, abs=1e-3)
-
-
 @pytest.fixture
 def judge(store):
-    """`judge(candidates, expected)`: predictions with these expected ratings, and some scores."""
+    """`judge(candidates, expected)`: predictions with these expected ratings, and likelihoods."""
 
-    def run(candidates, expected):
+    def run(candidates, expected, likelihoods=True):
         rows = candidates.scan("candidates").select(KEY).collect()
         columns = rows.to_dict(as_series=False)
 
@@ -72,15 +51,15 @@ def judge(store):
             table = {**columns, "predictor": "made", "mean": expected.to_list()}
             typed(RatingPredictions, "ratings", table).write_parquet(draft / "ratings.parquet")
 
-        def write_scores(draft):
+        def write_readings(draft):
             likelihood = np.random.default_rng(1).random(len(rows)).tolist()
-            table = {**columns, "log_likelihood": likelihood}
-            typed(CandidateScores, "scores", table).write_parquet(draft / "scores.parquet")
+            table = {**columns, "role": "candidate", "log_likelihood": likelihood}
+            typed(Readings, "readings", table).write_parquet(draft / "readings.parquet")
 
-        recipe = {"expected": expected.to_list()}
+        recipe = {"expected": expected.to_list(), "likelihoods": likelihoods}
         made = {"recipe": recipe, "parents": [candidates]}
         predictions = store.build(RatingPredictions, write=write_predictions, **made)
-        return predictions, store.build(CandidateScores, write=write_scores, **made)
+        return predictions, store.build(Readings, write=write_readings, **made)
 
     return run
 
@@ -153,29 +132,29 @@ def test_a_model_that_does_not_raise_ndcg_is_not_used(rank, candidates, split, s
 
 
 @pytest.mark.parametrize("feature", [None, "log_likelihood", "likelihood_lift"])
-def test_scores_are_needed_only_where_the_mix_weighs_them(
+def test_likelihoods_are_needed_only_where_the_mix_weighs_them(
     store, split, ratings, candidates, judge, feature
 ):
     mix = {"weights": {"retrieval_score": 0.5, "llm_rating": 0.5, feature or "expected_rating": 1}}
 
     def write(draft):
         (draft / "mix.json").write_text(json.dumps(mix))
-        mean_likelihoods(scores).write_parquet(draft / "mean_likelihoods.parquet")
+        mean_likelihoods(readings).write_parquet(draft / "mean_likelihoods.parquet")
         typed(RankedLists, "lists", {}).write_parquet(draft / "lists.parquet")
         return mix
 
-    predictions, scores = judge(candidates, mark_hits(candidates, split))
-    fitted = store.build(RankedLists, recipe=mix, parents=[candidates, scores], write=write)
+    predictions, readings = judge(candidates, mark_hits(candidates, split))
+    _, without = judge(candidates, mark_hits(candidates, split), likelihoods=False)
+    fitted = store.build(RankedLists, recipe=mix, parents=[candidates, readings], write=write)
     given = {"config": Rank(), "store": store, "mix_of": fitted}
     inputs = (split, ratings, candidates, predictions)
-    with_scores = rank_candidates.fn(*inputs, scores, **given).scan("lists").collect()
+    with_likelihoods = rank_candidates.fn(*inputs, readings, **given).scan("lists").collect()
     if feature:
         with pytest.raises(ValueError, match="weighs likelihoods"):
-            rank_candidates.fn(*inputs, None, **given)
+            rank_candidates.fn(*inputs, without, **given)
     else:
-        assert (
-            rank_candidates.fn(*inputs, None, **given).scan("lists").collect().equals(with_scores)
-        )
+        lists = rank_candidates.fn(*inputs, without, **given).scan("lists").collect()
+        assert lists.equals(with_likelihoods)
 
 
 def test_a_list_has_the_length_of_the_settings(rank, candidates, split):

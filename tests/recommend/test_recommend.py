@@ -19,7 +19,8 @@ from tasks.rank.interactions import (
     select_most_rated,
 )
 from tasks.rank.ranking import LAST
-from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.rank.task import rank_candidates, retrieve_candidates
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
 from tasks.recommend.config import RecommendRequest
 from tasks.recommend.format import _find_title
@@ -34,7 +35,7 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 @pytest.fixture(scope="module")
 def rank(store, ratings, tokenizer, adapter, base, prompts):
-    """`rank(split, llm)`: candidates, predictions, scores and the ranked lists of a split."""
+    """`rank(split, llm)`: candidates, predictions, readings and the ranked lists of a split."""
     wording = Prompt.model_validate(prompts.manifest["recipe"])
     config = Rank(list_length=12)
     model = {"inference": Inference(), "store": store}
@@ -44,11 +45,11 @@ def rank(store, ratings, tokenizer, adapter, base, prompts):
         candidate_prompts = write_candidate_prompts.fn(
             split, ratings, tokenizer, candidates, config=wording, store=store
         )
+        readings = read_prompts.fn(adapter, base, None, candidate_prompts, **model)
         predictions = predict_ratings.fn(
-            adapter, base, candidate_prompts, split, config=Predict(), **model, calibrated_by=llm
+            readings, split, config=Predict(), store=store, role="candidate", calibrated_by=llm
         )
-        scores = score_candidates.fn(adapter, base, candidate_prompts, **model)
-        inputs = (candidates, predictions, scores)
+        inputs = (candidates, predictions, readings)
         lists = rank_candidates.fn(
             split, ratings, *inputs, config=config, store=store, mix_of=mix_of
         )
@@ -60,9 +61,8 @@ def rank(store, ratings, tokenizer, adapter, base, prompts):
 @pytest.fixture(scope="module")
 def ranked(store, rank, split, base, adapter, prompts):
     """The ranked lists of a run."""
-    llm = predict_ratings.fn(
-        adapter, base, prompts, split, config=Predict(), inference=Inference(), store=store
-    )
+    readings = read_prompts.fn(adapter, base, prompts, inference=Inference(), store=store)
+    llm = predict_ratings.fn(readings, split, config=Predict(), store=store)
     return rank(split, llm)[-1]
 
 
@@ -167,12 +167,12 @@ def test_the_mix_is_that_of_the_run(store, rank, ranked, split, ratings):
     assert table.sort("rank")["score"].is_sorted(descending=True)
 
 
-def read_features(person, candidates, predictions, scores, ranked):
+def read_features(person, candidates, predictions, readings, ranked):
     """The features of each candidate, by film."""
-    scores = scores.scan("scores").sort("film_id").collect()
+    read = readings.scan("readings").sort("film_id").collect()
     means = pl.read_parquet(ranked.path / "mean_likelihoods.parquet").filter(fold="test")
-    joined = scores.join(means, on="film_id", how="left", maintain_order="left")
-    likelihood = scores["log_likelihood"]
+    joined = read.join(means, on="film_id", how="left", maintain_order="left")
+    likelihood = read["log_likelihood"]
     expected = predictions.scan("ratings").sort("film_id").collect()["mean"]  # there is no prior
     known = person.scan("ratings").filter(role="context").collect()
     films, pairs = select_most_rated(known, 10_000), joined.with_columns(moment=pl.lit(NOW))

@@ -11,7 +11,8 @@ from tasks.predict.task import predict_ratings
 from tasks.prompt.config import Prompt
 from tasks.prompt.task import write_candidate_prompts, write_prompts
 from tasks.rank.config import Rank, Retrieve
-from tasks.rank.task import rank_candidates, retrieve_candidates, score_candidates
+from tasks.rank.task import rank_candidates, retrieve_candidates
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
 from tasks.recommend.task import add_everyone
 from tasks.serve.task import Serving, compose_recommendations
@@ -40,18 +41,19 @@ def prompts(store, ratings, split, tokenizer):  # noqa: F811
 def ranker(store, split, ratings, tokenizer, adapter, base, prompts):  # noqa: F811
     """Of the ranked lists of a run."""
     model = {"inference": Inference(), "store": store}
-    llm = predict_ratings.fn(adapter, base, prompts, split, config=Predict(), **model)
     candidates = retrieve_candidates.fn(split, config=Retrieve(candidates=40), store=store)
     wording = Prompt.model_validate(prompts.manifest["recipe"])
     prompts_of_candidates = write_candidate_prompts.fn(
         split, ratings, tokenizer, candidates, config=wording, store=store
     )
+    readings = read_prompts.fn(adapter, base, prompts, prompts_of_candidates, **model)
+    predict = {"config": Predict(), "store": store}
+    llm = predict_ratings.fn(readings, split, **predict)
     predictions = predict_ratings.fn(
-        adapter, base, prompts_of_candidates, split, config=Predict(), **model, calibrated_by=llm
+        readings, split, **predict, role="candidate", calibrated_by=llm
     )
-    scores = score_candidates.fn(adapter, base, prompts_of_candidates, **model)
     ranked = rank_candidates.fn(
-        split, ratings, candidates, predictions, scores, config=Rank(), store=store
+        split, ratings, candidates, predictions, readings, config=Rank(), store=store
     )
     return Ranker.load(ranked, store)
 

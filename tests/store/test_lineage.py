@@ -5,42 +5,43 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.store.artifacts import Adapter, Base, CandidateScores, RankedLists, Report, Tokenizer
+from tasks.store.artifacts import Adapter, Base, Candidates, RankedLists, Report, Tokenizer
 from tasks.store.checksum import dump_json
 from tasks.store.store import StoreError
 
-SCORES = {"fold": pl.String, "user_id": pl.Int32, "film_id": pl.Int32, "log_likelihood": pl.Float64}
+COLUMNS = {"fold": pl.String, "user_id": pl.Int32, "rank": pl.Int32, "film_id": pl.Int32}
+COLUMNS |= {"score": pl.Float64}
 
 ARROW = {"string": pa.string(), "int32": pa.int32(), "double": pa.float64()}
 
 
 def build(store, kind, *parents, seed=0, rows=0):
-    """An artifact of a kind that has no table, or `rows` rows in each of the columns of SCORES."""
+    """An artifact of a kind that has no table, or `rows` rows in each of the columns of COLUMNS."""
 
     def write(draft):
-        if kind is CandidateScores:
-            table = pl.DataFrame({name: [None] * rows for name in SCORES}, schema=SCORES)
-            table.write_parquet(draft / "scores.parquet")
+        if kind is Candidates:
+            table = pl.DataFrame({name: [None] * rows for name in COLUMNS}, schema=COLUMNS)
+            table.write_parquet(draft / "candidates.parquet")
 
     return store.build(kind, recipe={"seed": seed}, parents=parents, write=write)
 
 
 def test_the_manifest_names_each_parent_by_kind_and_fingerprint_in_order(store):
     tokenizer, base = build(store, Tokenizer), build(store, Base)
-    scores = build(store, CandidateScores, base, tokenizer)
-    assert scores.manifest["parents"] == [
+    candidates = build(store, Candidates, base, tokenizer)
+    assert candidates.manifest["parents"] == [
         {"kind": "base", "fingerprint": base.fingerprint},
         {"kind": "tokenizer", "fingerprint": tokenizer.fingerprint},
     ]
-    assert build(store, CandidateScores, tokenizer, base) != scores
+    assert build(store, Candidates, tokenizer, base) != candidates
 
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_rows_are_counted_in_the_manifest_and_in_the_cost(store, rows):
-    scores = build(store, CandidateScores, rows=rows)
-    assert scores.manifest["rows"] == {"scores": rows}
-    assert scores.cost["rows"] == rows
-    assert scores.cost["bytes"] == (scores.path / "scores.parquet").stat().st_size
+    candidates = build(store, Candidates, rows=rows)
+    assert candidates.manifest["rows"] == {"candidates": rows}
+    assert candidates.cost["rows"] == rows
+    assert candidates.cost["bytes"] == (candidates.path / "candidates.parquet").stat().st_size
 
 
 def test_rows_of_a_table_in_several_files_are_added(store):
@@ -57,10 +58,10 @@ def test_rows_of_a_table_in_several_files_are_added(store):
 
 def test_an_ancestor_is_the_nearest_of_its_kind(store):
     far, near = build(store, Tokenizer), build(store, Tokenizer, seed=1)
-    deep = build(store, CandidateScores, build(store, Base, far))
+    deep = build(store, Candidates, build(store, Base, far))
     child = build(store, Report, deep, build(store, Base, near, seed=1))
     assert store.ancestor(Tokenizer, child) == near
-    assert store.ancestor(CandidateScores, child) == deep
+    assert store.ancestor(Candidates, child) == deep
     with pytest.raises(StoreError, match="was not made from any adapter"):
         store.ancestor(Adapter, child)
 

@@ -1,5 +1,5 @@
 -- forecast_costs: what each long stage of the language model was expected to take, and what it took. Stages that were
--- found in the store have taken nothing.
+-- found in the store have taken nothing. Earlier versions had stages of their own for the candidates.
 create or replace view forecast_costs as
 with expected as (
     select
@@ -12,12 +12,15 @@ made as (
         s.run_id, s.stage as place, any_value(s.seconds) as seconds, any_value(s.peak_bytes) as peak_bytes,
         case
             when s.kind = 'adapter' then 'train adapter'
+            when s.kind = 'readings' and bool_or(l.parent_kind = 'prompts') then 'read prompts'
+            when s.kind = 'readings' and bool_or(l.parent_kind = 'candidate-prompts') then 'read prompts, everyone'
             when s.kind = 'candidate-scores' then 'score candidates'
             when s.kind = 'ranked-lists' then 'decode lists'
             when bool_or(l.parent_kind = 'candidate-prompts') then 'predict candidates'
             when bool_or(l.parent_kind = 'prompts') then 'predict'
         end || case
             when s.kind = 'adapter' or bool_or(l.parent_fingerprint = p.adapter) then ''
+            when s.kind = 'readings' and not bool_or(l.parent_kind = 'prompts') then '' -- the champion serves
             else ', opponents'
         end as stage
     from stages as s

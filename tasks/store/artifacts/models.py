@@ -62,7 +62,7 @@ class StageForecast(Artifact):
                 "examples": ("int64", "that it reads or learns from"),
                 "tokens_each": ("double", "mean tokens of an example, branches included"),
                 "seconds_each": ("double", "that an example took in the trial"),
-                "seconds": ("double", "of the whole stage"),
+                "seconds": ("double", "of the whole stage, with loading the base"),
                 "peak_bytes": ("int64", "of the GPU where there is one, or of the process"),
                 "settings": ("string", "what makes the stage shorter"),
             },

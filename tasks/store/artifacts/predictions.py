@@ -5,6 +5,43 @@ import polars as pl
 from tasks.store.artifacts.artifact import Artifact, Table
 
 
+class Readings(Artifact):
+    """What a language model makes of films behind a user's context, not calibrated yet."""
+
+    top_level = "artifacts"
+    tables = {
+        "readings": Table(
+            "readings.parquet",
+            "one row a (role, fold, user, film), sorted by them",
+            {
+                "role": ("string", "target: of the fold; candidate: retrieved"),
+                "fold": ("string", "validation or test"),
+                "user_id": ("int32", "whose context"),
+                "film_id": ("int32", "which film"),
+                "rating": ("float", "the true rating; null of a candidate"),
+                "log_p": (
+                    "list<float>",
+                    "what the model adds to the log-probability of each value of the scale",
+                ),
+                "log_prior": ("list<float>", "the prior's log-probabilities; 0 without a prior"),
+                "log_likelihood": (
+                    "double",
+                    "of a candidate's line as the first of a list, in nats; null where not read",
+                ),
+                "user_hash": (
+                    "string",
+                    "of all that was asked about the user; null where users share rows",
+                ),
+            },
+        ),
+    }
+
+    @property
+    def has_likelihoods(self) -> bool:
+        """Whether candidates' lines were read."""
+        return bool(self.manifest["recipe"]["likelihoods"])
+
+
 class RatingPredictions(Artifact):
     """Predicted ratings of held-out films: the same columns for a model and a mean."""
 
@@ -84,24 +121,6 @@ class Candidates(Artifact):
         """Whether no user has one."""
         films = self.scan("candidates").select(pl.col("film_id").is_not_null().any())
         return not films.collect().item()
-
-
-class CandidateScores(Artifact):
-    """How likely the language model finds each candidate as the first film of a list."""
-
-    top_level = "artifacts"
-    tables = {
-        "scores": Table(
-            "scores.parquet",
-            "one row a (fold, user, film), sorted by them",
-            {
-                "fold": ("string", "validation or test"),
-                "user_id": ("int32", "the user"),
-                "film_id": ("int32", "which candidate"),
-                "log_likelihood": ("double", "of its line, in nats"),
-            },
-        ),
-    }
 
 
 class RankedLists(Artifact):

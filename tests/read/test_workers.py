@@ -1,4 +1,4 @@
-"""Several processes or machines predict the same bytes as one process."""
+"""Several processes or machines read the same bytes as one process."""
 
 import os
 import pickle
@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.predict.config import Predict
-from tasks.predict.task import predict_ratings
+from tasks.read.task import read_prompts
 from tasks.readout.config import Inference
 from tasks.store.store import Store
 
@@ -30,40 +29,38 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_the_workers_of_a_cluster_predict_the_bytes_of_one_process(
-    tmp_path, cluster, adapter, base, prompts, split
+def test_the_workers_of_a_cluster_read_the_bytes_of_one_process(
+    tmp_path, cluster, adapter, base, prompts, candidate_prompts
 ):
     tables = []
     for address in (None, cluster):
         inference = BATCHES.model_copy(update={"dask_address": address})
-        made = predict_ratings.fn(
-            adapter, base, prompts, split,
-            config=Predict(), inference=inference, store=Store(tmp_path / f"{address is None}"),
-        )  # fmt: skip
-        tables.append((made.path / "ratings.parquet").read_bytes())
+        store = Store(tmp_path / f"{address is None}")
+        made = read_prompts.fn(
+            adapter, base, prompts, candidate_prompts, inference=inference, store=store
+        )
+        tables.append((made.path / "readings.parquet").read_bytes())
     assert tables[0] == tables[1]
 
 
 PROGRAM = """
 import pickle, sys
 from pathlib import Path
-from tasks.predict.task import predict_ratings
+from tasks.read.task import read_prompts
 if __name__ == "__main__":
     handles, settings = pickle.loads(Path(sys.argv[1]).read_bytes())
-    predict_ratings.fn(*handles, **settings)
+    read_prompts.fn(*handles, **settings)
 """
 
 
 @pytest.mark.slow
 def test_a_killed_run_of_two_processes_resumes_to_the_same_bytes(
-    tmp_path, adapter, base, prompts, split
+    tmp_path, adapter, base, prompts, candidate_prompts
 ):
-    handles, store = (adapter, base, prompts, split), Store(tmp_path / "killed")
-    alone = predict_ratings.fn(
-        *handles, config=Predict(), inference=BATCHES, store=Store(tmp_path / "alone")
-    )
+    handles, store = (adapter, base, prompts, candidate_prompts), Store(tmp_path / "killed")
+    alone = read_prompts.fn(*handles, inference=BATCHES, store=Store(tmp_path / "alone"))
     inference = BATCHES.model_copy(update={"workers": 2})
-    settings = {"config": Predict(), "inference": inference, "store": store}
+    settings = {"inference": inference, "store": store}
     (program := tmp_path / "program.py").write_text(PROGRAM)
     (arguments := tmp_path / "arguments").write_bytes(pickle.dumps((handles, settings)))
     environment = os.environ | {
@@ -77,12 +74,12 @@ def test_a_killed_run_of_two_processes_resumes_to_the_same_bytes(
             time.sleep(0.005)
         run.send_signal(signal.SIGKILL)
     before = {batch: batch.stat().st_mtime_ns for batch in batches}
-    assert not list(store.root.glob("artifacts/rating-predictions/[!.]*"))
+    assert not list(store.root.glob("artifacts/readings/[!.]*"))
     wait_until_idle(next(store.root.glob("**/batches")))
     assert all(batch.stat().st_mtime_ns == at for batch, at in before.items())
     subprocess.run(command, env=environment, check=True)
-    (again,) = store.root.glob("artifacts/rating-predictions/[!.]*")
-    table = "ratings.parquet"
+    (again,) = store.root.glob("artifacts/readings/[!.]*")
+    table = "readings.parquet"
     assert (again / table).read_bytes() == (alone.path / table).read_bytes()
 
 

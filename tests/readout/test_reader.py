@@ -1,0 +1,60 @@
+"""Ratings and texts of a user share a row, unless a row costs the square of its tokens."""
+
+import numpy as np
+import pytest
+
+from tasks.nn.examples import Example
+from tasks.nn.forward import dense_hidden_states, flex_hidden_states
+from tasks.readout import inference
+from tasks.readout.config import Inference
+from tasks.readout.inference import Questions, Reader
+from tasks.readout.rating_trie import RatingTrie
+from tests.small_models import bloom, llama, make_spans, seeded  # noqa: F401
+
+HALVES = RatingTrie(
+    tuple(n / 2 for n in range(1, 11)), tuple((10 + n // 2, 20, 21 + n % 2) for n in range(1, 11))
+)
+
+
+@pytest.fixture
+def user():
+    """Two contexts that end differently, films to rate behind both, and texts behind another."""
+    draw = np.random.default_rng(0)
+    context = draw.integers(10, 64, 40)
+    spans = make_spans((0, 4, 5, None), (1, 6, 7, 3.0), (2, 5, 6, 2.0))
+
+    def example(*last):
+        branches = [draw.integers(10, 64, length) for length in (5, 7, 6)]
+        return Example(np.r_[context, last].astype(int), branches, spans)
+
+    return Questions([example(11), example(11), example(12, 13)], [example(), example(14, 15)])
+
+
+@pytest.mark.parametrize(("name", "rows"), [("bloom", 1), ("llama", 2)])
+def test_what_shares_a_row_is_read_as_apart(name, rows, user, request):
+    reader = Reader(request.getfixturevalue(name), HALVES, Inference())
+    assert len(reader.split(user)) == rows
+    read = reader.read_users([user, user])
+    apart = [reader.read([example]) for example in user.rated] * 2
+    texts = [reader.read_users([Questions([], [e])]).log_likelihood for e in user.texts] * 2
+    assert read.log_p.shape == (18, 10)
+    assert np.abs(read.log_p - np.concatenate(apart)).max() < 1e-4
+    assert np.abs(read.log_likelihood - np.concatenate(texts)).max() < 1e-4
+
+
+def test_a_part_with_suffixes_shares_its_whole_prefix_or_nothing(bloom, user):  # noqa: F811
+    reader = Reader(bloom, HALVES, Inference())
+    sizes = [len(reader.pack(Questions([example]))) for example in user.rated]
+    sizes += [len(reader.pack(Questions([], [example]))) for example in user.texts]
+    assert len(reader.pack(user)) == sum(sizes) - 41 - 40 - 40
+
+
+@pytest.mark.parametrize("forward", [flex_hidden_states, dense_hidden_states])
+def test_every_way_of_attention_reads_a_shared_row_alike(bloom, user, forward, monkeypatch):  # noqa: F811
+    """FlexAttention is eager on a CPU; its blocks and masks are those of a GPU."""
+    reader = Reader(bloom, HALVES, Inference())
+    sparse = reader.read_users([user])
+    monkeypatch.setattr(inference, "hidden_states", forward)
+    other = reader.read_users([user])
+    assert np.abs(sparse.log_p - other.log_p).max() < 1e-4
+    assert np.abs(sparse.log_likelihood - other.log_likelihood).max() < 1e-4
