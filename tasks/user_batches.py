@@ -13,12 +13,20 @@ ROWS = 1 << 20  # a batch; more are no faster, and memory grows with them
 
 
 def iter_user_batches(
-    files: Sequence[Path], columns: Sequence[str] | None = None, rows: int = ROWS
+    files: Sequence[Path],
+    columns: Sequence[str] | None = None,
+    rows: int = ROWS,
+    *,
+    categorical: Sequence[str] = (),
 ) -> Iterator[pl.DataFrame]:
-    """The rows in stored order, about `rows` in a batch, no user in two batches."""
+    """The rows in stored order, about `rows` in a batch, no user in two batches.
+
+    Text columns that are `categorical` are not spelt out row by row.
+    """
     pending: pl.DataFrame | None = None
     for file in files:
-        for batch in pq.ParquetFile(file, pre_buffer=False).iter_batches(rows, columns=columns):
+        reader = pq.ParquetFile(file, pre_buffer=False, read_dictionary=[*categorical])
+        for batch in reader.iter_batches(rows, columns=columns):
             frame = pl.DataFrame(pl.from_arrow(batch))
             if pending is not None:
                 frame = pl.concat([pending, frame])

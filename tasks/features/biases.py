@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.features.point_in_time import round_for_exact_sums
 from tasks.features.rating_arrays import RatingArrays
-from tasks.features.time_ordered_stats import RunningStats
+from tasks.features.running_stats import RunningStats
 
 ITERATIONS = 5  # of the priors: within 0.001 stars of RMSE of twenty
 
@@ -74,20 +74,18 @@ class FoldBiases:
         """One rating a row, in stars."""
         return self.global_mean + self.film[rows.film] + self._user_bias(rows)
 
-    def residual_sums(self, rows: RatingArrays) -> Floats:
-        """[films] sums of rating - global mean - user bias."""
-        residual = rows.rating - self.global_mean - self._user_bias(rows)
-        residual = np.where(rows.known_to(self.fold), residual, 0.0)
-        rounded = round_for_exact_sums(residual)
-        return np.bincount(rows.film, rounded, len(self.film)).astype(np.float64)
+    def user_bias_sums(self, rows: RatingArrays) -> Floats:
+        """[films] sums of the biases of those who rated them."""
+        bias = np.where(rows.known_to(self.fold), self._user_bias(rows), 0.0)
+        return np.bincount(rows.film, bias, len(self.film)).astype(np.float64)
 
     def _user_bias(self, rows: RatingArrays) -> Floats:
         known = rows.known_to(self.fold)
-        residual = np.where(known, rows.rating - self.global_mean - self.film[rows.film], 0.0)
-        starts = np.flatnonzero(np.diff(rows.user, prepend=rows.user[:1] - 1))
-        counts = np.add.reduceat(known, starts, dtype=np.float64)
+        residual = np.where(known, rows.rating - (self.global_mean + self.film)[rows.film], 0.0)
+        starts = np.flatnonzero(np.diff(rows.user, prepend=-1))
+        counts = np.add.reduceat(known, starts, dtype=np.int64)
         bias = np.add.reduceat(residual, starts) / (counts + self.user_damping)
-        return np.repeat(bias, np.diff([*starts, len(rows.user)]))
+        return np.repeat(round_for_exact_sums(bias), np.diff(starts, append=len(rows.user)))
 
 
 def fit_fold_biases(
@@ -104,13 +102,14 @@ def fit_fold_biases(
         mean, counts = stats.mean(fold), stats.counts[fold]
         film = (stats.sums[fold] - counts * mean) / (counts + item_damping)
         models.append(FoldBiases(fold, mean, film, user_damping))
+    first = models  # without the users' biases
     for _ in range(ITERATIONS - 1 if models else 0):
         sums = [np.zeros_like(model.film) for model in models]
         for rows in shards:
             for total, model in zip(sums, models, strict=True):
-                total += model.residual_sums(rows)
+                total += model.user_bias_sums(rows)
         models = [
-            replace(model, film=total / (stats.counts[model.fold] + item_damping))
-            for total, model in zip(sums, models, strict=True)
+            replace(model, film=model.film - total / (stats.counts[model.fold] + item_damping))
+            for total, model in zip(sums, first, strict=True)
         ]
     return models

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.features.biases import FoldBiases, fit_fold_biases
-from tasks.features.collaborative import damped_bias_prediction, gaussian_process_prediction
 from tasks.features.config import FeatureSettings
 from tasks.features.point_in_time import Features, features_from_sums, point_in_time_features
-from tasks.features.rating_arrays import RatingArrays, take_rows
-from tasks.features.time_ordered_stats import RunningStats, TimeOrderedStats
+from tasks.features.rating_arrays import RatingArrays, any_of_user, take_rows
+from tasks.features.running_stats import Before, RunningStats
+from tasks.features.time_ordered_stats import TimeOrderedStats
 from tasks.features.user_shards import UserShards
 
 Bools = NDArray[np.bool_]
@@ -56,7 +56,7 @@ def build_features(
 def _streamed(
     rows: RatingArrays,
     *,
-    before: Floats,
+    before: Before,
     final: RunningStats,
     biases: list[FoldBiases],
     config: FeatureSettings,
@@ -65,24 +65,31 @@ def _streamed(
 
     A user's earlier ratings count with the statistics of their own time.
     """
-    global_mean, film_sum, film_count = before.T
     for model in biases:
-        own = rows.target & (rows.fold == model.fold)
-        global_mean[own] = model.global_mean
-        film_sum[own] = final.sums[model.fold][rows.film[own]]
-        film_count[own] = final.counts[model.fold][rows.film[own]]
-    columns, dampings = (global_mean, film_sum, film_count), _dampings(config)
-    by_fold = {
-        int(fold): features_from_sums(
-            rows.user, rows.rating, rows.known_to(fold), *columns, **dampings
-        )
-        for fold in np.unique(rows.fold)
-    }
-    features = _select_fold(rows, by_fold)
-    prior = features.prior
+        own = np.flatnonzero(rows.target & (rows.fold == model.fold))
+        before.global_mean[own] = model.global_mean
+        before.film_sum[own] = final.sums[model.fold][rows.film[own]]
+        before.film_count[own] = final.counts[model.fold][rows.film[own]]
+    features = _features_of_folds(rows, before, config)
     for model in biases:
-        prior = np.where(rows.target & (rows.fold == model.fold), model.predict(rows), prior)
-    return replace(features, prior=prior)
+        own = np.flatnonzero(rows.target & (rows.fold == model.fold))
+        features.prior[own] = model.predict(rows)[own]
+    return features
+
+
+def _features_of_folds(rows: RatingArrays, before: Before, config: FeatureSettings) -> Features:
+    """Each rating's features as its own fold knows them, from the histories that have the fold."""
+    features = Features.unknown(len(rows.user))
+    for fold in map(int, np.flatnonzero(np.bincount(rows.fold))):
+        of_fold = rows.fold == fold
+        some = any_of_user(rows.user, of_fold)
+        at = slice(None) if some.all() else np.flatnonzero(some)
+        own, found_own = np.flatnonzero(of_fold), np.flatnonzero(of_fold[at])
+        columns = (rows.user, rows.rating, rows.known_to(fold), *vars(before).values())
+        found = features_from_sums(*(column[at] for column in columns), **_dampings(config))
+        for name, values in vars(found).items():
+            getattr(features, name)[own] = values[found_own]
+    return features
 
 
 def _build_in_memory(
@@ -121,6 +128,9 @@ def _fold_in_memory(
     selected: Bools,
     config: FeatureSettings,
 ) -> Features:
+    # scipy takes half a second to import.
+    from tasks.features.collaborative import damped_bias_prediction, gaussian_process_prediction
+
     known = rows.known_to(fold)
     dampings = _dampings(config)
     features = point_in_time_features(

@@ -5,6 +5,7 @@ the known ratings before it in the user's own history. A mean that leaves out on
 itself would leak it: it is lower the higher that rating was.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,12 @@ class Features:
     user_mean: Floats
     user_count: Ints
     prior: Floats  # a predicted rating, in stars
+
+    @classmethod
+    def unknown(cls, rows: int) -> "Features":
+        """Where nothing is known."""
+        mean, count = np.full((3, rows), np.nan), np.zeros((2, rows), np.int64)
+        return cls(mean[0], count[0], mean[1], count[1], mean[2])
 
 
 def point_in_time_features(
@@ -77,9 +84,8 @@ def features_from_sums(
     """
     film_bias = (film_sum - film_count * global_mean) / (film_count + item_damping)
     residual = np.where(known, rating - global_mean - film_bias, 0.0)
-    user_sum, user_count, user_residual = (
-        _sums_of_previous(user, column)
-        for column in (np.where(known, rating, 0.0), known.astype(np.float64), residual)
+    user_sum, user_count, user_residual = _sums_of_previous(
+        user, np.where(known, rating, 0.0), known.astype(np.float64), round_for_exact_sums(residual)
     )
     with np.errstate(invalid="ignore"):
         return Features(
@@ -108,12 +114,13 @@ def _earlier_sums(key: Ints, time: Ints, *columns: Floats) -> tuple[Floats, ...]
     return tuple(results)
 
 
-def _sums_of_previous(key: Ints, column: Floats) -> Floats:
-    """For each row, the sum of the column over previous rows of the same key; keys are grouped."""
-    running = np.r_[0.0, np.cumsum(round_for_exact_sums(column))]
-    new_key = np.r_[True, key[1:] != key[:-1]]
-    key_start = np.flatnonzero(new_key)[np.cumsum(new_key) - 1]
-    return running[:-1] - running[key_start]
+def _sums_of_previous(key: Ints, *columns: Floats) -> Iterator[Floats]:
+    """For each row, the sums of the columns over previous rows of its key; keys are grouped."""
+    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]][: len(key)])
+    lengths = np.diff(starts, append=len(key))
+    for column in columns:
+        running = np.r_[0.0, np.cumsum(column)]
+        yield running[:-1] - np.repeat(running[starts], lengths)
 
 
 def round_for_exact_sums(stars: Floats) -> Floats:

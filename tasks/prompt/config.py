@@ -42,6 +42,12 @@ class Prompt(FeatureSettings, frozen=True, extra="forbid"):
         """Whether prompts show and anchor to what the prior stage fits."""
         return self.prior == "fitted" and "prior" in self.template.features
 
+    @property
+    def needs_features(self) -> bool:
+        """Whether prompts show features that are computed from the histories."""
+        fitted = {"prior"} if self.needs_priors else set()
+        return not fitted.issuperset(self.template.features)
+
     @pydantic.model_validator(mode="after")
     def _history_needs_lines(self) -> Self:
         if self.learn_from == "history" and not self.template.tokenize_per_line:

@@ -19,6 +19,7 @@ from tasks.templates import (
     film_texts,
     prior_strings,
 )
+from tasks.text_tokenizer import tokenize_texts
 
 Ints = NDArray[np.int64]
 
@@ -59,9 +60,8 @@ class Wording:
         self.scale = np.asarray(scale)
         self.films = self.pieces(film_texts(films))
         self.features = {
-            "film": self.pieces(count_strings("film")),
-            "user": self.pieces(count_strings("user")),
-            "prior": self.pieces(prior_strings()),
+            name: self.pieces(prior_strings() if name == "prior" else count_strings(name))
+            for name in template.features
         }
         self.opening = self.pieces([template.opening])
         self.questions = {
@@ -74,10 +74,8 @@ class Wording:
 
     def pieces(self, texts: Sequence[str], *, split_special_tokens: bool = True) -> Pieces:
         """Texts, each tokenised by itself; none of it becomes a special token unless it may."""
-        encoded = self.tokenizer(
-            list(texts), add_special_tokens=False, split_special_tokens=split_special_tokens
-        )["input_ids"]
-        return Pieces(Ragged.of_texts(texts), Ragged.of(encoded, np.int32))
+        tokens = tokenize_texts(self.tokenizer, texts, split_special_tokens=split_special_tokens)
+        return Pieces(Ragged.of_texts(texts), Ragged.of(tokens, np.int32))
 
     def context_lines(self, rows: RatingArrays, features: Features | None) -> Lines:
         """The line of each rating in a context."""

@@ -5,6 +5,7 @@ Prompts are gathered from such arrays: a line is tokenised once, however many pr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ class Ragged:
     def of(cls, rows: Sequence[Sequence[int]], dtype: type) -> "Ragged":
         """From lists of numbers."""
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        values: NDArray = np.fromiter((x for r in rows for x in r), dtype, int(lengths.sum()))
+        values: NDArray = np.fromiter(chain.from_iterable(rows), dtype, int(lengths.sum()))
         return cls.split(values, lengths)
 
     @classmethod

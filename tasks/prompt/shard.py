@@ -65,9 +65,9 @@ def make_shard(
     context, rows = load_context(ratings, tokenizer, config), given.rows
     wording = context.wording
     features = given.compute_features(rows) if given.compute_features else None
-    if features and config.needs_priors:
+    if config.needs_priors:
         prior = np.exp(rows.log_prior) @ np.asarray(context.scale)
-        features = replace(features, prior=prior)
+        features = replace(features or Features.unknown(len(prior)), prior=prior)
     plans = [_limit(plan, rows, features, wording, config) for plan in given.plans]
     table = pa.concat_tables(
         [

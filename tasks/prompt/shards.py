@@ -20,6 +20,7 @@ from tasks.prompt.legacy_csv import NAME, write_legacy_csv
 from tasks.prompt.plan import Plan, plan_examples, plan_targets
 from tasks.prompt.shard import ShardInput, load_context, make_shard
 from tasks.store.artifacts import (
+    RATING,
     Candidates,
     RatingPriors,
     SplitRatings,
@@ -31,6 +32,7 @@ from tasks.user_batches import iter_user_batches, rebatch
 Planner = Callable[[RatingArrays], Iterable[Plan]]
 Tables = Iterable[pl.DataFrame]
 KEY = ["user_id", "film_id"]
+CATEGORIES = ["fold", "role"]
 AFTER_HISTORY = 1_000_000  # positions of candidates follow those of every rating
 
 
@@ -74,7 +76,7 @@ class ShardWriter:
     ) -> Iterator[ShardInput]:
         """The input of each shard that has examples."""
         features_of = None
-        if self.config.template.features and shards.count:
+        if self.config.needs_features and shards.count:
             mean = float(np.mean(self.context.scale))
             features_of = build_features(shards, len(self.context.films), mean, users, self.config)
         for shard, rows in enumerate(shards):
@@ -85,12 +87,12 @@ class ShardWriter:
             if any(map(len, plans)):
                 yield ShardInput(rows, features_of and features_of(shard), plans, first)
 
-    def write_films(self, tables: Tables) -> None:
+    def write_films(self, split: SplitRatings) -> None:
         """Write each film's answer line, and its first rating outside the test fold's targets."""
         hidden = (pl.col("fold") == "test") & (pl.col("role") == "target")
-        first = pl.col("rated_at").min().alias("first_rated_at")
-        parts = [t.filter(~hidden).group_by("film_id").agg(first) for t in tables]
-        first_rated = pl.concat(parts).group_by("film_id").agg(pl.col("first_rated_at").min())
+        shown = split.scan("ratings").filter(pl.col("fold") != "unused", ~hidden)
+        first = shown.group_by("film_id").agg(first_rated_at=pl.col("rated_at").min())
+        first_rated = first.collect(engine="streaming")
         lines = self.context.wording.unrated_lines()
         films = self.context.films.select("film_id").join(
             first_rated, on="film_id", how="left", maintain_order="left"
@@ -123,7 +125,7 @@ def write_shards(
     writer = ShardWriter(draft, ratings, tokenizer, config, executor)
     tables = _with_priors(_used_ratings(split), [priors.scan("priors")] if priors else [])
     writer.write(tables, lambda rows: plan_examples(rows, config))
-    writer.write_films(_used_ratings(split))
+    writer.write_films(split)
     if config.template.wording == "original":
         shards = pl.scan_parquet(sorted(draft.glob("shard-*.parquet")), glob=False)
         write_legacy_csv(shards.filter(pl.col("kind") == "recommend").collect(), draft / NAME)
@@ -151,13 +153,14 @@ def write_candidate_shards(
         tables = _with_priors(known, own)
         planner = partial(_plan_candidates, fold=fold, config=config)
         writer.write(tables, planner, of_fold["user_id"].unique().to_list())
-    writer.write_films(_used_ratings(split))
+    writer.write_films(split)
     return split.metadata | writer.metadata()
 
 
 def _used_ratings(split: SplitRatings) -> Iterator[pl.DataFrame]:
     """The ratings of some fold, whole users at a time."""
-    for table in iter_user_batches(split.files("ratings")):
+    files, columns = split.files("ratings"), [*RATING, "position", *CATEGORIES]
+    for table in iter_user_batches(files, columns, categorical=CATEGORIES):
         yield table.filter(pl.col("fold") != "unused")
 
 
@@ -198,8 +201,7 @@ def _replace_targets(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.
         (AFTER_HISTORY + pl.col("film_id").rank("ordinal").over("user_id"))
         .cast(pl.Int32)
         .alias("position"),
-        pl.lit(fold).alias("fold"),
-        pl.lit("target").alias("role"),
-        pl.lit(False).alias("cold"),
+        pl.lit(fold, pl.Categorical).alias("fold"),
+        pl.lit("target", pl.Categorical).alias("role"),
     )
     return pl.concat([known, unrated]).sort("user_id", "position")

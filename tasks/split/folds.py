@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
+import numpy as np
 import polars as pl
 import pydantic
 
@@ -19,10 +20,14 @@ FoldAssigner = Callable[[pl.DataFrame], pl.DataFrame]  # adds position, fold and
 
 def user_uniform(seed: int, purpose: str = "fold of a user") -> pl.Expr:
     """A uniform number in [0, 1), fixed for each user, seed and purpose."""
-    return pl.col("user_id").map_batches(
-        lambda users: pl.Series(uniform(seed, purpose, users.to_numpy())),
-        return_dtype=pl.Float64,
-    )
+
+    def of_rows(ids: pl.Series) -> pl.Series:
+        users = ids.to_numpy()
+        starts = np.flatnonzero(np.diff(users, prepend=-1))  # a history is hashed once
+        numbers = uniform(seed, purpose, users[starts])
+        return pl.Series(np.repeat(numbers, np.diff(starts, append=len(users))))
+
+    return pl.col("user_id").map_batches(of_rows, return_dtype=pl.Float64)
 
 
 def is_sampled(ratings: pl.LazyFrame, size: float, seed: int, purpose: str) -> pl.Expr:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+import pyarrow.compute as pc
 import pydantic
 from numpy.typing import NDArray
 
@@ -43,12 +44,13 @@ class TimeOrdered(pydantic.BaseModel, frozen=True, extra="forbid"):
 
     def _tie_ranks(self, films: pl.Series) -> tuple[Ints, int]:
         """The rank of each row's film in the tie order, and the number of films."""
-        distinct = films.unique().sort().to_numpy()
+        distinct = films.unique().sort()
         by_film = self.ties == "film"
-        tie = distinct if by_film else hash_integers(self.seed, "ties", distinct)
+        tie = distinct.to_numpy() if by_film else hash_integers(self.seed, "ties", distinct)
         rank = np.empty(len(distinct), np.int64)
         rank[np.argsort(tie, kind="stable")] = np.arange(len(distinct))
-        return rank[np.searchsorted(distinct, films.to_numpy())], len(distinct)
+        place = pc.index_in(films.to_arrow(), distinct.to_arrow())
+        return rank[place.to_numpy()], len(distinct)
 
 
 def _starts_new_time(ratings: pl.DataFrame) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.prompt.config import Prompt
 from tasks.templates import Original
-from tasks.text_tokenizer import load_tokenizer
+from tasks.text_tokenizer import load_tokenizer, tokenize_texts
 from tests.prompt.tiny import (
     COMPACT,
     FOLDS,
@@ -117,3 +117,14 @@ def test_every_loaded_tokenizer_spells_special_tokens(inputs):
         if "AutoTokenizer.from_pretrained" in file.read_text()
     ]
     assert sorted(loads) == ["tasks/base/pretrained.py", "tasks/text_tokenizer.py"]
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_texts_are_tokenised_as_the_tokenizer_has_them(inputs, split):
+    tokenizer = load_tokenizer(inputs[2])
+    texts = ["Heat (1995), Action|Crime", "", f"the end{tokenizer.eos_token}, Rating: 4.0\n"]
+    wanted = {"add_special_tokens": False, "split_special_tokens": split}
+    expected = tokenizer(texts, **wanted)["input_ids"]
+    tokenizer.backend_tokenizer.enable_truncation(2)
+    tokenizer.backend_tokenizer.enable_padding()
+    assert tokenize_texts(tokenizer, texts, split_special_tokens=split) == expected

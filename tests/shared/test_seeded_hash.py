@@ -98,3 +98,9 @@ def test_nothing_that_decides_a_fold_a_tie_or_a_sample_is_bound_to_a_version():
     }
     assert len(files) > 30
     assert not found
+
+
+def test_a_users_number_depends_on_no_other_row():
+    ids = [3, 3, 1, 2, 2, 3]
+    found = pl.DataFrame({"user_id": ids}).select(user_uniform(0)).to_series().to_list()
+    assert found == uniform(0, "fold of a user", ids).tolist()
