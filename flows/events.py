@@ -12,6 +12,7 @@ from prefect.events import emit_event
 from tasks.metrics_location import metrics_path
 from tasks.publish.decision import read_decision
 from tasks.serve.record import Serve
+from tasks.store.artifacts import SplitRatings
 from tasks.store.store import Store
 
 NAME = "content-advisor"
@@ -38,6 +39,11 @@ def emit_served(serve: Serve) -> None:
     """`served`, or `refused` with the guard rail, of everyone's lists."""
     event, occasion = "refused" if serve.refused else "served", serve.served_at.isoformat()
     emit(event, "lists", serve.lists, serve.to_json(), occasion=occasion)
+
+
+def emit_refused(requests: SplitRatings, reason: str) -> None:
+    """`refused`, where there are requests and no lists to make of them."""
+    emit("refused", "lists", requests.fingerprint, {"refused": reason}, occasion="requests")
 
 
 def emit(

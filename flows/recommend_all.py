@@ -7,7 +7,7 @@ from prefect import State, Task, flow
 
 from flows.alerts import Alert, on_run_failure
 from flows.attempt import attempt, time_limit
-from flows.events import emit_served
+from flows.events import emit_refused, emit_served
 from flows.form import UNCHANGED, Overrides
 from flows.overrides import with_data
 from flows.ranker import Call, NoFilmLeftError, Ranker
@@ -62,6 +62,7 @@ def serve_everyone(
             requests, ratings, inference=settings.inference, store=store, call=labelled
         )
     except NoFilmLeftError as reason:
+        emit_refused(requests, str(reason))
         refusal(str(reason), f"requests {requests.fingerprint}").send()
         return None
     lists = labelled("compose lists", compose_recommendations)(

@@ -7,12 +7,13 @@ from prefect import flow
 from prefect.events.worker import EventsWorker
 
 from flows import events
-from flows.events import emit_decision, emit_served
+from flows.events import emit_decision, emit_refused, emit_served
 from tasks.metrics_db import atomic_update
 from tasks.metrics_location import metrics_path
 from tasks.publish.decision import read_decision
 from tasks.serve.figures import Figures
 from tasks.serve.record import Serve
+from tasks.store.artifacts import SplitRatings
 from tasks.store.store import Store
 from tests.servers import wait_until
 
@@ -63,6 +64,7 @@ def test_each_decision_and_serve_is_an_event_that_is_kept_once(client, store):
             emit_decision("of a second table", store)
             emit_served(served())
             emit_served(served("too few users"))
+            emit_refused(SplitRatings(store.root, "requests-sated"), "no film is left")
 
     twice()
     EventsWorker.instance().drain()
@@ -73,6 +75,7 @@ def test_each_decision_and_serve_is_an_event_that_is_kept_once(client, store):
         ("drift", "adapter-odd"),
         ("served", "lists-None"),
         ("refused", "lists-too few users"),
+        ("refused", "requests-sated"),
     }
     about = {name for _, name in expected}
     wait_until(lambda: len(found(client, about)) >= len(expected), seconds=30)
