@@ -40,6 +40,7 @@ class Shape:
 SHAPES = {
     "560m": Shape(250_880, 1024, 24, 16, line=20, rating=3, users=1, gradient_checkpointing=True),
     "1b7": Shape(250_880, 2048, 24, 16, line=20, rating=3, users=16, gradient_checkpointing=False),
+    "middle": Shape(32_768, 512, 8, 8, line=20, rating=3, users=4, gradient_checkpointing=False),
     "mini": Shape(8192, 128, 4, 4, line=8, rating=1, users=8, gradient_checkpointing=False),
 }
 SCHEMA = pa.schema(
