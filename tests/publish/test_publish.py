@@ -189,7 +189,8 @@ def test_a_report_runs_as_it_stands_in_a_shell(store, publish_run, challenge):
 
 
 def test_a_report_is_listed_and_run_by_its_name(store, publish_run, challenge, monkeypatch, capsys):
-    from flows.cli import CommandError, app
+    from flows.cli import app
+    from flows.errors import CommandError
 
     publish_run(challenge())
     monkeypatch.setenv("CONTENT_ADVISOR_STORE", str(store.root))
