@@ -123,17 +123,17 @@ def read_of_users(data: Path, root: Path, users: int) -> dict[str, Read]:
     question, given = ListQuestion.of(of_candidates, words), {"target": prompts}
     (batch,) = iter_batches(given | {"candidate": of_candidates}, users, RATE[1:])
     examples = Examples.from_table(batch.examples).take(range(len(batch.examples)))
-    rows, asked = batch.examples.to_pylist(), list[Questions]()
+    rows, questions = batch.examples.to_pylist(), list[Questions]()
     for target, candidates, row in zip(examples[::2], examples[1::2], rows[1::2], strict=True):
-        asked.append(Questions([target, candidates], [question.ask(candidates, row)]))
+        questions.append(Questions([target, candidates], [question.ask(candidates, row)]))
     (lists,) = iter_batches(given, users, LISTS)
     answers = Examples.from_table(lists.examples).take(range(len(lists.examples)))
     parts = {
-        "rate": [Questions([user.rated[0]]) for user in asked],
-        "candidates": [Questions([user.rated[1]]) for user in asked],
-        "likelihoods": [Questions([], user.texts) for user in asked],
-        "rate and candidates": [Questions(user.rated) for user in asked],
-        TOGETHER: asked,
+        "rate": [Questions([user.rated[0]]) for user in questions],
+        "candidates": [Questions([user.rated[1]]) for user in questions],
+        "likelihoods": [Questions([], user.texts) for user in questions],
+        "rate and candidates": [Questions(user.rated) for user in questions],
+        TOGETHER: questions,
         "decode a list": [Questions([], [one]) for one in answers],
         "read the list's ratings": [Questions([only_ratings(one)]) for one in answers],
     }

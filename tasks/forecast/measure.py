@@ -61,14 +61,14 @@ def measure(
     rated = sample(Examples.read(prompts, "test"), EXAMPLES)
     many = [with_branches(example, plan.candidates) for example in rated]
     lines = [replace(example, spans=_no_spans()) for example in many]
-    asked = {
+    questions = {
         "rate": [Questions([one]) for one in rated],
         "candidates": [Questions([one]) for one in many],
         "user": [Questions([a, b], [c]) for a, b, c in zip(rated, many, lines, strict=True)],
     }
     trials = {
         name: try_out(reader.read_users, users, min(rows, at_once), limit, tokens)
-        for (name, users), at_once in zip(asked.items(), (rows, 8, 8), strict=True)
+        for (name, users), at_once in zip(questions.items(), (rows, 8, 8), strict=True)
     } | {
         "list": _try_lists(model, prompts, plan, rows, limit),
         "train": _try_training(model, trie, prompts, lora, objective, fit, limit),
