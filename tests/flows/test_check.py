@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
+from flows.cli import app
+from flows.commands import runs
 from flows.errors import CommandError
 from tasks.validate import validate_tables
 from tests.rule_counts import count_violations
@@ -19,14 +20,14 @@ CASES = Path(__file__).resolve().parents[1] / "field" / "cases"
 def temporary(tmp_path, monkeypatch):
     """The folder of temporary stores."""
     monkeypatch.setattr(validate_tables, "evaluate", count_violations)
-    monkeypatch.setattr(cli, "_configure_logging", lambda level: None)
+    monkeypatch.setattr(runs, "configure_logging", lambda level: None)
     (folder := tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
 
 
 def check(data, *options):
-    cli.app(["check", str(data), "--profile", "smoke", *options])
+    app(["check", str(data), "--profile", "smoke", *options])
 
 
 def refuse(data, *options):
