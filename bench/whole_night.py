@@ -94,7 +94,7 @@ def stages_of(root: Path) -> list[dict[str, Any]]:
         select stage, kind, seconds, cpu_seconds, peak_bytes / 1e9 as peak_gb, rows from stages
         where run_id = (select arg_max(run_id, run_at) from runs) order by stage"""
     with open_readonly(metrics_path(Store(root))) as db:
-        return pl.DataFrame(db.execute(query).to_arrow_table()).to_dicts()
+        return pl.DataFrame(db.sql(query).to_arrow_table()).to_dicts()
 
 
 def main() -> None:
