@@ -1,4 +1,4 @@
-"""The application that the commands belong to, what they share, and how their errors are told.
+"""The application that the commands belong to, what they share, and their errors in one line.
 
 Prefect is imported by the commands that run.
 """

@@ -1,7 +1,7 @@
 """Joins packed examples whose prefixes begin with the same tokens, which are then run once.
 
 What attends to a prefix attends to what precedes it alone, so equal beginnings have equal hidden
-states: a context behind which a user is asked for ratings, and for a list, is one range of a row.
+states: a context with a question for ratings and one for a list behind it is one range of a row.
 """
 
 from collections.abc import Sequence

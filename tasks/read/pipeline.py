@@ -1,4 +1,4 @@
-"""Reads prompts in resumable batches, a user's context once for all that is asked about it."""
+"""Reads prompts in resumable batches, a user's context once for all questions behind it."""
 
 import shutil
 from collections.abc import Mapping

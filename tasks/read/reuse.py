@@ -1,4 +1,4 @@
-"""Takes from an earlier artifact what was read of a user who is asked the same now.
+"""Takes from an earlier artifact what was read of a user with the same questions.
 
 Only where each user is read in rows of their own (`pack_length` 1): then the bytes do not depend
 on the others.

@@ -25,7 +25,7 @@ def read_prompts(
     """Read ratings of targets and candidates, and likelihoods of candidates' lines.
 
     The context of a user is run once for all of these. Where `inference` keeps readings, those of
-    users who are asked the same as before are taken from an earlier artifact.
+    users with the same questions as before are taken from an earlier artifact.
     """
     named = {"target": prompts, "candidate": candidate_prompts}
     given = {role: made for role, made in named.items() if made is not None}

@@ -1,4 +1,4 @@
-"""A context is run once for all that is asked behind it; each answer is that of a text alone."""
+"""A context is run once for all questions behind it; each answer is that of a text alone."""
 
 import numpy as np
 import polars as pl
@@ -134,7 +134,7 @@ def worded(request, store, split, ratings, tokenizer, candidates):
     )
 
 
-def test_what_is_asked_together_is_what_is_asked_apart(worded, reader, tokenizer):
+def test_questions_read_together_are_answered_as_apart(worded, reader, tokenizer):
     """With half stars, and where the question lies between the context and the films."""
     users = users_of(*worded, AutoTokenizer.from_pretrained(tokenizer.path))
     together = reader.read_users(users)

@@ -30,7 +30,7 @@ class Readings(Artifact):
                 ),
                 "user_hash": (
                     "string",
-                    "of all that was asked about the user; null where users share rows",
+                    "of all questions about the user; null where users share rows",
                 ),
             },
         ),
