@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from flows.settings import Settings, SettingsError
 from flows.stages import Stages
 from tasks.base.task import build_tokenizer
@@ -60,7 +62,8 @@ def prepare_data(settings: Settings, store: Store, stages: Stages) -> PreparedDa
 def check_size(settings: Settings, ratings: ValidatedRatings) -> None:
     """Raises SettingsError where a predictor would take too long, or too much memory."""
     rows, hours = ratings.manifest["rows"], settings.max_hours
-    of_prior = too_long(settings.prior, rows["ratings"], hours)
+    users = ratings.scan("ratings").select(pl.col("user_id").n_unique()).collect().item()
+    of_prior = too_long(settings.prior, rows["ratings"], users, hours)
     of_baselines = too_large(settings.baseline, rows["ratings"], rows["films"], hours)
     if sentences := [*of_prior, *of_baselines]:
         raise SettingsError("; ".join(sentences))

@@ -114,6 +114,7 @@ def priors(store, split) -> RatingPriors:
         column = pl.Series(log_p.astype(np.float32), dtype=pl.List(pl.Float32))
         table = rows.select(*key, stretch=pl.lit(1, pl.Int16), machine_log_p=column, log_p=column)
         table.write_parquet(draft / "priors.parquet")
+        np.savez(draft / "users.npz", users=rows["user_id"].unique().sort().to_numpy())
         return split.metadata
 
     return store.build(RatingPriors, recipe={}, parents=[split], write=write)

@@ -46,6 +46,17 @@ class Factors:
             total[:, self.present] += np.diff(below, axis=1, prepend=0.0, append=1.0)
         return (1 - FLOOR) * total / len(users) + FLOOR / self.values
 
+    def distribution(self, score: Floats, variance: Floats) -> Floats:
+        """The predictive distribution [pairs, values] of scores that are normal in each sample.
+
+        score, variance [samples, pairs]: mean and variance, that of a rating itself left out.
+        """
+        spread = np.sqrt(1 + variance)[..., None]
+        below = ndtr((self.cuts[:, None].astype(np.float64) - score[..., None]) / spread)
+        mean = np.zeros((score.shape[1], self.values))
+        mean[:, self.present] = np.diff(below, axis=2, prepend=0.0, append=1.0).mean(0)
+        return (1 - FLOOR) * mean + FLOOR / self.values
+
     def save(self, file: Path) -> None:
         """Write as safetensors."""
         save_file({name: np.ascontiguousarray(v) for name, v in self._arrays().items()}, file)

@@ -28,9 +28,17 @@ class RatedFilms:
     scale: Floats
 
     @classmethod
-    def load(cls, split: SplitRatings, ratings: ValidatedRatings) -> "RatedFilms":
-        """Read the used ratings of a split; all films of the catalogue have an index."""
-        table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
+    def load(
+        cls, split: SplitRatings, ratings: ValidatedRatings, of: Ints | None = None
+    ) -> "RatedFilms":
+        """Read the used ratings of a split; all films of the catalogue have an index.
+
+        `of` are the ids of the users whose ratings they are; None: of all.
+        """
+        used = split.scan("ratings").filter(pl.col("fold") != "unused")
+        if of is not None:
+            used = used.filter(pl.col("user_id").is_in(pl.Series(of, dtype=pl.Int32).implode()))
+        table = used.collect()
         films = ratings.scan("films").collect()
         users, user = np.unique(table["user_id"].to_numpy(), return_inverse=True)
         scale = np.asarray(ratings.metadata["scale"])
@@ -122,6 +130,12 @@ class RatedFilms:
     def count_films(self, known: NDArray[np.bool_]) -> Ints:
         """How often each film of the catalogue was rated: [films]."""
         return np.bincount(self.film[known], minlength=len(self.films))
+
+
+def users_of_fit(priors: RatingPriors) -> Ints:
+    """Ids of the users that a prior was fitted on, ascending."""
+    users: Ints = np.load(priors.path / "users.npz")["users"]
+    return users
 
 
 def known_to_fold(table: pl.DataFrame, fold: str) -> NDArray[np.bool_]:

@@ -59,11 +59,7 @@ def _to_arrays(table: pl.DataFrame, film_ids: NDArray[np.integer]) -> RatingArra
 
 
 def _log_priors(table: pl.DataFrame) -> NDArray[np.float32]:
-    """The column `log_prior` as [ratings, values], nulls as NaN; without it [ratings, 0]."""
+    """The column of arrays `log_prior` as [ratings, values], nulls as NaN; else [ratings, 0]."""
     if "log_prior" not in table.columns:
         return np.zeros((len(table), 0), np.float32)
-    known = table["log_prior"].is_not_null().to_numpy()
-    values = table["log_prior"].drop_nulls().explode().to_numpy()
-    rows = np.full((len(table), len(values) // max(1, known.sum())), np.nan, np.float32)
-    rows[known] = values.reshape(-1, rows.shape[1])
-    return rows
+    return table["log_prior"].to_numpy()

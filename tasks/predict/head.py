@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.features.histories import RatedFilms
+from tasks.features.histories import RatedFilms, users_of_fit
 from tasks.features.residual_trees import ResidualTrees
 from tasks.features.stretches import Stretches
 from tasks.predict.prior_predictions import calibrated_table
@@ -30,7 +30,7 @@ def write_head_predictions(
     predictor: str,
 ) -> dict[str, Any]:
     """Write ratings.parquet; return the calibration as metadata."""
-    rated, settings = RatedFilms.load(split, ratings), priors.metadata
+    rated, settings = RatedFilms.load(split, ratings, users_of_fit(priors)), priors.metadata
     machine = rated.expected(priors)
     stretches = rated.number_stretches(settings["stretches"], split)
     questions = rated.questions(machine, stretches, settings["horizon"])

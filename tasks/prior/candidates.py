@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.features.behaviour import History, Questions
 from tasks.features.factors import Factors
-from tasks.features.histories import RatedFilms, known_to_fold
+from tasks.features.histories import RatedFilms, known_to_fold, users_of_fit
 from tasks.features.residual_trees import ResidualTrees
 from tasks.features.stretches import FOLDS
 from tasks.prior.chain import write_table
@@ -26,9 +26,9 @@ def write_candidate_priors(
     candidates: Candidates,
 ) -> dict[str, Any]:
     """Write priors.parquet of all candidates; return the metadata."""
-    rated = RatedFilms.load(split, ratings)
+    users = users_of_fit(priors)
+    rated = RatedFilms.load(split, ratings, users)
     history = rated.history(rated.expected(priors))
-    users = np.load(priors.path / "users.npz")["users"]
     listed = add_histories(candidates, rated.table)
     parts = []
     for fold in sorted(listed["fold"].unique()):
@@ -53,17 +53,19 @@ def predict_fold(
 ) -> tuple[Floats, Floats]:
     """What the machine expects of each candidate, and the same corrected by the trees of the fold.
 
-    `factors` are those of these users and of all films of the catalogue.
+    `factors` are those of these users and of all films of the catalogue. Films are counted among
+    the users of the fit, as in the trees' examples.
     """
     films = np.searchsorted(rated.films["film_id"].to_numpy(), listed["film_id"].to_numpy())
     p = factors.probabilities(np.searchsorted(users, listed["user_id"].to_numpy()), films)
+    of_fit = np.isin(rated.users, users_of_fit(priors))[rated.user]
     questions = Questions(
         film=films,
         start=listed["start"].to_numpy(),
         end=listed["end"].to_numpy(),
         time=listed["time"].to_physical().to_numpy(),
         p=p,
-        count=rated.count_films(known_to_fold(rated.table, fold))[films],
+        count=rated.count_films(known_to_fold(rated.table, fold) & of_fit)[films],
     )
     trees = ResidualTrees.load(priors.path, f"trees-{fold}")
     return p, trees.correct(history.describe(questions, rated.scale), p, rated.scale)

@@ -17,6 +17,7 @@ from tasks.features.histories import RatedFilms
 from tasks.features.residual_trees import ResidualTrees
 from tasks.features.stretches import FOLDS, Stretches
 from tasks.prior.config import Prior
+from tasks.prior.sample import choose_users
 from tasks.progress import track
 from tasks.store.artifacts import SplitRatings, ValidatedRatings
 
@@ -27,7 +28,7 @@ def write_priors(
     draft: Path, split: SplitRatings, ratings: ValidatedRatings, config: Prior
 ) -> dict[str, Any]:
     """Write priors.parquet, and the models of the targets' fits; return the metadata."""
-    rated = RatedFilms.load(split, ratings)
+    rated = RatedFilms.load(split, ratings, choose_users(split, config))
     stretches = rated.number_stretches(config.stretches, split)
     machine = np.full((len(rated.table), len(rated.scale)), np.nan)
     for stretch, factors in fit_stretches(rated, stretches, config):

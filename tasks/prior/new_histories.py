@@ -1,11 +1,10 @@
 """Predicts candidates for histories that have grown, or begun, since the prior was fitted.
 
 The films' vectors are those of the fit; each user's is found from all that is known of the user
-now. A rating that the fit has not seen is expected from the user's vector of the fit, which knows
-nothing of it, so that no rating has a part in its own prior.
+now. A rating that is new to the fit is expected from the user's vector of the fit, which knows
+nothing of it; where the fit has not seen the user, from all of the user's other ratings.
 """
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +16,14 @@ from numpy.typing import NDArray
 
 from tasks.features.factors import Factors
 from tasks.features.fold_in import fold_in
-from tasks.features.histories import RatedFilms
+from tasks.features.histories import RatedFilms, users_of_fit
 from tasks.prior.candidates import add_histories, add_stretch, predict_fold
 from tasks.prior.chain import write_table
+from tasks.prior.vectors import Vectors
 from tasks.store.artifacts import Candidates, RatingPriors, SplitRatings, ValidatedRatings
 
 Floats = NDArray[np.float64]
-VECTORS = "vectors.npz"
+Ints = NDArray[np.int64]
 THREADS = 2  # most of the work is numpy's and scipy's, which let other threads run
 KEY = ["user_id", "film_id"]
 
@@ -39,23 +39,28 @@ def write_priors_of_new_histories(
 ) -> dict[str, Any]:
     """Write priors.parquet of the candidates and of ratings that are new to the fit.
 
-    vectors.npz keeps each user's vector with a hash of the ratings it was found from: where
-    `earlier` has the same, it is taken from there.
+    vectors.npz keeps the vectors of the fit's users, each with a hash of the ratings it was found
+    from: where `earlier` has the same, it is taken from there.
     """
-    rated = RatedFilms.load(split, ratings)
-    fitted = _of_catalogue(
-        Factors.load(priors.path / "factors-test.safetensors"), fitted_on, rated.films
-    )
-    new = _new_ratings(rated, fitted_on, candidates)
-    p_new = _expect_new(fitted, np.load(priors.path / "users.npz")["users"], rated, new)
+    asked = candidates.scan("candidates").select(pl.col("user_id").unique().sort()).collect()
+    users, fitted_users = asked["user_id"].to_numpy(), users_of_fit(priors)
+    in_fit = np.isin(users, fitted_users)
+    rated = RatedFilms.load(split, ratings, np.union1d(users, fitted_users))
+    factors = Factors.load(priors.path / "factors-test.safetensors")
+    factors = _of_catalogue(factors, fitted_on, rated.films)
+    vectors, own = Vectors(factors, rated, earlier), _contexts(rated, users)
+    found, left_out = _fold_in_users(vectors, own, in_fit)
+    vectors.save(draft)
+    grown = _expect_grown(factors, fitted_users, rated, fitted_on, users[in_fit])
+    parts = [grown, *((own[place], left_out[place]) for place in np.flatnonzero(~in_fit))]
+    new, p_new = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     expected = rated.expected(priors)
     expected[new] = p_new
     listed = add_histories(candidates, rated.table)
     last = rated.table["rated_at"].gather(listed["end"] - 1)
     listed = listed.with_columns(time=last)  # as a target follows its user's history
-    users = listed["user_id"].unique().sort().to_numpy()
-    factors = _fold_in_users(fitted, users, rated, earlier, draft / VECTORS)
-    p, prior = predict_fold(listed, "test", factors, users, rated, rated.history(expected), priors)
+    factors, history = replace(factors, users=found), rated.history(expected)
+    p, prior = predict_fold(listed, "test", factors, users, rated, history, priors)
     rows = [
         listed.select("fold", *KEY),
         rated.table[new].select(pl.lit("test").alias("fold"), *KEY),
@@ -75,63 +80,45 @@ def _of_catalogue(factors: Factors, fitted_on: ValidatedRatings, films: pl.DataF
     return replace(factors, films=vectors)
 
 
-def _new_ratings(
-    rated: RatedFilms, fitted_on: ValidatedRatings, candidates: Candidates
-) -> NDArray[np.int64]:
-    """Rows of the candidates' users that the fit has not seen."""
-    rows = rated.table.with_row_index("row").lazy().filter(pl.col("role") == "context")
-    rows = rows.join(fitted_on.scan("ratings"), on=KEY, how="anti")
-    rows = rows.join(candidates.scan("candidates"), on="user_id", how="semi")
-    return rows.select("row").collect()["row"].sort().to_numpy().astype(np.int64)
-
-
-def _expect_new(
-    factors: Factors, users: NDArray, rated: RatedFilms, new: NDArray[np.int64]
-) -> Floats:
-    """By the users' vectors of the fit; someone new has the mean vector."""
-    mean = factors.users.mean(1, keepdims=True)
-    known = replace(factors, users=np.concatenate([factors.users, mean], axis=1))
-    wanted = rated.users[rated.user[new]]
-    place = np.minimum(np.searchsorted(users, wanted), len(users) - 1)
-    return known.probabilities(np.where(users[place] == wanted, place, len(users)), rated.film[new])
-
-
-def _fold_in_users(
-    factors: Factors,
-    users: NDArray,
-    rated: RatedFilms,
-    earlier: RatingPriors | None,
-    kept: Path,
-) -> Factors:
-    """The factors with a vector for each of these users in place of the fitted ones."""
+def _contexts(rated: RatedFilms, users: NDArray) -> list[Ints]:
+    """The rows of each user's ratings."""
     rows = np.flatnonzero((rated.table["role"] == "context").to_numpy())
     start, end = (
         np.searchsorted(rated.users[rated.user[rows]], users, side) for side in ("left", "right")
     )
-    own = [rows[s:e] for s, e in zip(start, end, strict=True)]
-    ids = rated.films["film_id"].to_numpy()
-    hashes = np.array([_hash(ids[rated.film[r]], rated.code[r]) for r in own], "S64")
-    found = _read_vectors(earlier)
+    return [rows[s:e] for s, e in zip(start, end, strict=True)]
 
-    def find(place: int) -> NDArray[np.float32]:
-        if (vector := found.get(hashes[place])) is not None:
-            return vector
-        return fold_in(factors, rated.film[own[place]], rated.code[own[place]], seed=0)
+
+def _fold_in_users(
+    vectors: Vectors, own: list[Ints], in_fit: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], list[Floats | None]]:
+    """A vector for each user [samples, users, rank + 1], and what each unseen one's ratings are
+    expected to be by the others.
+    """
+    factors, rated = vectors.factors, vectors.rated
+
+    def find(place: int) -> tuple[NDArray[np.float32], Floats | None]:
+        if in_fit[place]:
+            return vectors.find(own[place]), None
+        posterior = fold_in(factors, rated.film[own[place]], rated.code[own[place]])
+        return posterior.draw(seed=0), posterior.leave_one_out()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        vectors = np.stack(list(pool.map(find, range(len(users)))), axis=1)
-    np.savez(kept, hashes=hashes, vectors=vectors)
-    return replace(factors, users=vectors)
+        found = list(pool.map(find, range(len(own))))
+    return np.stack([vector for vector, _ in found], axis=1), [p for _, p in found]
 
 
-def _read_vectors(earlier: RatingPriors | None) -> dict[bytes, NDArray[np.float32]]:
-    """Vectors [samples, rank + 1] by the hash of the ratings that they were found from."""
-    if earlier is None:
-        return {}
-    read = np.load(earlier.path / VECTORS)
-    return dict(zip(read["hashes"], read["vectors"].swapaxes(0, 1), strict=True))
-
-
-def _hash(film_ids: NDArray, code: NDArray) -> str:
-    content = np.stack([film_ids, code]).astype(np.int64)
-    return hashlib.sha256(content.tobytes()).hexdigest()
+def _expect_grown(
+    factors: Factors,
+    fitted_users: NDArray,
+    rated: RatedFilms,
+    fitted_on: ValidatedRatings,
+    users: NDArray,
+) -> tuple[Ints, Floats]:
+    """Rows of these users of the fit that it has not seen, and what it expects there."""
+    own = pl.col("user_id").is_in(pl.Series(users).implode())
+    rows = rated.table.with_row_index("row").lazy().filter(own, pl.col("role") == "context")
+    rows = rows.join(fitted_on.scan("ratings"), on=KEY, how="anti", maintain_order="left")
+    new = rows.select("row").collect()["row"].to_numpy().astype(np.int64)
+    place = np.searchsorted(fitted_users, rated.users[rated.user[new]])
+    return new, factors.probabilities(place, rated.film[new])

@@ -12,28 +12,25 @@ import pyarrow.parquet as pq
 
 from tasks.executor import Executor
 from tasks.features.build import build_features
-from tasks.features.rating_arrays import FOLDS, RatingArrays
+from tasks.features.histories import users_of_fit
+from tasks.features.rating_arrays import RatingArrays
 from tasks.features.user_shards import UserShards
 from tasks.progress import progress
 from tasks.prompt.config import Prompt
 from tasks.prompt.legacy_csv import NAME, write_legacy_csv
 from tasks.prompt.plan import Plan, plan_examples, plan_targets
 from tasks.prompt.shard import ShardInput, load_context, make_shard
+from tasks.prompt.tables import Tables, used_ratings, with_candidates, with_priors
 from tasks.store.artifacts import (
-    RATING,
     Candidates,
     RatingPriors,
     SplitRatings,
     Tokenizer,
     ValidatedRatings,
 )
-from tasks.user_batches import iter_user_batches, rebatch
+from tasks.user_batches import rebatch
 
 Planner = Callable[[RatingArrays], Iterable[Plan]]
-Tables = Iterable[pl.DataFrame]
-KEY = ["user_id", "film_id"]
-CATEGORIES = ["fold", "role"]
-AFTER_HISTORY = 1_000_000  # positions of candidates follow those of every rating
 
 
 class ShardWriter:
@@ -123,7 +120,10 @@ def write_shards(
 ) -> dict[str, Any]:
     """Write every example of every fold; return the metadata."""
     writer = ShardWriter(draft, ratings, tokenizer, config, executor)
-    tables = _with_priors(_used_ratings(split), [priors.scan("priors")] if priors else [])
+    users = users_of_fit(priors) if priors and not config.needs_features else None
+    tables = used_ratings(split, users)
+    if priors:
+        tables = with_priors(tables, [priors.scan("priors")], writer.context.scale)
     writer.write(tables, lambda rows: plan_examples(rows, config))
     writer.write_films(split)
     if config.template.wording == "original":
@@ -147,61 +147,18 @@ def write_candidate_shards(
     lists = candidates.scan("candidates").filter(pl.col("film_id").is_not_null()).collect()
     for fold in sorted(lists["fold"].unique()):
         of_fold = lists.filter(fold=fold)
-        known = _with_candidates(_used_ratings(split), of_fold, fold)
-        own = [p.scan("priors") for p in priors[:1]]
-        own += [p.scan("priors").filter(fold=fold) for p in priors[1:]]
-        tables = _with_priors(known, own)
+        users = of_fold["user_id"].unique()
+        used = used_ratings(split, None if config.needs_features else users)
+        tables = with_candidates(used, of_fold, fold)
+        if priors:
+            of_histories, of_candidates = (p.scan("priors") for p in priors)
+            own = [of_histories, of_candidates.filter(fold=fold)]
+            tables = with_priors(tables, own, writer.context.scale)
         planner = partial(_plan_candidates, fold=fold, config=config)
-        writer.write(tables, planner, of_fold["user_id"].unique().to_list())
+        writer.write(tables, planner, users.to_list())
     writer.write_films(split)
     return split.metadata | writer.metadata()
 
 
-def _used_ratings(split: SplitRatings) -> Iterator[pl.DataFrame]:
-    """The ratings of some fold, whole users at a time."""
-    files, columns = split.files("ratings"), [*RATING, "position", *CATEGORIES]
-    for table in iter_user_batches(files, columns, categorical=CATEGORIES):
-        yield table.filter(pl.col("fold") != "unused")
-
-
 def _plan_candidates(rows: RatingArrays, fold: str, config: Prompt) -> list[Plan]:
     return [plan_targets(rows, fold, "rate", config)]
-
-
-def _with_priors(tables: Tables, priors: Sequence[pl.LazyFrame]) -> Tables:
-    """Add the column `log_prior`, where there are priors."""
-    if not priors:
-        return tables
-    fitted = pl.concat(priors).select(*KEY, log_prior="log_p")
-    return (_add_priors(table, fitted) for table in tables)
-
-
-def _add_priors(table: pl.DataFrame, fitted: pl.LazyFrame) -> pl.DataFrame:
-    users = pl.col("user_id").is_between(table["user_id"].min(), table["user_id"].max())
-    own = fitted.filter(users).collect().unique(KEY)  # a target may be a candidate as well
-    return table.join(own, on=KEY, how="left", maintain_order="left")
-
-
-def _with_candidates(tables: Tables, lists: pl.DataFrame, fold: str) -> Tables:
-    """Replace the fold's targets by the films of the lists, unrated, at the first target's time."""
-    return (_replace_targets(table, lists, fold) for table in tables)
-
-
-def _replace_targets(table: pl.DataFrame, lists: pl.DataFrame, fold: str) -> pl.DataFrame:
-    earlier = FOLDS[: FOLDS.index(fold)]
-    is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
-    known = table.filter(pl.col("fold").is_in([*earlier, fold]) & ~is_target)
-    moment = table.filter(is_target).group_by("user_id").agg(pl.col("rated_at").min())
-    unrated = lists.join(moment, on="user_id").select(
-        "user_id",
-        "film_id",
-        pl.lit(None, pl.Float32).alias("rating"),
-        "rated_at",
-        # By id: an example stays the same where candidates change places.
-        (AFTER_HISTORY + pl.col("film_id").rank("ordinal").over("user_id"))
-        .cast(pl.Int32)
-        .alias("position"),
-        pl.lit(fold, pl.Categorical).alias("fold"),
-        pl.lit("target", pl.Categorical).alias("role"),
-    )
-    return pl.concat([known, unrated]).sort("user_id", "position")

@@ -8,10 +8,11 @@ from tasks.prior.config import Prior
 from tasks.prior.duration import too_long
 
 ML_20M = 20_000_263, 27_278
+USERS = 138_493
 
 
 def test_nothing_is_refused_on_small_data():
-    assert not [*too_large(Baseline(), 100_000, 1682, 1), *too_long(Prior(), 100_000, 1)]
+    assert not [*too_large(Baseline(), 100_000, 1682, 1), *too_long(Prior(), 100_000, 943, 1)]
 
 
 def test_at_20_million_ratings_what_takes_hours_is_named_with_its_setting():
@@ -34,10 +35,11 @@ def test_ease_is_refused_where_its_matrix_has_no_room():
 def test_the_profile_for_20_million_ratings_is_not_refused():
     settings = Settings.model_validate(overlay(Settings(), of_profile("nightly")))
     hours = settings.max_hours
-    assert not list(too_long(settings.prior, ML_20M[0], hours))
+    assert not list(too_long(settings.prior, ML_20M[0], USERS, hours))
     assert not list(too_large(settings.baseline, *ML_20M, hours))
 
 
 def test_the_prior_names_what_to_set_instead():
-    assert 'set prior.model to "none"' in next(too_long(Prior(), ML_20M[0], 3))
-    assert not list(too_long(Prior(model="none"), ML_20M[0], 3))
+    assert "set prior.users to fewer of the 138,493" in next(too_long(Prior(), ML_20M[0], USERS, 3))
+    assert not list(too_long(Prior(users=10_000), ML_20M[0], USERS, 3))
+    assert not list(too_long(Prior(model="none"), ML_20M[0], USERS, 3))

@@ -52,7 +52,7 @@ def build(store):
         pl.DataFrame(schema=empty).write_parquet(draft / "quarantine.parquet")
         return {"dataset": "tiny", "scale": SCALE}
 
-    def build(table: pl.DataFrame, protocol: str = "leave-last-2"):
+    def build(table: pl.DataFrame, protocol: str = "leave-last-2", config: Prior = SMALL):
         def write_split(draft):
             table.write_parquet(draft / "ratings.parquet")
             return {"dataset": "tiny", "scale": SCALE, "protocol": protocol}
@@ -60,6 +60,6 @@ def build(store):
         valid = store.build(ValidatedRatings, recipe={}, write=write_ratings)
         recipe = {"protocol": protocol, "rows": str(table.hash_rows().sum())}
         split = store.build(SplitRatings, recipe=recipe, parents=[valid], write=write_split)
-        return split, valid, fit_priors.fn(split, valid, config=SMALL, store=store)
+        return split, valid, fit_priors.fn(split, valid, config=config, store=store)
 
     return build

@@ -139,7 +139,7 @@ def test_a_fitted_person_folded_in_gets_nearly_the_fitted_ratings(build):
         own = split.scan("ratings").filter(pl.col("user_id") == user + 1, pl.col("fold") != "test")
         table = own.collect()
         code = table["rating"].to_numpy().astype(int) - 1
-        vector = fold_in(factors, table["film_id"].to_numpy() - 1, code, seed=0)
+        vector = fold_in(factors, table["film_id"].to_numpy() - 1, code).draw(seed=0)
         folded = Factors(vector[:, None], factors.films, factors.cuts, factors.present, 5)
         fitted = factors.probabilities(np.full(len(films), user), films) @ scale
         differences.append(folded.probabilities(np.zeros(len(films), int), films) @ scale - fitted)
