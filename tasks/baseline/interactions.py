@@ -30,8 +30,9 @@ ListModel = Callable[[Interactions, Ints, int], Entries]  # of these users, list
 class Codes:
     """The codes of users and films."""
 
-    def __init__(self, table: pl.DataFrame, films: pl.DataFrame) -> None:
-        self.users = table["user_id"].unique().sort().to_numpy()
+    def __init__(self, ratings: pl.LazyFrame, films: pl.DataFrame) -> None:
+        users = ratings.select(pl.col("user_id").unique().sort()).collect()
+        self.users = users["user_id"].to_numpy()
         self.films = films["film_id"].sort().to_numpy()
 
     def pairs(self, rows: pl.DataFrame) -> tuple[Ints, Ints]:
@@ -47,11 +48,17 @@ class Codes:
         return Interactions(*self.pairs(rows), rating, len(self.users), len(self.films))
 
 
-def training_and_targets(table: pl.DataFrame, fold: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def training_and_targets(
+    ratings: pl.LazyFrame, codes: Codes, fold: str
+) -> tuple[Interactions, pl.DataFrame]:
     """The ratings that a fold may learn from, and the fold's targets."""
     is_target = (pl.col("fold") == fold) & (pl.col("role") == "target")
-    training = table.filter(pl.col("fold").is_in([*EARLIER[fold], fold]) & ~is_target)
-    return training, table.filter(is_target).sort("user_id", "film_id")
+    training = ratings.filter(pl.col("fold").is_in([*EARLIER[fold], fold]) & ~is_target)
+    targets = ratings.filter(is_target).select("fold", "user_id", "film_id", "rating")
+    return (
+        codes.interactions(training.select("user_id", "film_id", "rating").collect()),
+        targets.sort("user_id", "film_id").collect(),
+    )
 
 
 def as_entries(users: Ints, film: Ints, score: Floats) -> Entries:

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from lenskit import parallel
 from lenskit.batch import predict, recommend
-from lenskit.data import Dataset, ItemListCollection, from_interactions_df
+from lenskit.data import Dataset, DatasetBuilder, ItemListCollection
 from lenskit.pipeline import predict_pipeline, topn_pipeline
 from lenskit.training import TrainingOptions
 
@@ -61,7 +61,12 @@ class LensKitLists:
 def _to_dataset(training: Interactions) -> Dataset:
     _keep_torch_threads()
     columns = {"user_id": training.user, "item_id": training.film, "rating": training.rating}
-    return from_interactions_df(pd.DataFrame(columns))
+    builder = DatasetBuilder()
+    builder.add_interactions(  # of arrays as they are: a data frame would copy them
+        "rating", columns, entities=["user", "item"], missing="insert", allow_repeats=False,
+        default=True,
+    )  # fmt: skip
+    return builder.build()
 
 
 @cache

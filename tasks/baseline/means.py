@@ -6,7 +6,6 @@ returns one rating a pair, in stars, not yet clipped.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -46,9 +45,10 @@ class ContextAverage:
 
     def __call__(self, training: Interactions, user: Ints, film: Ints) -> Floats:
         """One rating a pair."""
-        ends = np.searchsorted(training.user, np.arange(training.users + 1))
-        latest = (training.rating[max(a, b - self.films) : b] for a, b in pairwise(ends))
-        return np.array([self.average(r if len(r) else training.rating) for r in latest])[user]
+        who, place = np.unique(user, return_inverse=True)
+        ends = zip(*(np.searchsorted(training.user, who + n) for n in (0, 1)), strict=True)
+        latest = (training.rating[max(a, b - self.films) : b] for a, b in ends)
+        return np.array([self.average(r if len(r) else training.rating) for r in latest])[place]
 
 
 @dataclass(frozen=True)

@@ -25,17 +25,20 @@ def tune(
     config: Baseline,
     names: Sequence[str],
     codes: Codes,
-    table: pl.DataFrame,
+    ratings: pl.LazyFrame,
     ends: tuple[float, float],
 ) -> tuple[Baseline, dict[str, Any]]:
     """The settings with the least RMSE of ratings or the largest NDCG of lists; and all trials.
 
     Models are fitted on what precedes the validation fold; without one nothing is selected.
     """
-    training, targets = training_and_targets(table, "validation")
+    chosen = [name for name in names if name in config.tuning.models]
+    if not chosen:
+        return config, {}
+    interactions, targets = training_and_targets(ratings, codes, "validation")
     if targets.is_empty():
         return config, {}
-    interactions, pairs = codes.interactions(training), codes.pairs(targets)
+    pairs = codes.pairs(targets)
     truth, users, k = targets["rating"].to_numpy(), np.unique(pairs[0]), config.list_length
 
     def loss_of_lists(entries: Entries) -> float:
@@ -49,7 +52,6 @@ def tune(
         return loss_of_lists(list_models(trial)[name](interactions, users, k))
 
     found: dict[str, Any] = {}
-    chosen = [name for name in names if name in config.tuning.models]
     for name in track(chosen, "tune", len(chosen), "baselines"):
         if name == "sasrec":  # one fit has a result for each number of epochs
             model = SequentialLists(config.sasrec)

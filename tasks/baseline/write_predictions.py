@@ -1,5 +1,6 @@
 """Writes the baselines' predictions and lists in the columns that every predictor uses."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import polars as pl
 
 from tasks.baseline.config import Baseline
 from tasks.baseline.interactions import EARLIER, Codes, Entries, Floats, training_and_targets
-from tasks.baseline.models import list_models, rating_models
+from tasks.baseline.models import RatingModel, list_models, rating_models
 from tasks.baseline.popularity import fill_with_popular
 from tasks.baseline.tuning import tune
 from tasks.progress import track
@@ -20,15 +21,15 @@ from tasks.store.artifacts import SplitRatings, ValidatedRatings
 class Data:
     """The ratings of all folds, the films in order of their code, and the ends of the scale."""
 
-    ratings: pl.DataFrame
+    ratings: pl.LazyFrame
     films: pl.DataFrame
     codes: Codes
     ends: tuple[float, float]
 
     @classmethod
     def load(cls, split: SplitRatings, ratings: ValidatedRatings) -> "Data":
-        """Read both tables."""
-        table = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
+        """Read users and films; ratings stay on disk until a fold is asked for."""
+        table = split.scan("ratings").filter(pl.col("fold") != "unused")
         films = ratings.scan("films").select("film_id", "title").sort("film_id").collect()
         scale = split.metadata["scale"]
         return cls(table, films, Codes(table, films), (min(scale), max(scale)))
@@ -41,17 +42,22 @@ def write_predictions(
     data = Data.load(split, ratings)
     config, tuned = tune(config, config.rating_models, data.codes, data.ratings, data.ends)
     models = rating_models(config, data.ends)
-    fits = [(fold, name) for fold in EARLIER for name in models]
-    rows = []
-    for fold, name in track(fits, "baseline", len(fits), "fits"):
-        training, targets = training_and_targets(data.ratings, fold)
-        if len(targets):
-            interactions = data.codes.interactions(training)
-            predicted = models[name](interactions, *data.codes.pairs(targets))
-            rows.append(rating_rows(name, targets, predicted.clip(*data.ends)))
-    joined = pl.concat(rows).sort("predictor", "fold", "user_id", "film_id")
+    fits = (rows for fold in EARLIER for rows in _predict_fold(data, fold, models))
+    tables = list(track(fits, "baseline", len(EARLIER) * len(models), "fits"))
+    joined = pl.concat(tables).sort("predictor", "fold", "user_id", "film_id")
     joined.write_parquet(draft / "ratings.parquet")
     return _metadata(split, tuned)
+
+
+def _predict_fold(
+    data: Data, fold: str, models: Mapping[str, RatingModel]
+) -> Iterator[pl.DataFrame]:
+    training, targets = training_and_targets(data.ratings, data.codes, fold)
+    if targets.is_empty():
+        return
+    pairs = data.codes.pairs(targets)
+    for name, model in models.items():
+        yield rating_rows(name, targets, model(training, *pairs).clip(*data.ends))
 
 
 def write_lists(
@@ -61,11 +67,10 @@ def write_lists(
     data = Data.load(split, ratings)
     config, tuned = tune(config, config.list_models, data.codes, data.ratings, data.ends)
     models = list_models(config)
-    training, targets = training_and_targets(data.ratings, "test")
-    interactions, users = data.codes.interactions(training), np.unique(data.codes.pairs(targets)[0])
-    lists, k = [], config.list_length
+    training, targets = training_and_targets(data.ratings, data.codes, "test")
+    users, lists, k = np.unique(data.codes.pairs(targets)[0]), [], config.list_length
     for name, model in track(models.items(), "baseline", len(models), "lists"):
-        entries = fill_with_popular(model(interactions, users, k), interactions, users, k)
+        entries = fill_with_popular(model(training, users, k), training, users, k)
         lists.append(_list_rows(name, data, entries))
     pl.concat(lists).sort("predictor", "user_id", "rank").write_parquet(draft / "lists.parquet")
     return _metadata(split, tuned)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.linalg import inv
 
 from tasks.rank.interactions import build_interactions, count_cooccurrences
 
@@ -85,5 +86,7 @@ class Ease:
 
 
 def _invert(gram: Floats, penalty: float) -> Floats:
+    """Of the penalised matrix, in its place: it has gigabytes. By Cholesky's decomposition."""
     gram[np.diag_indices_from(gram)] += penalty
-    return np.asarray(np.linalg.inv(gram), np.float64)
+    inverse: Floats = inv(gram.T, overwrite_a=True, check_finite=False, assume_a="pos").T
+    return inverse

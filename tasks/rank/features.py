@@ -122,11 +122,13 @@ def _add_expected_rating(table: pl.DataFrame, inputs: Inputs, config: Rank) -> p
 
 
 def _add_interactions(split: SplitRatings, table: pl.DataFrame, config: Rank) -> pl.DataFrame:
-    rows = split.scan("ratings").filter(pl.col("fold") != "unused").collect()
-    moments = rows.filter(role="target").group_by(LIST_KEY).agg(moment=pl.col("rated_at").min())
+    ratings = split.scan("ratings")
+    targets = ratings.filter(pl.col("role") == "target", pl.col("fold").is_in(list(EARLIER)))
+    moments = targets.group_by(LIST_KEY).agg(moment=pl.col("rated_at").min()).collect()
     table, folds = table.join(moments, on=LIST_KEY, how="left", maintain_order="left"), []
     for fold in sorted(EARLIER):
-        candidates, known = table.filter(fold=fold), select_known(rows, fold)
+        known = select_known(ratings, fold, "user_id", "film_id", "rated_at", "position")
+        candidates = table.filter(fold=fold)
         films = select_most_rated(known, config.films)
         similarity = compute_recency_similarity(known, candidates, films, config.latest)
         recent = count_recent_ratings(known, candidates, films, config.recent_days)

@@ -11,9 +11,9 @@ Floats = NDArray[np.float64]
 FILMS = 1024  # at once: bounds the memory
 
 
-def select_known(ratings: pl.DataFrame, fold: str) -> pl.DataFrame:
-    """The ratings of earlier folds, and this fold's context."""
-    return ratings.filter(known_to(fold))
+def select_known(ratings: pl.LazyFrame, fold: str, *columns: str) -> pl.DataFrame:
+    """These columns of the ratings of earlier folds, and of this fold's context."""
+    return ratings.filter(known_to(fold)).select(columns).collect()
 
 
 def select_most_rated(known: pl.DataFrame, most: int) -> pl.DataFrame:
@@ -78,7 +78,8 @@ def count_recent_ratings(
     Moments behind the last known rating count as that: of films nobody rates since, the last days
     are what is recent.
     """
-    ids, rows = films["film_id"].to_numpy(), known.join(films, on="film_id", how="semi")
+    ids, rows = films["film_id"].to_numpy(), known.select("film_id", "rated_at")
+    rows = rows.join(films, on="film_id", how="semi")
     second = rows["rated_at"].dt.epoch("s").to_numpy()
     if not len(second) or candidates.is_empty():
         return pl.Series(np.zeros(len(candidates)))

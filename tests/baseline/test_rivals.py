@@ -16,10 +16,9 @@ from tasks.baseline.svdpp import SVDPlusPlus
 def interactions(hundred_k) -> Interactions:
     """What may be learnt before the test fold."""
     valid, split = hundred_k
-    table = split.scan("ratings").collect()
-    return Codes(table, valid.scan("films").collect()).interactions(
-        training_and_targets(table, "test")[0]
-    )
+    ratings = split.scan("ratings")
+    codes = Codes(ratings, valid.scan("films").collect())
+    return training_and_targets(ratings, codes, "test")[0]
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -1,6 +1,7 @@
 """EASE as published; candidates are eligible films; similarities of films by hand."""
 
 import datetime as dt
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -39,6 +40,19 @@ def test_ease_is_the_best_linear_model_without_a_diagonal(users, films, tmp_path
         others = np.delete(x, film, axis=1)
         gram = others.T @ others + 3.0 * np.eye(films - 1)
         assert np.allclose(scores[:, film], others @ np.linalg.solve(gram, others.T @ x[:, film]))
+
+
+def test_a_fit_holds_one_matrix_of_films():
+    """Gigabytes for ten thousand films: it is counted, penalised and inverted in one place."""
+    films = 2500
+    known = pl.DataFrame({"user_id": np.arange(films), "film_id": np.arange(films)})
+    known = known.with_columns(rated_at=pl.lit(0).cast(pl.Datetime("us", "UTC")))
+    catalogue = select_most_rated(known, films)
+    tracemalloc.start()
+    Ease.fit(known, catalogue, 3.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 1 <= peak / (8 * films**2) < 1.7  # and 1,024 rows that are being counted
 
 
 def test_a_request_takes_the_fit_of_everyone(store, split, candidates, tmp_path):
