@@ -15,7 +15,7 @@ def too_long(config: Prior, ratings: int, users: int, max_hours: float) -> Itera
     hours = SECONDS * draws * share * ratings / 1e6 / config.workers / 3600
     if config.model != "none" and hours > max_hours:
         yield (
-            f"prior.model: {config.model} would take {hours:.0f} hours or more on "
+            f"prior.model: {config.model} would take {hours:.1f} hours or more on "
             f"{share * ratings:,.0f} ratings: set prior.users to fewer of the {users:,} users, "
             f'lower prior.draws and prior.stretch_draws, set prior.model to "none" and '
             f'prompt.prior to "bias", or raise max_hours'

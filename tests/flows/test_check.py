@@ -107,5 +107,5 @@ def test_titles_are_printed_as_they_are(tmp_path, capsys):
 
 def test_what_would_take_too_long_is_said_before_a_run():
     assert "prior.model: bayesian_fm would take" in refuse(
-        CASES / "n-small", "--set", "max_hours=0.0001"
+        CASES / "n-small", "--set", "max_hours=0.000001"
     )
