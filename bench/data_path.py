@@ -8,8 +8,9 @@ The floor is DuckDB's order-keeping copy of the same CSV file to Parquet. Ours i
 validation and split, as the profile `nightly` sets them, and prompts of every user with damped
 biases as the prior, in a process of its own: all of its CPU seconds count, those of imports too,
 while of the others only the work does. The profile itself has prompts of the users of its prior
-only, a tenth of the work. Not counted is the tokenizer, which a run fetches with its base model; here one is trained on the films'
-lines. Pandas and the loop get 1 % of the users, and are extrapolated by their ratings.
+only, a tenth of the work. Not counted is the tokenizer, which a run fetches with its base model;
+here one is trained on the films' lines. Pandas and the loop get 1 % of the users, and are
+extrapolated by their ratings.
 """
 
 import argparse
