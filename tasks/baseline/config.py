@@ -75,10 +75,10 @@ class SASRec(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Learning rate of AdamW after a warm-up of 50 steps."""
     users_per_step: int = pydantic.Field(32, ge=1)
     """Histories in a step."""
-    epochs: int = pydantic.Field(10, ge=1)
+    epochs: int = pydantic.Field(60, ge=1)
     """Most passes over the users; among `tuning.models`, those after which the lists of the
     validation fold are best."""
-    patience: int = pydantic.Field(2, ge=1)
+    patience: int = pydantic.Field(10, ge=1)
     """Epochs without better lists after which selection ends."""
     seed: int = 0
     """Seed of weights, windows and dropout."""

@@ -98,7 +98,7 @@ def test_a_figure_is_the_mean_over_seeds_with_an_interval_over_users():
 
 
 def test_every_baseline_has_both_figures(source, store, tmp_path):
-    found = compare(source, tmp_path, store, seeds=1, longer=TINY)
-    assert [*found] == ["ease", "implicit_als", "popularity", "sasrec", "sasrec, longer"]
+    found = compare(source, tmp_path, store, seeds=1, shorter=TINY)
+    assert [*found] == ["ease", "implicit_als", "popularity", "sasrec", "sasrec, shorter"]
     for of in found.values():
         assert 0 <= of["ndcg"][0] <= of["recall"][0] <= 1
