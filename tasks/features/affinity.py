@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 DAMPING = 1.0  # films of a residual of zero that are added, at a weight of 1
+CANDIDATES = 2048  # at once: a history of 10,000 films against itself has gigabytes
 
 
 def film_affinity(
@@ -27,8 +28,9 @@ def film_affinity(
     cuts = [0, *(np.flatnonzero(np.diff(start[order])) + 1), len(order)]
     result = np.zeros(len(candidate))
     known, value = ~np.isnan(residual), np.nan_to_num(residual)
-    for first, last in pairwise(cuts):
-        rows = order[first:last]
+    spans = [(i, b) for a, b in pairwise(cuts) for i in range(a, b, CANDIDATES)]
+    for first, last in spans:
+        rows = order[first : min(first + CANDIDATES, last)]
         history = slice(start[rows[0]], end[rows].max())
         weight = np.maximum(vectors[candidate[rows]] @ vectors[film[history]].T, 0) ** 2
         weight *= known[history] & (np.arange(weight.shape[1]) < (end - start)[rows][:, None])

@@ -31,7 +31,7 @@ def calibrate(readouts: pl.DataFrame, scale: Sequence[float], split: SplitRating
     known = readouts.filter(pl.col("fold") == "validation", pl.col("rating").is_not_null())
     truth = np.searchsorted(np.asarray(scale), known["rating"].to_numpy())
     users = known["user_id"].to_numpy().astype(np.int64)
-    level = validation_level(split.scan("ratings").collect(), COVERAGE)
+    level = validation_level(split.scan("ratings"), COVERAGE)
     log_p, log_prior = (to_matrix(known[name], len(scale)) for name in ("log_p", "log_prior"))
     return fit_calibration(log_p, log_prior, truth, users, level)
 

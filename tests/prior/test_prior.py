@@ -10,6 +10,7 @@ import polars as pl
 import psutil
 import pytest
 
+from tasks.features import affinity
 from tasks.features.affinity import film_affinity, unit_rows
 from tasks.features.factors import Factors
 from tasks.features.fold_in import fold_in
@@ -97,6 +98,20 @@ def test_near_films_of_the_shown_history_decide_the_affinity():
     near = float(vectors[0] @ vectors[1]) ** 2  # the last rating is behind the history's end
     expected = near / (near + 1)
     assert film_affinity(vectors, film, residual, *question) == pytest.approx(expected)
+
+
+def test_the_affinity_is_the_same_in_parts_of_any_size(monkeypatch):
+    draw = np.random.default_rng(0)
+    vectors, film = unit_rows(draw.normal(size=(30, 4))), draw.integers(0, 30, 50)
+    start = np.repeat([0, 20], [20, 30])
+    questions = draw.integers(0, 30, 50), start, start + draw.integers(0, 20, 50)
+    residual = draw.normal(size=50)
+    whole = film_affinity(vectors, film, residual, *questions)
+    assert len(np.unique(whole)) > 40
+    for size in (1, 7):
+        monkeypatch.setattr(affinity, "CANDIDATES", size)
+        parts = film_affinity(vectors, film, residual, *questions)
+        np.testing.assert_allclose(parts, whole, atol=1e-12)
 
 
 def test_a_candidate_that_is_a_target_has_the_target_s_prior(build, store):
