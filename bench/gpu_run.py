@@ -112,7 +112,8 @@ def main() -> None:
         root = Path(folder)
         write_few_users(arguments.data, root / "csv", arguments.users)
         command = [sys.executable, "-m", "flows", "nightly", "--profile=nightly"]
-        settings = [f"base.name={base}", f"ingest.data={root / 'csv'}", *arguments.set]
+        settings = [f"base.name={base}", f"encoder.name={base}", f"ingest.data={root / 'csv'}"]
+        settings += arguments.set
         command += [f"--set={setting}" for setting in settings]
         environment = os.environ | {"CONTENT_ADVISOR_STORE": str(root / "store")}
         start = time.perf_counter()

@@ -2,6 +2,7 @@
 
     python -m bench.tokens path/to/ml-latest-small      a minute on two cores, no GPU
 
+Prompts have damped biases as the prior, whose tokens are as many as those of the fitted one.
 `apart` reads the context for each question anew, `together` once, both with half stars' probe
 suffixes. The tokenizer splits words as BLOOM's does and is trained on the titles. `hours` are for
 `--users` tested and half as many validated: 2 FLOPs for each weight of the layers and token, and of

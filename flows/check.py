@@ -16,6 +16,7 @@ from flows.prepare import check_size
 from flows.settings import Settings
 from flows.tables import plain
 from tasks.ingest.task import ingest_ratings
+from tasks.prior.sample import choose_users
 from tasks.split.task import split_ratings
 from tasks.store.artifacts import RawRatings, SplitRatings, ValidatedRatings
 from tasks.store.store import Store
@@ -93,6 +94,8 @@ def _check(check: DataCheck, settings: Settings, store: Store) -> None:
     check_size(settings, ratings)
     split = split_ratings.fn(ratings, config=settings.split, store=store)
     check.split = _describe_split(split)
+    if settings.prior.model != "none":
+        choose_users(split, settings.prior)
 
 
 def _describe_unfit(check: DataCheck, raw: RawRatings, store: Store) -> None:

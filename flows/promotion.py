@@ -30,6 +30,7 @@ from tasks.store.artifacts import (
     Prompts,
     RankedLists,
     RatingPredictions,
+    RatingPriors,
     Scores,
     Tokenizer,
 )
@@ -152,8 +153,9 @@ def predict_served(
     with stages.of(role):
         priors = data.priors
         if wording.needs_priors and priors is None:
+            config = Prior.model_validate(store.recipe(RatingPriors, adapter))
             priors = stages("fit priors", fit_priors)(
-                data.split, data.ratings, config=Prior(), store=store
+                data.split, data.ratings, config=config, store=store
             )
         if priors is None:
             stages.skip(f"{CANDIDATE_PRIORS}, {role}")

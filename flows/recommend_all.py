@@ -121,7 +121,7 @@ def recommend_all(
 ) -> dict[str, Any] | State[dict[str, Any]]:
     """Make tonight's list for every user, by the champion, on all ratings of a data set.
 
-    Users whose history, candidates and champion are the same as before are not computed again.
+    Users whose history, candidates and champion are the same as before are not read again.
     Where another run holds the store and `wait_for_lock` is false, this one is cancelled. Raises
     ListsRefusedError where a guard rail refuses the lists.
 

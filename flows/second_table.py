@@ -10,6 +10,7 @@ from flows.settings import Settings
 from flows.stages import Stages, encoder_stages
 from tasks.base_models import find_base_model
 from tasks.baseline.task import blend_predictions, predict_baselines, rank_baselines
+from tasks.prior.sample import choose_users
 from tasks.prior.task import fit_priors
 from tasks.publish.task import publish
 from tasks.score.task import score
@@ -39,13 +40,16 @@ def split_again(
 ) -> PreparedData | None:
     """The ratings by `settings.second_split`; None without one.
 
-    Raises what the split raises where the ratings cannot be split so: before anything is trained.
+    Raises what the split raises where the ratings cannot be split so, and ValueError where more
+    users would need a prior than it is fitted on: before anything is trained.
     """
     if settings.second_split is None:
         return None
     split = stages("split ratings" + LABEL, split_ratings)(
         data.ratings, config=settings.second_split, store=store
     )
+    if settings.prior.model != "none":
+        choose_users(split, settings.prior)
     return replace(data, split=split, priors=None)
 
 

@@ -76,8 +76,8 @@ class SASRec(pydantic.BaseModel, frozen=True, extra="forbid"):
     users_per_step: int = pydantic.Field(32, ge=1)
     """Histories in a step."""
     epochs: int = pydantic.Field(60, ge=1)
-    """Most passes over the users; among `tuning.models`, those after which the lists of the
-    validation fold are best."""
+    """Passes over the users; among `tuning.models`, the most of them, and as many as make the
+    validation fold's lists best."""
     patience: int = pydantic.Field(10, ge=1)
     """Epochs without better lists after which selection ends."""
     seed: int = 0

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from tasks.baseline.config import Baseline
 
 # Seconds of one core for a fit, per million ratings, measured on MovieLens-100K beside other
-# processes, 2026-11-25. More films make it more with sasrec: a lower bound.
+# processes, 2026-11-25; sasrec with 20 passes to select and 10 after, 2026-11-26. More films make
+# it more with sasrec: a lower bound.
 SECONDS = {"funk_svd": 85, "implicit_als": 10, "neighbourhood": 40, "sasrec": 600, "svdpp": 15}
 PER_FILM = 60  # ratings there: neighbourhood's time grows with them, too
 EASE_COPIES = 3  # of a matrix of all films in single precision

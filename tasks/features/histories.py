@@ -29,15 +29,16 @@ class RatedFilms:
 
     @classmethod
     def load(
-        cls, split: SplitRatings, ratings: ValidatedRatings, of: Ints | None = None
+        cls, split: SplitRatings, ratings: ValidatedRatings, of_users: Ints | None = None
     ) -> "RatedFilms":
         """Read the used ratings of a split; all films of the catalogue have an index.
 
-        `of` are the ids of the users whose ratings they are; None: of all.
+        `of_users` are ids; None: of all users.
         """
         used = split.scan("ratings").filter(pl.col("fold") != "unused")
-        if of is not None:
-            used = used.filter(pl.col("user_id").is_in(pl.Series(of, dtype=pl.Int32).implode()))
+        if of_users is not None:
+            ids = pl.Series(of_users, dtype=pl.Int32)
+            used = used.filter(pl.col("user_id").is_in(ids.implode()))
         table = used.collect()
         films = ratings.scan("films").collect()
         users, user = np.unique(table["user_id"].to_numpy(), return_inverse=True)
@@ -59,13 +60,10 @@ class RatedFilms:
 
     def expected(self, priors: RatingPriors) -> Floats:
         """What the machine expected of each rating: [ratings, values], NaN where nothing."""
-        key = ["user_id", "film_id"]
-        fitted = priors.scan("priors").select(*key, "machine_log_p").collect()
+        key, log_p = ["user_id", "film_id"], pl.col("machine_log_p")
+        fitted = priors.scan("priors").select(*key, log_p.list.to_array(len(self.scale))).collect()
         joined = self.table.join(fitted, on=key, how="left", maintain_order="left")
-        known = joined["machine_log_p"].is_not_null().to_numpy()
-        p = np.full((len(joined), len(self.scale)), np.nan)
-        p[known] = np.exp(np.stack(joined["machine_log_p"].drop_nulls().to_list()))
-        return p
+        return np.exp(joined["machine_log_p"].to_numpy().astype(np.float64))
 
     def periods(self, years: int) -> Ints:
         """Of so many years each, the period of every film's release, from 0: [films]."""

@@ -37,9 +37,8 @@ def write_priors(
         if stretch >= config.stretches:
             factors.save(draft / f"factors-{FOLDS[stretch - config.stretches]}.safetensors")
     prior = correct_by_trees(draft, rated, stretches, machine, config)
-    write_table(
-        draft, rated.table.with_columns(stretch=pl.Series(stretches.number)), machine, prior
-    )
+    rows = rated.table.with_columns(stretch=pl.Series(stretches.number))
+    as_table(rows, machine, prior).write_parquet(draft / "priors.parquet")
     np.savez(draft / "users.npz", users=rated.users)
     return split.metadata | config.model_dump(include={"stretches", "horizon", "seed"})
 
@@ -61,8 +60,8 @@ def correct_by_trees(
     return prior
 
 
-def write_table(draft: Path, table: pl.DataFrame, machine: Floats, prior: Floats) -> None:
-    """Write priors.parquet: the rows that have a prior."""
+def as_table(table: pl.DataFrame, machine: Floats, prior: Floats) -> pl.DataFrame:
+    """The columns of priors.parquet, of the rows that have a prior, sorted."""
     columns = ["fold", "user_id", "film_id"]
     lists = {"machine_log_p": machine, "log_p": prior}
     rows = table.select(*columns, pl.col("stretch").cast(pl.Int16)).with_columns(
@@ -70,7 +69,7 @@ def write_table(draft: Path, table: pl.DataFrame, machine: Floats, prior: Floats
         for name, p in lists.items()
     )
     known = pl.Series(~np.isnan(prior).any(1))
-    rows.filter(known).sort(columns).write_parquet(draft / "priors.parquet")
+    return rows.filter(known).sort(columns)
 
 
 def fit_stretches(

@@ -14,9 +14,9 @@ class Prior(pydantic.BaseModel, frozen=True, extra="forbid"):
     model: Literal["bayesian_fm", "none"] = "bayesian_fm"
     """`none`: no prior is fitted, and prompts show another one."""
     users: int | None = pydantic.Field(None, ge=1, exclude_if=lambda users: users is None)
-    """Users that both are fitted on: those with targets, and a seeded sample of the others; null:
-    all. Nothing is learnt of the others' ratings; they are expected by the films' vectors and by
-    one found for each user when a list is made."""
+    """Users that the machine and the trees are fitted on, and that prompts to learn from are of:
+    those with targets, and a seeded sample of the others; null: all. What the others rate is
+    expected by the films' vectors and by one found for each user when a list is made."""
     stretches: int = pydantic.Field(6, ge=2)
     """Equal parts of every user's history: ratings of a part are predicted from the earlier parts
     of all users. The first part has no prior."""

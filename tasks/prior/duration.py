@@ -17,6 +17,5 @@ def too_long(config: Prior, ratings: int, users: int, max_hours: float) -> Itera
         yield (
             f"prior.model: {config.model} would take {hours:.1f} hours or more on "
             f"{share * ratings:,.0f} ratings: set prior.users to fewer of the {users:,} users, "
-            f'lower prior.draws and prior.stretch_draws, set prior.model to "none" and '
-            f'prompt.prior to "bias", or raise max_hours'
+            "lower prior.draws and prior.stretch_draws, or raise max_hours"
         )

@@ -37,8 +37,8 @@ def predict_candidate_priors(
     """The prior of every candidate, from the fit of its fold.
 
     With `fitted_on`, the ratings of the fit, the candidates may be for users and films, and by
-    ratings, that it has not seen. Each user's vector is then found from all ratings in `split`, or
-    taken from an earlier artifact where these are the same.
+    ratings, that it has not seen. Each user's vector is then found from all ratings in `split`;
+    that of a user of the fit is taken from an earlier artifact where these are the same.
     """
     parents = [priors, split, ratings, candidates, *([fitted_on] if fitted_on else [])]
     recipe = {"new_histories": fitted_on is not None}

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from tasks.features.factors import Factors
 from tasks.features.fold_in import fold_in
-from tasks.features.histories import RatedFilms
 from tasks.store.artifacts import RatingPriors
 
 FILE = "vectors.npz"
@@ -19,19 +18,17 @@ Ints = NDArray[np.int64]
 class Vectors:
     """Finds the vector [samples, rank + 1] of whoever gave some ratings, once for the same ones."""
 
-    def __init__(self, factors: Factors, rated: RatedFilms, earlier: RatingPriors | None) -> None:
-        """`earlier` keeps vectors of the same fit."""
-        self.factors, self.rated = factors, rated
-        self._film_ids = rated.films["film_id"].to_numpy()
+    def __init__(self, factors: Factors, film_ids: Ints, earlier: RatingPriors | None) -> None:
+        """`film_ids` are those of the catalogue; `earlier` keeps vectors of the same fit."""
+        self.factors, self._film_ids = factors, film_ids
         self._earlier: dict[bytes, Floats] = {}
         if earlier:
             kept = np.load(earlier.path / FILE)
             self._earlier = dict(zip(kept["hashes"], kept["vectors"], strict=True))
         self._found: dict[bytes, Floats] = {}
 
-    def find(self, rows: Ints) -> Floats:
-        """From these ratings of `rated`."""
-        film, code = self.rated.film[rows], self.rated.code[rows]
+    def find(self, film: Ints, code: Ints) -> Floats:
+        """From ratings, as indices of films and of the scale."""
         content = np.stack([self._film_ids[film], code]).astype(np.int64)
         key = hashlib.sha256(content.tobytes()).hexdigest().encode()
         vector = self._earlier.get(key)

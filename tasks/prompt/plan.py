@@ -30,6 +30,12 @@ class Plan:
     def __len__(self) -> int:
         return len(self.context)
 
+    def of_users(self, users: Ints) -> "Plan":
+        """The examples of these users."""
+        rows = np.flatnonzero(np.isin(self.user, users))
+        context, targets = self.context.take(rows), self.targets.take(rows)
+        return Plan(self.kind, self.fold, self.user[rows], context, targets, self.loss_from[rows])
+
 
 def plan_examples(rows: RatingArrays, config: Prompt) -> Iterator[Plan]:
     """Every example of every fold, in a fixed order."""
@@ -92,14 +98,12 @@ def plan_blocks(rows: RatingArrays, config: Prompt) -> Plan:
 def plan_tails(rows: RatingArrays, config: Prompt) -> Plan:
     """Train histories whose tail is the targets: the best rated of it as a list.
 
-    The tail has twice `list_length` ratings, at most half of the history. Users without any prior
-    are outside its sample, and have none.
+    The tail has twice `list_length` ratings, at most half of the history.
     """
     kind: Kind = "recommend"
     starts, ends = _bounds(rows.user, (rows.fold == 0) & ~rows.target)
     cut = ends - np.minimum(2 * config.list_length, (ends - starts) // 2)
-    known = np.concatenate([[0], np.cumsum(~np.isnan(rows.log_prior).any(1))])
-    some = (cut < ends) & (cut > starts) & (known[ends] > known[starts])
+    some = (cut < ends) & (cut > starts)
     starts, ends, cut = starts[some], ends[some], cut[some]
     context = _select_context(rows, _rows_between(starts, cut), config)
     targets = _select_targets(rows, _rows_between(cut, ends), kind, config)

@@ -120,11 +120,15 @@ def write_shards(
 ) -> dict[str, Any]:
     """Write every example of every fold; return the metadata."""
     writer = ShardWriter(draft, ratings, tokenizer, config, executor)
-    users = users_of_fit(priors) if priors and not config.needs_features else None
-    tables = used_ratings(split, users)
-    if priors:
+    if priors is None:
+        writer.write(used_ratings(split), lambda rows: plan_examples(rows, config))
+    else:  # of nobody else is learnt
+        users = users_of_fit(priors)
+        tables = used_ratings(split, None if config.needs_features else users)
         tables = with_priors(tables, [priors.scan("priors")], writer.context.scale)
-    writer.write(tables, lambda rows: plan_examples(rows, config))
+        writer.write(
+            tables, lambda rows: (plan.of_users(users) for plan in plan_examples(rows, config))
+        )
     writer.write_films(split)
     if config.template.wording == "original":
         shards = pl.scan_parquet(sorted(draft.glob("shard-*.parquet")), glob=False)

@@ -14,7 +14,7 @@ CATEGORIES = ["fold", "role"]
 AFTER_HISTORY = 1_000_000  # positions of candidates follow those of every rating
 
 
-def used_ratings(split: SplitRatings, users: Iterable[int] | None) -> Iterator[pl.DataFrame]:
+def used_ratings(split: SplitRatings, users: Iterable[int] | None = None) -> Iterator[pl.DataFrame]:
     """The ratings of some fold by these users, None: by all; whole users at a time."""
     used = pl.col("fold") != "unused"
     if users is not None:  # features are of all users' ratings: without them, others are not read

@@ -70,7 +70,8 @@ def _retrieve(
     )["len"].fill_null(0)
     by_count = np.argsort(-counts.to_numpy().astype(np.int64), kind="stable")
     of_users = pl.col("user_id").is_in(users.implode())
-    own, known = ratings.filter(of_users).collect(), known.filter(of_users)
+    columns = "user_id", "film_id", "rated_at", "fold", "role"
+    own, known = ratings.filter(of_users).select(columns).collect(), known.filter(of_users)
     batches = [users[first : first + USERS] for first in range(0, len(users), USERS)]
     return pl.concat(
         _select_best(own, batch, known, ease, by_count, fold, config.candidates)

@@ -63,7 +63,8 @@ class LeaveLast(HoldoutTail, frozen=True, extra="forbid"):
     """Share of the users with validation targets; from 2 on, a number of users."""
     test_users: Share | Count = pydantic.Field(1.0, exclude_if=lambda users: users == 1)
     """Share of the users with test targets; from 2 on, a number of users. The ratings of the others
-    are trained on. Fewer users are measured in less time, with wider intervals."""
+    are trained on, or of a sample of them (`prior.users`). Fewer users are measured in less time,
+    with wider intervals."""
 
     @property
     def name(self) -> str:

@@ -30,6 +30,7 @@ def test_a_bloom_of_a_local_folder_goes_to_report_and_recommendations(
     overrides = {
         "needs_gpu": False,
         "base": {"name": str(base)},
+        "encoder": {"name": str(base)},
         "ingest": {"data": str(data)},
         "split": {"validation_users": 4},
         "retrieve": {"candidates": CANDIDATES},

@@ -1,4 +1,4 @@
-"""A prior of a sample of the users: whose ratings it learns from, and who has examples."""
+"""A prior of a sample of the users: whose ratings it learns from, and that nobody else counts."""
 
 import polars as pl
 import pytest
@@ -6,13 +6,13 @@ import pytest
 from tasks.prior.sample import choose_users
 from tests.prior.conftest import SMALL, make_split
 
-ASKED = set(range(1, 21))  # users with targets
+WITH_TARGETS = set(range(1, 21))  # users with targets
 BOUNDED = SMALL.model_copy(update={"users": 35})
 
 
-def made(without: int = 0) -> pl.DataFrame:
-    """The split, in which only `ASKED` have targets; without the last users."""
-    others = ~pl.col("user_id").is_in(ASKED)
+def make_sampled_split(without: int = 0) -> pl.DataFrame:
+    """The split, in which only `WITH_TARGETS` have targets; without the last users."""
+    others = ~pl.col("user_id").is_in(WITH_TARGETS)
     train, context = pl.lit("train"), pl.lit("context")
     return (
         make_split()
@@ -25,10 +25,10 @@ def made(without: int = 0) -> pl.DataFrame:
 
 
 def test_everyone_with_targets_is_in_the_sample_and_some_of_the_others(build):
-    split, _, priors = build(made(), config=BOUNDED)
+    split, _, priors = build(make_sampled_split(), config=BOUNDED)
     users = choose_users(split, BOUNDED).tolist()
     assert len(users) == 35
-    assert set(users) > ASKED
+    assert set(users) > WITH_TARGETS
     assert users == sorted(users)
     assert set(priors.scan("priors").collect()["user_id"]) == set(users)
     other = choose_users(split, BOUNDED.model_copy(update={"seed": 1}))
@@ -36,28 +36,28 @@ def test_everyone_with_targets_is_in_the_sample_and_some_of_the_others(build):
 
 
 def test_the_sample_stays_where_users_are_added(build):
-    fewer = set(choose_users(build(made(without=10), config=BOUNDED)[0], BOUNDED))
-    more = set(choose_users(build(made(), config=BOUNDED)[0], BOUNDED))
+    fewer = set(choose_users(build(make_sampled_split(without=10), config=BOUNDED)[0], BOUNDED))
+    more = set(choose_users(build(make_sampled_split(), config=BOUNDED)[0], BOUNDED))
     assert {user for user in more if user <= 50} <= fewer
 
 
 def test_all_users_where_none_is_left_out(build):
-    split = build(made())[0]
+    split = build(make_sampled_split())[0]
     for users in (None, 60, 1000):
         config = SMALL.model_copy(update={"users": users})
         assert choose_users(split, config).tolist() == list(range(1, 61))
 
 
 def test_too_small_a_sample_is_refused_with_what_to_set(build):
-    split = build(made())[0]
+    split = build(make_sampled_split())[0]
     with pytest.raises(ValueError, match=r"prior\.users is 19, and 20 users have targets"):
         choose_users(split, SMALL.model_copy(update={"users": 19}))
 
 
 def test_no_prior_moves_with_the_ratings_of_users_outside_the_sample(build):
-    split, _, before = build(made(), config=BOUNDED)
+    split, _, before = build(make_sampled_split(), config=BOUNDED)
     outside = ~pl.col("user_id").is_in(choose_users(split, BOUNDED))
-    turned = made().with_columns(
+    turned = make_sampled_split().with_columns(
         rating=pl.when(outside).then(6 - pl.col("rating")).otherwise("rating")
     )
     after = build(turned, config=BOUNDED)[2]

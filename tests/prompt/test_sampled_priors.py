@@ -26,6 +26,7 @@ def some_priors(store, split, priors):
     return store.build(RatingPriors, recipe={"users": len(SAMPLE)}, parents=[split], write=write)
 
 
+@pytest.mark.parametrize("learn_from", ["targets", "history"])
 @pytest.mark.parametrize("features", [("prior",), ("film", "prior")])
 def test_examples_are_those_of_the_users_with_priors(
     store,
@@ -35,9 +36,14 @@ def test_examples_are_those_of_the_users_with_priors(
     priors,
     some_priors,
     features,
+    learn_from,
 ):
     config = Prompt(
-        template=Compact(features=features), context_films=8, list_length=3, users_per_shard=5
+        template=Compact(features=features),
+        context_films=8,
+        list_length=3,
+        users_per_shard=5,
+        learn_from=learn_from,
     )
     of_all, of_some = (
         write_prompts.fn(split, ratings, tokenizer, given, config=config, store=store)
