@@ -29,8 +29,8 @@ def bias_residuals(split: pl.LazyFrame) -> pl.DataFrame:
     known = known.with_columns(pl.col("left") - pl.col("left").mean())
     known = known.sort("rated_at", "user_id", "position")
     known = known.with_columns(left=pl.col("left") - _mean_before("left", "film_id", FILM_DAMPING))
-    asked = split.filter(target, pl.col("fold").is_in(["validation", "test"])).select("user_id")
-    known = known.join(asked, on="user_id", how="semi").sort("user_id", "position")
+    users = split.filter(target, pl.col("fold").is_in(["validation", "test"])).select("user_id")
+    known = known.join(users, on="user_id", how="semi").sort("user_id", "position")
     return known.with_columns(
         residual=pl.col("left") - _mean_before("left", "user_id", USER_DAMPING)
     ).collect()

@@ -121,7 +121,7 @@ def test_users_and_ratings_of_after_the_fit_are_expected_too(predict):
     assert np.allclose(p.sum(1), 1, atol=1e-5)
 
 
-def test_blocks_of_users_give_the_same_bytes(predict, monkeypatch):
+def test_blocks_of_users_give_the_same_priors(predict, monkeypatch):
     users = [1, *predict.outside[:4]]
     whole, _ = predict(make_sampled_split(), users)
     content = (whole.path / "priors.parquet").read_bytes()
