@@ -1,17 +1,25 @@
 """A batch of growing token sequences: their key-value cache, and the next token's logits."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tasks.nn.forward import extend, output_layer
-from tasks.nn.kv_cache import TOKENS, KVCache
+from tasks.nn.forward import branch_off, extend, output_layer
+from tasks.nn.kv_cache import TOKENS, Branches, KVCache
 
 Ints = NDArray[np.integer]
 ROWS = 16  # batches are padded to a multiple: the bytes of a row do not depend on the others
+
+
+class Probe(NamedTuple):
+    """Tokens behind the first `seen` tokens of a row."""
+
+    seen: int
+    tokens: Sequence[int]
 
 
 class CachedRows:
@@ -61,6 +69,28 @@ class CachedRows:
     def get_logits(self, row: int, tokens: Ints) -> NDArray[np.float32]:
         """The logits of some tokens of the vocabulary."""
         return self.logits[row, self._column[tokens]]
+
+    @torch.inference_mode()
+    def read(self, probes: Sequence[Sequence[Probe]]) -> Tensor:
+        """The hidden state of each probe's last token, row after row: [probes, hidden size].
+
+        The rows stay as they are.
+        """
+        sizes = [sum(len(probe.tokens) for probe in own) for own in probes]
+        shape = len(self.cache.lengths), -(-max(sizes) // TOKENS) * TOKENS
+        tokens, seen = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        first, last = np.tile(np.arange(shape[1]), (shape[0], 1)), list[tuple[int, int]]()
+        for row, own in enumerate(probes):
+            start = 0
+            for probe in own:
+                end = start + len(probe.tokens)
+                tokens[row, start:end], seen[row, start:end] = probe.tokens, probe.seen
+                first[row, start:end] = start
+                last.append((row, end - 1))
+                start = end
+        made = [torch.from_numpy(array).to(self.device) for array in (tokens, seen, first)]
+        hidden = branch_off(self.model, made[0], Branches(*made[1:]), self.cache)
+        return hidden[tuple(torch.tensor(last, device=self.device).T)]
 
     def _project(self, hidden: Tensor) -> NDArray[np.float32]:
         return nn.functional.linear(hidden, self.weight, self.bias).float().cpu().numpy()

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from torch import nn
 
-from tasks.decode.cached_rows import CachedRows
-from tasks.decode.list_grammar import Grammar, Hypothesis
+from tasks.decode.cached_rows import CachedRows, Probe
+from tasks.decode.list_grammar import Entry, Grammar, Hypothesis
+from tasks.nn.forward import output_layer
+from tasks.readout.rating_trie import RatingTrie
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
@@ -41,6 +44,7 @@ class Decoder:
 
     model: nn.Module
     grammar: Grammar
+    trie: RatingTrie
     length: int  # of a list; shorter if fewer films are allowed
     beams: int = 1
     temperature: float = 1.0
@@ -60,7 +64,37 @@ class Decoder:
             rows.select([beam.row for beam in flat])
             rows.feed([beam.hypothesis.take_pending(CHUNK) for beam in flat])
             lists = _renumber(lists)
-        return [beams[0].hypothesis for beams in lists]
+        rows.select([beams[0].row for beams in lists])
+        finished = [beams[0].hypothesis for beams in lists]
+        self._read_ratings(requests, finished, rows)
+        return finished
+
+    @torch.inference_mode()
+    def _read_ratings(
+        self, requests: Sequence[ListRequest], lists: Sequence[Hypothesis], rows: CachedRows
+    ) -> None:
+        """Where several tokens spell a rating, decoding has met one path to it: read the others."""
+        unread = [[entry for entry in one.entries if entry.log_p is None] for one in lists]
+        entries = [entry for some in unread for entry in some]
+        if not entries:
+            return
+        probes = [
+            [
+                probe
+                for entry in some
+                for probe in self._probes(len(request.prefix) + entry.start, one.tokens, entry)
+            ]
+            for request, one, some in zip(requests, lists, unread, strict=True)
+        ]
+        hidden = rows.read(probes).unflatten(0, (len(entries), -1))
+        log_p = self.trie.log_probabilities(hidden, output_layer(self.model))
+        for entry, row in zip(entries, log_p.double().cpu().numpy(), strict=True):
+            entry.log_p = row
+
+    def _probes(self, start: int, tokens: Sequence[int], entry: Entry) -> list[Probe]:
+        """Before each choice of a rating that starts there in its row."""
+        before = Probe(start - 1, tokens[entry.start - 1 : entry.start])
+        return [Probe(start, suffix) if suffix else before for suffix in self.trie.probe_suffixes]
 
     def _start(self, request: ListRequest) -> Hypothesis:
         length = min(self.length, int(request.allowed.sum()))

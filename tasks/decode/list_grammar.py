@@ -58,7 +58,7 @@ class Entry:
     value: int | None = None
     start: int = 0  # of its rating's tokens in the list
     end: int = 0
-    log_p: NDArray[np.float64] | None = None  # over the scale, if one token spells the rating
+    log_p: NDArray[np.float64] | None = None  # over the scale
 
 
 @dataclass

@@ -13,10 +13,10 @@ from transformers import PreTrainedTokenizerBase
 
 from tasks.decode.config import Decode
 from tasks.decode.decoder import Decoder, ListRequest
-from tasks.decode.list_grammar import Grammar, Hypothesis, Mask
+from tasks.decode.list_grammar import Entry, Grammar, Hypothesis, Mask
 from tasks.eligibility import eligible_films
 from tasks.executor import Executor
-from tasks.nn.examples import Example, Examples, SupervisedSpans
+from tasks.nn.examples import Examples
 from tasks.nn.free_memory import decodable_tokens
 from tasks.nn.out_of_memory import MemoryLimit
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
@@ -91,7 +91,9 @@ class ListWriter:
         films = prompts.scan("films").collect()
         grammar = Grammar.from_lines(films["tokens"].to_list(), reader.trie, tokenizer, prefix)
         beams = config.beams if config.decoding == "beam" else 1
-        decoder = Decoder(reader.model, grammar, config.list_length, beams, config.temperature)
+        decoder = Decoder(
+            reader.model, grammar, reader.trie, config.list_length, beams, config.temperature
+        )
         # "Heat (1995), Action|Crime, Rating: ": the title ends where the genres begin.
         title = pl.col("line").str.strip_suffix(prefix).str.replace(r", [^,]*$", "")
         return cls(reader, decoder, films.with_columns(title=title), split, config)
@@ -115,7 +117,7 @@ class ListWriter:
                 "rank": [rank + 1 for length in lengths for rank in range(length)],
                 "film_id": named["film_id"],
                 "title": named["title"],
-                "rating": self._expect_ratings(prefixes, hypotheses),
+                "rating": self._expect_ratings(entries),
                 "score": [entry.film_log_p for entry in entries],
             },
             LIST,
@@ -146,30 +148,8 @@ class ListWriter:
             return None
         return np.random.default_rng([self.config.seed, user])
 
-    def _expect_ratings(self, prefixes: Sequence[Ints], hypotheses: Sequence[Hypothesis]) -> Floats:
-        """The expected rating in stars of each entry, list after list.
-
-        Where several tokens spell a rating, decoding has no distribution over the scale, and the
-        finished lists are read once more.
-        """
+    def _expect_ratings(self, entries: Sequence[Entry]) -> Floats:
+        """In stars."""
         scale = np.asarray(self.reader.trie.scale)
-        log_p = [entry.log_p for hypothesis in hypotheses for entry in hypothesis.entries]
-        if all(row is not None for row in log_p):
-            return np.exp(np.array(log_p).reshape(-1, len(scale))) @ scale
-        lists = [
-            Example(prefix, [np.array(hypothesis.tokens)], _rating_spans(hypothesis))
-            for prefix, hypothesis in zip(prefixes, hypotheses, strict=True)
-        ]
-        return np.exp(self.reader.read(lists)) @ scale
-
-
-def _rating_spans(hypothesis: Hypothesis) -> SupervisedSpans:
-    """The ratings of a list, as spans without a true rating."""
-    size = len(hypothesis.entries)
-    return SupervisedSpans(
-        np.zeros(size, np.int16),
-        np.array([entry.start for entry in hypothesis.entries], np.int64),
-        np.array([entry.end for entry in hypothesis.entries], np.int64),
-        np.full(size, np.nan, np.float32),
-        np.zeros((size, 0), np.float32),
-    )
+        log_p = np.array([entry.log_p for entry in entries])
+        return np.exp(log_p.reshape(-1, len(scale))) @ scale

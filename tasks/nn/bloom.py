@@ -57,9 +57,10 @@ def runs_flex(model: BloomModel) -> bool:
 
 
 def extend(model: BloomModel, tokens: Tensor, cache: KVCache) -> Tensor:
-    """The same for tokens that continue the cached ones: [rows, tokens, hidden size]."""
+    """The same for the tokens of the cache's step: [rows, tokens, hidden size]."""
     x = model.word_embeddings_layernorm(model.word_embeddings(tokens))
-    attend = sdpa(alibi_bias(cache.columns[None], cache.attention_mask(), model.num_heads, x.dtype))
+    mask, positions = cache.attention_mask(), cache.column_positions
+    attend = sdpa(alibi_bias(positions, mask, model.num_heads, x.dtype))
     for layer, block in enumerate(cast(Iterable[BloomBlock], model.h)):
         x = _run_block(block, x, attend, partial(cache.update, layer_idx=layer))
     return model.ln_f(x)

@@ -9,7 +9,7 @@ from transformers import BloomModel, PreTrainedConfig, PreTrainedModel
 
 from tasks.nn import bloom
 from tasks.nn.attention import padded_mask
-from tasks.nn.kv_cache import KVCache
+from tasks.nn.kv_cache import Branches, KVCache
 from tasks.nn.packing import PackedBatch
 
 Forward = Callable[[nn.Module, PackedBatch], Tensor]
@@ -66,20 +66,32 @@ def extend(model: nn.Module, tokens: Tensor, counts: Tensor, cache: KVCache) -> 
     `tokens` [rows, tokens] continue the cached ones; only the first `counts` [rows] of a row are
     real. The state of a row without new tokens is meaningless.
     """
-    body = _causal(model).base_model
     cache.begin_step(tokens.shape[1])
-    if isinstance(body, BloomModel):
-        hidden = bloom.extend(body, tokens, cache)
-    else:
-        hidden = body(
-            input_ids=tokens,
-            position_ids=cache.positions,
-            attention_mask=_additive(cache.attention_mask(), cast(torch.dtype, body.dtype)),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
+    hidden = _run_step(model, tokens, cache)
     cache.end_step(counts)
     return hidden[torch.arange(len(tokens)), (counts - 1).clamp(min=0)]
+
+
+def branch_off(model: nn.Module, tokens: Tensor, branches: Branches, cache: KVCache) -> Tensor:
+    """The hidden states of tokens that branch off the cached ones: [rows, tokens, hidden size].
+
+    The cache keeps none of them.
+    """
+    cache.begin_step(tokens.shape[1], branches)
+    return _run_step(model, tokens, cache)
+
+
+def _run_step(model: nn.Module, tokens: Tensor, cache: KVCache) -> Tensor:
+    body = _causal(model).base_model
+    if isinstance(body, BloomModel):
+        return bloom.extend(body, tokens, cache)
+    return body(
+        input_ids=tokens,
+        position_ids=cache.positions,
+        attention_mask=_additive(cache.attention_mask(), cast(torch.dtype, body.dtype)),
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
 
 
 def output_layer(model: nn.Module) -> nn.Linear:

@@ -5,48 +5,74 @@ other kernels below four rows, so a masked column changes no bit where the numbe
 multiple of 192 and that of tokens a multiple of 4.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 COLUMNS, TOKENS = 192, 4
 
 
+class Branches(NamedTuple):
+    """Of each new token that branches off a row's text: [rows, tokens].
+
+    It attends to the first `seen` tokens of its row, and to the new ones from `first` to itself.
+    """
+
+    seen: Tensor
+    first: Tensor
+
+
 class KVCache:
     """`lengths` [rows] are the tokens of each row. transformers takes it for its own cache.
 
-    A step is `begin_step`, one forward pass in which every layer calls `update`, and `end_step`.
+    A step is `begin_step`, one forward pass in which every layer calls `update`, and `end_step`;
+    without the last nothing of it is kept.
     """
 
     def __init__(self, rows: int, device: torch.device) -> None:
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self._layers: list[tuple[Tensor, Tensor]] = []
-        self._positions = self.lengths[:, None]
+        self._own = self.lengths[:, None]
+        self._branches: Branches | None = None
         self._width = 0
 
-    def begin_step(self, tokens: int) -> None:
-        """Reserve this many columns at the end of each row."""
+    def begin_step(self, tokens: int, branches: Branches | None = None) -> None:
+        """Reserve this many columns at the end of each row, for its text to go on or branch off."""
         new = torch.arange(tokens, device=self.lengths.device)
-        self._positions = self.lengths[:, None] + new
-        needed = int(self._positions.max()) + 1
+        self._own, self._branches = self.lengths[:, None] + new, branches
+        needed = int(self._own.max()) + 1
         self._width = -(-needed // COLUMNS) * COLUMNS
 
     def end_step(self, counts: Tensor) -> None:
         """Keep the first `counts` [rows] of the new tokens; the next step overwrites the others."""
         self.lengths = self.lengths + counts
 
-    @property
-    def columns(self) -> Tensor:
-        """The columns of this step, counted from 0: [columns]."""
-        return torch.arange(self._width, device=self.lengths.device)
-
     def attention_mask(self) -> Tensor:
         """Whether a new token attends to a column: [rows, new tokens, columns]."""
-        return self._positions[:, :, None] >= self.columns
+        columns = torch.arange(self._width, device=self.lengths.device)
+        before = self._own[:, :, None] >= columns
+        if self._branches is None:
+            return before
+        first = self.lengths[:, None] + self._branches.first
+        return (columns < self._branches.seen[:, :, None]) | (
+            before & (columns >= first[:, :, None])
+        )
 
     @property
     def positions(self) -> Tensor:
         """The position of each new token in its text: [rows, new tokens]."""
-        return self._positions
+        if self._branches is None:
+            return self._own
+        return self._branches.seen + self._own - self.lengths[:, None] - self._branches.first
+
+    @property
+    def column_positions(self) -> Tensor:
+        """The position of each column's token in its text: [1 or rows, columns]."""
+        columns = torch.arange(self._width, device=self.lengths.device)[None]
+        if self._branches is None:
+            return columns
+        return columns.repeat(len(self.lengths), 1).scatter_(1, self._own, self.positions)
 
     def update(
         self, key: Tensor, value: Tensor, layer_idx: int, *_: object
@@ -54,7 +80,7 @@ class KVCache:
         """Store the new keys and values [rows, heads, new tokens, size]; return all of them."""
         if layer_idx == len(self._layers):
             self._layers.append((_empty(key, self._width), _empty(value, self._width)))
-        columns = self._positions[:, None, :, None].expand_as(key)
+        columns = self._own[:, None, :, None].expand_as(key)
         keys, values = self._layers[layer_idx]
         keys = _grow(keys, self._width).scatter_(2, columns, key)
         values = _grow(values, self._width).scatter_(2, columns, value)

@@ -7,10 +7,8 @@ from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCau
 
 from tasks.decode.decoder import Decoder, ListRequest
 from tasks.decode.list_grammar import Grammar, Hypothesis
-from tasks.decode.lists import _rating_spans
-from tasks.nn.examples import Example
-from tasks.nn.packing import pack_example
-from tasks.readout.inference import truncate_at_ratings
+from tasks.nn.forward import output_layer
+from tasks.readout.rating_trie import RatingTrie
 from tasks.readout.token_trie import TokenTrie
 
 VOCABULARY = 64
@@ -18,6 +16,7 @@ VOCABULARY = 64
 FILMS = [(5, 6, 60), (5, 7, 8, 60), (9, 60), (5, 7, 10, 11, 60), (5, 7, 8, 60), (12, 13, 60)]
 FILMS += [(14 + i // 4, 30 + i, 60) for i in range(24)]
 RATINGS = [(50, 51, 52), (50, 51, 53), (54, 51, 52)]  # in three tokens, as BLOOM spells half stars
+TRIE = RatingTrie((0.5, 1.0, 1.5), tuple(RATINGS))
 GRAMMAR = Grammar(TokenTrie(FILMS), TokenTrie(RATINGS), ((61,), (61,), (61, 62)))
 
 
@@ -84,7 +83,7 @@ def plain_list(model, request, length, beams=1):
 @pytest.mark.parametrize("beams", [1, 3])
 def test_lists_equal_the_plain_path(model, beams):
     for request, decoded in zip(
-        requests(), Decoder(model, GRAMMAR, 4, beams).decode(requests()), strict=True
+        requests(), Decoder(model, GRAMMAR, TRIE, 4, beams).decode(requests()), strict=True
     ):
         expected = plain_list(model, request, 4, beams)
         assert decoded.tokens == expected.tokens
@@ -94,16 +93,19 @@ def test_lists_equal_the_plain_path(model, beams):
 @pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("beams", [1, 3])
 def test_other_users_in_the_batch_change_no_bit(model, beams, noise):
-    decoder = Decoder(model, GRAMMAR, 4, 1 if noise else beams)
+    decoder = Decoder(model, GRAMMAR, TRIE, 4, 1 if noise else beams)
     together = decoder.decode(requests(noise=noise))
     alone = [decoder.decode([request])[0] for request in requests(noise=noise)]
     assert [d.tokens for d in together] == [d.tokens for d in alone]
     assert [d.log_p for d in together] == [d.log_p for d in alone]
+    for one, other in zip(together, alone, strict=True):
+        for entry, same in zip(one.entries, other.entries, strict=True):
+            assert np.array_equal(entry.log_p, same.log_p)
 
 
 def test_a_list_names_only_allowed_films_and_none_twice(model):
     for request, hypothesis in zip(
-        requests(), Decoder(model, GRAMMAR, 6).decode(requests()), strict=True
+        requests(), Decoder(model, GRAMMAR, TRIE, 6).decode(requests()), strict=True
     ):
         films = [entry.film for entry in hypothesis.entries]
         allowed = set(GRAMMAR.films.order[np.flatnonzero(request.allowed)].tolist())
@@ -119,16 +121,17 @@ def test_a_list_names_only_allowed_films_and_none_twice(model):
 def test_a_list_ends_when_no_allowed_film_is_left(model):
     allowed = np.zeros((2, len(FILMS)), bool)
     allowed[0, :3] = True
-    prefix = np.arange(5)
-    some, none = Decoder(model, GRAMMAR, 4).decode([ListRequest(prefix, row) for row in allowed])
+    requests = [ListRequest(np.arange(5), row) for row in allowed]
+    some, none = Decoder(model, GRAMMAR, TRIE, 4).decode(requests)
     assert {e.film for e in some.entries} == set(GRAMMAR.films.order[:3].tolist())
+    assert all(len(entry.log_p) == len(RATINGS) for entry in some.entries)
     assert none.entries == []
 
 
 def test_sampling_is_seeded(model):
-    first = Decoder(model, GRAMMAR, 4).decode(requests(noise=True))
-    again = Decoder(model, GRAMMAR, 4).decode(requests(noise=True))
-    greedy = Decoder(model, GRAMMAR, 4).decode(requests())
+    first = Decoder(model, GRAMMAR, TRIE, 4).decode(requests(noise=True))
+    again = Decoder(model, GRAMMAR, TRIE, 4).decode(requests(noise=True))
+    greedy = Decoder(model, GRAMMAR, TRIE, 4).decode(requests())
     assert [d.tokens for d in first] == [d.tokens for d in again]
     assert [d.tokens for d in first] != [d.tokens for d in greedy]
 
@@ -138,9 +141,19 @@ def test_a_line_that_begins_another_is_refused():
         TokenTrie([(1, 2), (1, 2, 3)])
 
 
-def test_an_empty_list_is_read_for_ratings_like_any_other():
-    """As where several tokens spell a rating, so that finished lists are read once more."""
-    empty = Hypothesis.start(GRAMMAR, np.zeros(len(FILMS), bool), 0)
-    example = Example(np.array([5, 6]), [np.array(empty.tokens)], _rating_spans(empty))
-    packed = pack_example(truncate_at_ratings(example), ((), (50, 51)), (), read_unrated=True)
-    assert packed.readout_positions.shape == (0, 2)
+@pytest.mark.parametrize("beams", [1, 3])
+def test_ratings_are_those_of_the_finished_text(model, beams):
+    """Read off the kept keys and values, by the stock library from the whole text."""
+    suffixes = TRIE.probe_suffixes
+    assert len(suffixes) == 2
+    decoded = Decoder(model, GRAMMAR, TRIE, 4, beams).decode(requests())
+    for request, hypothesis in zip(requests(), decoded, strict=True):
+        for entry in hypothesis.entries:
+            text = [*request.prefix, *hypothesis.tokens[: entry.start]]
+            with torch.no_grad():
+                hidden = [
+                    model.base_model(torch.tensor([[*text, *suffix]])).last_hidden_state[0, -1]
+                    for suffix in suffixes
+                ]
+                expected = TRIE.log_probabilities(torch.stack(hidden)[None], output_layer(model))
+            assert entry.log_p == pytest.approx(expected[0].numpy(), abs=1e-5)
