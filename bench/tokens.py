@@ -3,12 +3,14 @@
     python -m bench.tokens path/to/ml-latest-small      a minute on two cores, no GPU
 
 Prompts have damped biases as the prior, whose tokens are as many as those of the fitted one.
-`apart` reads the context for each question anew, `together` once, both with half stars' probe
-suffixes. The tokenizer splits words as BLOOM's does and is trained on the titles. `hours` are for
-`--users` tested and half as many validated: 2 FLOPs for each weight of the layers and token, and of
-the output layer and token of a text; 4 for each pair of tokens, hidden number and layer; at assumed
-sustained TFLOP/s. Pairs are those of blocks of 128 in which something is visible, as FlexAttention
-computes them; on a T4, which cannot run it, all of a row, and texts have rows of their own.
+`apart` reads the context for each question anew, `together` once, both with all suffixes of half
+stars, and both read finished lists again; `now` reads half stars of the first candidates only, and
+the ratings of lists off the keys and values that decoding kept. The tokenizer splits words as
+BLOOM's does and is trained on the titles. `hours` are for `--users` tested and half as many
+validated: 2 FLOPs for each weight of the layers and token, and of the output layer and token of a
+text; 4 for each pair of tokens, hidden number and layer; at assumed sustained TFLOP/s. Pairs are
+those of blocks of 128 in which something is visible, as FlexAttention computes them; on a T4, which
+cannot run it, all of a row, and texts have rows of their own.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from torch import nn
 
 from bench.data_path import settings_of
@@ -50,7 +53,12 @@ from tasks.validate.task import validate_ratings
 SHAPE = SHAPES["1b7"]
 WEIGHTS = 12 * SHAPE.layers * SHAPE.hidden**2
 CARDS = {"T4": (25, 7), "A10": (60, 20), "A100": (170, 50), "H100": (350, 90)}  # linear, attention
-APART, TOGETHER = ("rate", "candidates", "likelihoods"), "rate, candidates, likelihoods"
+APART = ("rate", "candidates", "likelihoods", "decode a list", "read the list's ratings")
+TOGETHER = ("rate, candidates, likelihoods", "decode a list", "read the list's ratings")
+NOW = ("rate, some candidates whole, likelihoods", "decode a list and read its ratings")
+DENSE = ("rate and some candidates whole", "likelihoods")  # in rows of their own
+SERVED = "some candidates whole"
+EVERYONE = 138_493  # users of MovieLens 20M
 
 
 class Read(NamedTuple):
@@ -112,15 +120,19 @@ def write_profile_prompts(
 
 def only_ratings(answer: Example) -> Example:
     """A list of which the ratings are read."""
-    rated = ~np.isnan(answer.spans.rating)
-    spans = {name: values[rated] for name, values in vars(answer.spans).items()}
+    spans = {name: values[_rated(answer)] for name, values in vars(answer.spans).items()}
     return replace(answer, spans=type(answer.spans)(**spans))
+
+
+def _rated(answer: Example) -> NDArray[np.bool_]:
+    return ~np.isnan(answer.spans.rating)
 
 
 def read_of_users(data: Path, root: Path, users: int) -> dict[str, Read]:
     """What is read of a user, by what it is read for."""
     prompts, of_candidates, trie, words = write_profile_prompts(data, root, users)
     reader = Reader(nn.Identity(), trie, Inference())
+    whole = Reader(nn.Identity(), trie, Inference(whole_ratings=None))
     question, given = ListQuestion.of(of_candidates, words), {"target": prompts}
     (batch,) = iter_batches(given | {"candidate": of_candidates}, users, RATE[1:])
     examples = Examples.from_table(batch.examples).take(range(len(batch.examples)))
@@ -133,12 +145,22 @@ def read_of_users(data: Path, root: Path, users: int) -> dict[str, Read]:
         "rate": [Questions([user.rated[0]]) for user in questions],
         "candidates": [Questions([user.rated[1]]) for user in questions],
         "likelihoods": [Questions([], user.texts) for user in questions],
-        "rate and candidates": [Questions(user.rated) for user in questions],
-        TOGETHER: questions,
+        TOGETHER[0]: questions,
         "decode a list": [Questions([], [one]) for one in answers],
         "read the list's ratings": [Questions([only_ratings(one)]) for one in answers],
     }
-    return {name: count(map(reader.pack, of)) for name, of in parts.items()}
+    read = {name: count(map(whole.pack, of)) for name, of in parts.items()}
+    read[NOW[0]] = count(map(reader.pack, questions))
+    read[DENSE[0]] = count(reader.pack(Questions(user.rated)) for user in questions)
+    read[SERVED] = count(reader.pack(Questions(user.rated[1:])) for user in questions)
+    read[NOW[1]] = _decode_and_read(read, float(np.mean([_rated(one).sum() for one in answers])))
+    return read
+
+
+def _decode_and_read(read: dict[str, Read], ratings: float) -> Read:
+    """One pass over the list and all suffixes; the token before each rating is fed once more."""
+    decoded, both = read["decode a list"], read["read the list's ratings"]
+    return both._replace(tokens=both.tokens + ratings, labels=decoded.labels)
 
 
 def hours(reads: Iterable[Read], users: float, card: str) -> float:
@@ -162,22 +184,24 @@ def main() -> None:
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         read = read_of_users(arguments.data.resolve(), Path(folder), arguments.counted)
-    of_lists = [read["decode a list"], read["read the list's ratings"]]
-    apart, together = [read[name] for name in APART], [read[TOGETHER]]
-    dense = [read["rate and candidates"], read["likelihoods"]]
     tokens = {name: round(one.tokens) for name, one in read.items()}
-    tokens |= {
-        "a user, apart": round(sum(one.tokens for one in (*apart, *of_lists))),
-        "a user, together": round(sum(one.tokens for one in (*together, *of_lists))),
-    }
+    for name, parts in {"apart": APART, "together": TOGETHER, "now": NOW}.items():
+        tokens[f"a user, {name}"] = round(sum(read[part].tokens for part in parts))
     found: dict[str, Any] = {"tokens": tokens, "hours": {}}
     for card in CARDS:
+        now = DENSE if card == "T4" else NOW[:1]
+        tested, rated = arguments.users, 1.5 * arguments.users  # lists have no validation users
+        rows = {
+            "apart": (rated, APART[:3]),
+            "now": (rated, now),
+            "lists, apart": (tested, APART[3:]),
+            "lists, now": (tested, NOW[1:]),
+            "everyone's candidates, all whole": (EVERYONE, APART[1:2]),
+            "everyone's candidates, now": (EVERYONE, (SERVED,)),
+        }
         found["hours"][card] = {
-            "apart": round(hours(apart, 1.5 * arguments.users, card), 3),
-            "together": round(
-                hours(dense if card == "T4" else together, 1.5 * arguments.users, card), 3
-            ),
-            "lists": round(hours(of_lists, arguments.users, card), 3),
+            name: round(hours([read[part] for part in parts], users, card), 3)
+            for name, (users, parts) in rows.items()
         }
     text = json.dumps(found, indent=1)
     print(text)

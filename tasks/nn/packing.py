@@ -95,11 +95,14 @@ def pack_example(
     kinds: Collection[int] = (ANSWER, RATING),
     *,
     read_unrated: bool = False,
+    whole: int | None = None,
 ) -> PackedExample:
     """Pack one example; `kinds` are the kinds of tokens to learn.
 
     With `read_unrated` ratings are read at spans without a rating as well, whose `ratings` are
-    NaN. Raises ValueError where a rating is the first token: nothing predicts it.
+    NaN. Behind the first `whole` ratings, or all, each suffix is packed; behind the others the
+    first alone, and the readout positions of the rest are the token before the rating. Raises
+    ValueError where a rating is the first token: nothing predicts it.
     """
     tree, spans = _flatten(example), example.spans
     span_starts = tree.starts[spans.branch + 1] + spans.start
@@ -111,7 +114,8 @@ def pack_example(
     anchors = np.where(spans.start > 0, span_starts, branch_start)[read] - 1
     if (anchors < 0).any():
         raise ValueError("a rating is the first token of an example: no token predicts it")
-    suffixes = _append_suffixes(tree, anchors, probe_suffixes)
+    whole = len(anchors) if whole is None else whole
+    suffixes = _append_suffixes(tree, anchors, probe_suffixes, whole)
     return PackedExample(
         tokens=np.concatenate([tree.tokens, suffixes.tokens]),
         positions=np.concatenate([tree.positions, suffixes.positions]),
@@ -171,23 +175,28 @@ class _Suffixes(NamedTuple):
     ends: Ints  # the last token of each suffix: [anchors, suffixes]
 
 
-def _append_suffixes(tree: _Tree, anchors: Ints, suffixes: Sequence[TokenPath]) -> _Suffixes:
-    """All suffixes end to end behind the tree, once per anchor, the token before a rating.
+def _append_suffixes(
+    tree: _Tree, anchors: Ints, suffixes: Sequence[TokenPath], whole: int
+) -> _Suffixes:
+    """Suffixes end to end behind the tree, once per anchor, the token before a rating.
 
-    A suffix attends to what its anchor attends to, and to itself; an empty one is its anchor.
+    All of them for the first `whole` anchors, the first one for the others. A suffix attends to
+    what its anchor attends to, and to itself; an empty one is its anchor.
     """
-    lengths = np.array([len(suffix) for suffix in suffixes], np.int64)
+    shape = len(anchors), len(suffixes)
+    number, suffix = np.nonzero((np.arange(shape[0])[:, None] < whole) | (np.arange(shape[1]) < 1))
+    lengths = np.array([len(suffixes[i]) for i in suffix], np.int64)
     ends = np.cumsum(lengths)
-    size = int(lengths.sum())
-    anchor = np.repeat(anchors, size)
-    column = np.arange(len(anchor)) + len(tree.tokens)
-    offset = np.tile(np.arange(size) - np.repeat(ends - lengths, lengths), len(anchors))
+    column = len(tree.tokens) + np.arange(lengths.sum())
+    offset = column - np.repeat(len(tree.tokens) + ends - lengths, lengths)
+    anchor = np.repeat(anchors[number], lengths)
     visible_ranges = tree.visible_ranges[anchor]
     visible_ranges[:, 2, 0], visible_ranges[:, 2, 1] = column - offset, column + 1
-    last = len(tree.tokens) + size * np.arange(len(anchors))[:, None] + ends - 1
+    last = np.repeat(anchors[:, None], shape[1], axis=1)
+    last[number, suffix] = np.where(lengths > 0, len(tree.tokens) + ends - 1, anchors[number])
     return _Suffixes(
-        np.tile(np.array([t for suffix in suffixes for t in suffix], np.int64), len(anchors)),
+        np.array([token for i in suffix for token in suffixes[i]], np.int64),
         tree.positions[anchor] + 1 + offset,
         visible_ranges,
-        np.where(lengths > 0, last, anchors[:, None]),
+        last,
     )

@@ -58,11 +58,29 @@ class Reader:
     def read_users(self, users: Sequence[Questions]) -> Reading:
         """The same of each user's examples, and of texts; what their prefixes share is run once."""
         packed = [self.pack(part) for user in users for part in self.split(user)]
-        log_p, of_labels = self._run(packed)
+        choices, of_labels = self._run(packed)
+        self._complete(choices, [example for user in users for example in user.rated])
+        log_p = self.trie.spell(torch.from_numpy(choices)).numpy()
         branches = [b for user in users for example in user.texts for b in example.branches]
         text = np.repeat(np.arange(len(branches)), [len(branch) for branch in branches])
         likelihood = np.bincount(text, of_labels, minlength=len(branches))
         return Reading(log_p, likelihood.astype(np.float64))
+
+    def _complete(self, choices: Floats, examples: Sequence[Example]) -> None:
+        """Where an example has more ratings than are read whole, give all the mean of those.
+
+        The shares of half stars are a user's habit more than a film's. All are treated alike, since
+        films are ranked by what is expected of them.
+        """
+        whole, start = self.config.whole_ratings, 0
+        if whole is None or len(self.trie.choices) < 2:
+            return
+        for example in examples:
+            end = start + len(example.spans.rating)
+            further = choices[start:end, len(self.trie.choices[0]) :]
+            if len(further) > whole:
+                further[:] = np.log(np.exp(further[:whole]).mean(0))
+            start = end
 
     @torch.inference_mode()
     def split(self, questions: Questions) -> list[Questions]:
@@ -81,7 +99,13 @@ class Reader:
         """All that is asked about one user as one sequence."""
         suffixes = self.trie.probe_suffixes
         packed = [
-            pack_example(truncate_at_ratings(example), suffixes, (), read_unrated=True)
+            pack_example(
+                truncate_at_ratings(example),
+                suffixes,
+                (),
+                read_unrated=True,
+                whole=self.config.whole_ratings,
+            )
             for example in questions.rated
         ]
         packed += [
@@ -92,10 +116,10 @@ class Reader:
         return share_prefix(packed, prefixes)
 
     def _run(self, packed: Sequence[PackedExample]) -> tuple[Floats, Floats]:
-        """Log-probabilities of ratings [ratings, values] and of labels [labels], in order."""
+        """Log-probabilities of choices [ratings, choices] and of labels [labels], in order."""
         ratings = _Places.of([len(example.ratings) for example in packed])
         labels = _Places.of([len(example.labels) for example in packed])
-        log_p = np.empty((ratings.size, len(self.trie.scale)))
+        choices = np.empty((ratings.size, sum(map(len, self.trie.choices))))
         of_labels = np.empty(labels.size)
 
         def run(rows: Sequence[list[int]]) -> tuple[list[int], Floats, Floats]:
@@ -109,21 +133,21 @@ class Reader:
         for width, rows in _rows_by_width(packed, self.config.pack_length):
             budget, at_once = readable_tokens(self.model, width), self.config.micro_batch_rows
             for chosen, *values in self.limit.run(rows, run, size, at_once, budget):
-                log_p[ratings.select(chosen)], of_labels[labels.select(chosen)] = values
-        return log_p, of_labels
+                choices[ratings.select(chosen)], of_labels[labels.select(chosen)] = values
+        return choices, of_labels
 
     @torch.inference_mode()
     def _read(self, batch: PackedBatch) -> tuple[Floats, Floats]:
-        """Log-probabilities of the batch's ratings and labels, in one pass."""
+        """Log-probabilities of the batch's choices and labels, in one pass."""
         batch = batch.to(next(self.model.parameters()).device)
         hidden, head = hidden_states(self.model, batch), output_layer(self.model)
-        log_p = self.trie.log_probabilities(hidden[batch.readout_positions], head)
+        choices = self.trie.log_choices(hidden[batch.readout_positions], head)
         slices = zip(batch.label_positions.split(LABELS), batch.labels.split(LABELS), strict=True)
         of_labels = [np.empty(0)]
         for positions, labels in slices if len(batch.labels) else ():
             scores = torch.log_softmax(head(hidden[positions]).float(), -1)
             of_labels.append(scores.gather(1, labels[:, None])[:, 0].double().cpu().numpy())
-        return log_p.double().cpu().numpy(), np.concatenate(of_labels)
+        return choices.double().cpu().numpy(), np.concatenate(of_labels)
 
 
 class _Places(NamedTuple):

@@ -68,16 +68,26 @@ class RatingTrie:
     def log_probabilities(self, hidden: Tensor, head: nn.Linear) -> Tensor:
         """Log-probability of each value, given that a rating is spelt: [ratings, values] in fp32.
 
-        `hidden` [ratings, suffixes, width] are the hidden states at the probe suffixes, `head` is
-        the output layer, of which only the rows of the choices are computed.
+        From the hidden states at the probe suffixes, [ratings, suffixes, width].
+        """
+        return self.spell(self.log_choices(hidden, head))
+
+    def log_choices(self, hidden: Tensor, head: nn.Linear) -> Tensor:
+        """Log-probabilities of the tokens to choose from behind each suffix: [ratings, tokens].
+
+        Of the output layer `head` only the rows of these tokens are computed.
         """
         log_ps = [
             torch.log_softmax(_logits(head, hidden[:, i], tokens).float(), dim=-1)
             for i, tokens in enumerate(self.choices)
         ]
         if not log_ps:  # a scale of one value
-            return hidden.new_zeros(len(hidden), len(self.scale), dtype=torch.float32)
-        return torch.cat(log_ps, dim=-1) @ self._path_matrix().to(hidden.device).T
+            return hidden.new_zeros(len(hidden), 0, dtype=torch.float32)
+        return torch.cat(log_ps, dim=-1)
+
+    def spell(self, log_choices: Tensor) -> Tensor:
+        """The log-probability of each value, [ratings, values], by those of all choices."""
+        return log_choices @ self._path_matrix().to(log_choices)
 
     def expectation(self, log_probabilities: Tensor) -> Tensor:
         """The expected rating in stars: [ratings]."""
@@ -85,14 +95,14 @@ class RatingTrie:
         return log_probabilities.exp() @ values
 
     def _path_matrix(self) -> Tensor:
-        """[values, choices]: 1 where a choice lies on the path of a value."""
+        """[choices, values]: 1 where a choice lies on the path of a value."""
         edges = [
             (*suffix, token)
             for suffix, tokens in zip(self.probe_suffixes, self.choices, strict=True)
             for token in tokens
         ]
-        rows = [[float(path[: len(edge)] == edge) for edge in edges] for path in self.paths]
-        return torch.tensor(rows)
+        rows = [[float(path[: len(edge)] == edge) for path in self.paths] for edge in edges]
+        return torch.tensor(rows).reshape(len(edges), len(self.paths))
 
 
 def _path(tokenizer: PreTrainedTokenizerBase, rating_prefix: str, value: float) -> TokenPath:

@@ -58,3 +58,32 @@ def test_every_way_of_attention_reads_a_shared_row_alike(bloom, user, forward, m
     other = reader.read_users([user])
     assert np.abs(sparse.log_p - other.log_p).max() < 1e-4
     assert np.abs(sparse.log_likelihood - other.log_likelihood).max() < 1e-4
+
+
+def test_half_stars_of_many_ratings_are_the_mean_of_the_first(bloom, user):  # noqa: F811
+    """Whole stars stay what they were; nothing else of the user, or of others, plays a part."""
+    exact = np.exp(Reader(bloom, HALVES, Inference(whole_ratings=None)).read_users([user]).log_p)
+    some = np.exp(Reader(bloom, HALVES, Inference(whole_ratings=2)).read_users([user]).log_p)
+    assert some.sum(1) == pytest.approx(np.ones(9), abs=1e-6)
+    # Half a star, one to four with their halves, and five, in the order of the scale.
+    star = np.array([0, *np.repeat([1, 2, 3, 4], 2), 5])
+    stars = (star[:, None] == np.arange(6)).astype(float)
+    assert np.abs(some @ stars - exact @ stars).max() < 1e-6
+    share = exact / (exact @ stars)[:, star]
+    for first in (0, 3, 6):
+        own = slice(first, first + 3)
+        expected = (exact[own] @ stars)[:, star] * share[first : first + 2].mean(0)
+        assert np.abs(some[own] - expected).max() < 1e-6
+        assert np.abs(some[own] - exact[own]).max() > 1e-4
+    few = Reader(bloom, HALVES, Inference(whole_ratings=3)).read_users([user])
+    assert np.array_equal(np.exp(few.log_p), exact)
+
+
+def test_ratings_that_are_not_read_whole_cost_their_first_token(bloom, user):  # noqa: F811
+    sizes = {
+        whole: len(Reader(bloom, HALVES, Inference(whole_ratings=whole)).pack(user))
+        for whole in (None, 3, 2, 1)
+    }
+    further = sum(map(len, HALVES.probe_suffixes))
+    assert further == 8
+    assert sizes[None] == sizes[3] == sizes[2] + 3 * further == sizes[1] + 6 * further
