@@ -27,26 +27,37 @@ def try_out(
     limit: float,
     tokens: Callable[[T], int] = len,
 ) -> Trial:
-    """Work on batches of examples until `limit` seconds have passed, on all at most.
+    """Work on batches of at most `at_once` examples for about `limit` seconds, on all at most.
 
-    The first batch warms up: kernels are chosen and compiled. It counts only where it is alone.
+    Two examples warm up: kernels are chosen and compiled. Two more tell how many a batch may have
+    for three of them within the limit; a larger batch than these warms up once more.
     """
-    batches = [examples[i : i + at_once] for i in range(0, len(examples), at_once)]
-    counted, seconds, began = 0, 0.0, time.perf_counter()
+    pilot = examples[:2]
     _reset_peak()
     with measure_usage() as usage:
-        for number, batch in enumerate(batches):
-            start = time.perf_counter()
-            work(batch)
-            _finish()
-            took = time.perf_counter() - start
-            if number == 1:
-                counted, seconds = 0, 0.0  # without the first
-            counted, seconds = counted + len(batch), seconds + took
-            if time.perf_counter() - began > limit:
+        _time(work, pilot)
+        each = _time(work, pilot) / len(pilot)
+        size = min(at_once, max(len(pilot), int(limit / 3 / each)))
+        batches = [examples[i : i + size] for i in range(0, len(examples), size)]
+        if size > len(pilot):
+            _time(work, batches[0])
+        counted, seconds = 0, 0.0
+        for batch in batches:
+            seconds += _time(work, batch)
+            counted += len(batch)
+            if seconds > limit:
                 break
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else usage["peak_bytes"]
     return Trial(float(np.mean([tokens(e) for e in examples])), seconds / counted, int(peak))
+
+
+def _time(work: Callable[[Sequence[T]], object], batch: Sequence[T]) -> float:
+    """Seconds until the device has done it."""
+    start = time.perf_counter()
+    work(batch)
+    if torch.cuda.is_available():  # which works on while Python goes ahead
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def with_branches(example: Example, count: int) -> Example:
@@ -59,12 +70,6 @@ def with_branches(example: Example, count: int) -> Example:
         branch, spans.start[rows], spans.end[rows], spans.rating[rows], spans.log_prior[rows]
     )
     return Example(example.prefix, [example.branches[i % n] for i in range(count)], chosen)
-
-
-def _finish() -> None:
-    """Wait for the GPU, which works on while Python goes ahead."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def _reset_peak() -> None:

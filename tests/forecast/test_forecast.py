@@ -1,6 +1,7 @@
 """A run knows what its long stages take before they begin, and ends where that is too much."""
 
 import logging
+import time
 
 import duckdb
 import numpy as np
@@ -10,6 +11,7 @@ from flows.settings import Settings
 from tasks.forecast.config import Forecast, Plan, Served, Trial
 from tasks.forecast.stages import forecast_rows, too_long
 from tasks.forecast.task import forecast_stages
+from tasks.forecast.trial import try_out, with_branches
 from tasks.metrics_db import atomic_update
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.readout.config import Inference
@@ -81,13 +83,26 @@ def test_candidates_are_branches_of_the_example_with_their_own_spans():
         np.array([0, 1]), np.array([1, 2]), np.array([2, 3]),
         np.array([4, 2], np.float32), np.zeros((2, 0), np.float32),
     )  # fmt: skip
-    from tasks.forecast.trial import with_branches
-
     many = with_branches(Example(np.arange(3), [np.arange(2), np.arange(3)], spans), 5)
     assert [len(branch) for branch in many.branches] == [2, 3, 2, 3, 2]
     assert many.spans.branch.tolist() == [0, 1, 2, 3, 4]
     assert many.spans.end.tolist() == [2, 3, 2, 3, 2]
     assert all(end <= len(many.branches[b]) for b, end in enumerate(many.spans.end))
+
+
+@pytest.mark.parametrize(("each", "size"), [(0.05, 2), (0.0, 8)])
+def test_as_many_are_tried_at_once_as_the_time_allows(each, size):
+    """And what is compiled at first is not counted."""
+    sizes = []
+
+    def work(batch):
+        time.sleep(len(batch) * each if sizes else 5)
+        sizes.append(len(batch))
+
+    trial = try_out(work, ["one"] * 16, at_once=8, limit=0.3)
+    assert sizes[:2] == [2, 2]
+    assert set(sizes[2:]) == {size}
+    assert trial.seconds_each < 1
 
 
 def test_every_long_stage_is_tried_and_told(forecast, caplog):
