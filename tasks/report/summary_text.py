@@ -78,9 +78,12 @@ def _sentence(row: Row) -> str:
     p = row["p_adjusted"]  # null in runs of before
     adjusted = "" if p is None else f", its p-value adjusted for all comparisons {p:.4f}"
     verdict = "significant" if _is_significant(row) else "inconclusive"
+    share = (
+        f"({abs(difference) / row['value']:.1%}) " if row["value"] else ""
+    )  # 0: no list has a hit
     return (
         f"The {_metric_name(row)} of {row['predictor']} is {row['value'] + difference:.4f}, "
-        f"{abs(difference):.4f} ({abs(difference) / row['value']:.1%}) "
+        f"{abs(difference):.4f} {share}"
         f"{'below' if difference < 0 else 'above'} that of {row['against']}, the best baseline by "
         f"this metric. The difference is {verdict}: "
         f"its 95 % interval is {low:+.4f} to {high:+.4f}{adjusted}."

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from xml.etree import ElementTree
 
+import duckdb
 import polars as pl
 import pytest
 from markupsafe import escape
@@ -12,6 +13,7 @@ from tasks.metrics_db import open_readonly, read_leaderboard
 from tasks.metrics_location import metrics_path
 from tasks.publish.task import publish
 from tasks.report.page import render_page
+from tasks.report.summary_text import summary_text
 from tasks.report.task import write_report
 from tasks.score.task import Score, score
 from tasks.serve.figures import Figures
@@ -216,3 +218,19 @@ def test_the_main_plots_and_sentences_are_files_of_their_own(page_of_run, store)
     lines = (page.parent / "summary.txt").read_text().splitlines()
     assert lines
     assert all(str(escape(line)) in html for line in lines)
+
+
+def test_lists_beside_a_rival_without_a_hit_have_no_percentage():
+    db = duckdb.connect()
+    db.execute(
+        """
+        create view comparisons as select 'r' as run_id, 'ranked' as predictor,
+            'popularity' as against, 'ndcg' as metric, 10 as k, 'liked' as relevance,
+            'everyone' as slice, 0.1 as difference, 0.05 as ci95_low, 0.2 as ci95_high,
+            null as p_adjusted;
+        create view headline as select run_id, against as predictor, metric, k, relevance,
+            0.0 as value from comparisons;
+        create view llm_value as from comparisons limit 0"""
+    )
+    (sentence,) = summary_text(db, "r")
+    assert "is 0.1000, 0.1000 above that of popularity, the best baseline" in sentence
