@@ -7,6 +7,7 @@ trained on the titles: lines have about as many tokens, and half stars are spelt
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -80,8 +81,11 @@ def stages(root: Path, memory: list[tuple[float, float]]) -> list[dict[str, Any]
 
 @contextmanager
 def sample_memory() -> Iterator[list[tuple[float, float]]]:
-    """Times, twice a second, and the memory in use on the first GPU, in GB."""
+    """Times, twice a second, and the memory in use on the first GPU, in GB; none without a GPU."""
     samples: list[tuple[float, float]] = []
+    if not shutil.which("nvidia-smi"):
+        yield samples
+        return
     query = ["nvidia-smi", "--id=0", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     with subprocess.Popen([*query, "-lms", "500"], stdout=subprocess.PIPE, text=True) as driver:
 

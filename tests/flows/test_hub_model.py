@@ -1,9 +1,10 @@
 """Profile `nightly` with a BLOOM in hub layout: words as BLOOM's tokenizer splits them, half stars.
 
 Its weights are random, its shape lies between bloom-mini's and BLOOM-560m's: what a GPU would take
-is exercised on the CPU, to report and recommendations.
+is exercised on the CPU, to report and recommendations. One user is outside the prior's fit.
 """
 
+import numpy as np
 import polars as pl
 import pytest
 from prefect.testing.utilities import prefect_test_harness
@@ -14,7 +15,7 @@ from flows.settings import open_store
 from tasks.metrics_db import open_readonly
 from tasks.metrics_location import metrics_path
 from tasks.serve.swap import serving_folder
-from tasks.store.artifacts import Prompts, RankedLists
+from tasks.store.artifacts import Prompts, RankedLists, RatingPriors
 
 pytestmark = pytest.mark.slow  # 40 million parameters
 USERS, CANDIDATES = 8, 20
@@ -32,7 +33,8 @@ def test_a_bloom_of_a_local_folder_goes_to_report_and_recommendations(
         "base": {"name": str(base)},
         "encoder": {"name": str(base)},
         "ingest": {"data": str(data)},
-        "split": {"validation_users": 4},
+        "split": {"test_users": 3, "validation_users": 3},
+        "prior": {"users": USERS - 1},
         "retrieve": {"candidates": CANDIDATES},
         "train": {"fit": {"max_steps": 4, "validate_steps": 4, "validation_examples": 4}},
         "ablation": {"perturbations": ["empty"], "users": 2},
@@ -44,6 +46,8 @@ def test_a_bloom_of_a_local_folder_goes_to_report_and_recommendations(
     store = open_store()
     (prompts, *_) = store.find_all(Prompts)
     assert 0.5 in prompts.metadata["scale"]
+    fitted = [made.path / "users.npz" for made in store.find_all(RatingPriors)]
+    assert {len(np.load(file)["users"]) for file in fitted if file.exists()} == {USERS - 1}
     named = pl.concat(
         made.scan("lists").select("predictor").collect() for made in store.find_all(RankedLists)
     )
