@@ -15,6 +15,8 @@ from tasks.forecast.stages import forecast_rows, write_rows
 from tasks.forecast.trial import sample, try_out, with_branches
 from tasks.hub import load_base
 from tasks.nn.examples import Example, Examples, SupervisedSpans
+from tasks.nn.forward import extend, output_layer
+from tasks.nn.kv_cache import TOKENS, KVCache
 from tasks.nn.packing import pack_example
 from tasks.readout.config import Inference
 from tasks.readout.inference import Questions, Reader
@@ -27,7 +29,7 @@ from tasks.training.gradients import GradientComputer
 from tasks.training.objective import vocabulary_kinds
 
 EXAMPLES = 256  # of each kind, at most: more are not read within seconds
-NEW_TOKENS = 16  # that are decoded to know what one takes
+STEPS = 8  # of decoding, to know what one takes
 
 
 def measure(
@@ -104,27 +106,26 @@ def _try_training(
 
 
 def _try_lists(model: nn.Module, prompts: Prompts, plan: Plan, rows: int, limit: float) -> Trial:
-    """The library's greedy decoding: a prefix, and as many tokens as a list's lines have."""
+    """A prefix, and steps that continue it, as many as a list's lines have tokens."""
     examples = sample(Examples.read(prompts, "test", ("recommend",)), EXAMPLES)
     films = prompts.scan("films").select("tokens").collect()["tokens"]
     wanted = plan.list_length * (float(cast(float, films.list.len().mean())) + 2)
+    device = next(model.parameters()).device
 
-    def decode(batch: Sequence[Example], new: int) -> None:
-        width = max(len(example.prefix) for example in batch)
-        tokens = np.zeros((len(batch), width), np.int64)
-        for row, example in enumerate(batch):
-            tokens[row, width - len(example.prefix) :] = example.prefix
-        device = next(model.parameters()).device
-        ids = torch.from_numpy(tokens).to(device)
-        with torch.inference_mode():
-            cast(Any, model).generate(
-                ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, min_new_tokens=new,
-                do_sample=False, pad_token_id=0,
-            )  # fmt: skip
+    @torch.inference_mode()
+    def decode(batch: Sequence[Example], steps: int) -> None:
+        cache = KVCache(len(batch), device)
+        new = [torch.from_numpy(example.prefix.astype(np.int64)) for example in batch]
+        for _ in range(1 + steps):
+            counts = torch.tensor([len(tokens) for tokens in new])
+            padded = nn.utils.rnn.pad_sequence(new, batch_first=True)
+            hidden = extend(model, padded.to(device), counts.to(device), cache)
+            output_layer(model)(hidden)
+            new = [tokens[-TOKENS:] for tokens in new]
 
-    first = try_out(lambda batch: decode(batch, 1), examples, rows, limit / 2)
-    more = try_out(lambda batch: decode(batch, 1 + NEW_TOKENS), examples, rows, limit / 2)
-    per_token = max(0.0, more.seconds_each - first.seconds_each) / NEW_TOKENS
+    first = try_out(lambda batch: decode(batch, 0), examples, rows, limit / 2)
+    more = try_out(lambda batch: decode(batch, STEPS), examples, rows, limit / 2)
+    per_token = max(0.0, more.seconds_each - first.seconds_each) / (STEPS * TOKENS)
     return Trial(first.tokens + wanted, first.seconds_each + wanted * per_token, more.peak_bytes)
 
 
