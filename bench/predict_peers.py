@@ -22,7 +22,8 @@ from tasks.rank.config import Retrieve
 from tasks.rank.task import retrieve_candidates
 from tasks.readout.batches import iter_batches
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
+from tasks.readout.inference import Reader, truncate_at_ratings
+from tasks.readout.load import load_reader
 from tasks.store.artifacts import Adapter, Base, Prompts, RatingPredictions, SplitRatings, Tokenizer
 from tasks.store.artifacts import ValidatedRatings as Ratings
 from tasks.store.store import Store

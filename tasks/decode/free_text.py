@@ -21,7 +21,7 @@ from tasks.nn.out_of_memory import MemoryLimit
 from tasks.progress import progress
 from tasks.ranked_lists import LIST, to_list_table
 from tasks.readout.batches import LISTS, iter_batches
-from tasks.readout.inference import load_merged
+from tasks.readout.load import load_merged
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
 from tasks.text_tokenizer import load_tokenizer
 

@@ -22,7 +22,8 @@ from tasks.nn.out_of_memory import MemoryLimit
 from tasks.ranked_lists import LIST, add_empty_lists, to_list_table
 from tasks.readout.batches import LISTS
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_reader
+from tasks.readout.inference import Reader
+from tasks.readout.load import load_reader
 from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, SplitRatings
 from tasks.text_tokenizer import load_tokenizer

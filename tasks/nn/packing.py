@@ -183,20 +183,21 @@ def _append_suffixes(
     All of them for the first `whole` anchors, the first one for the others. A suffix attends to
     what its anchor attends to, and to itself; an empty one is its anchor.
     """
-    shape = len(anchors), len(suffixes)
-    number, suffix = np.nonzero((np.arange(shape[0])[:, None] < whole) | (np.arange(shape[1]) < 1))
-    lengths = np.array([len(suffixes[i]) for i in suffix], np.int64)
-    ends = np.cumsum(lengths)
-    column = len(tree.tokens) + np.arange(lengths.sum())
-    offset = column - np.repeat(len(tree.tokens) + ends - lengths, lengths)
-    anchor = np.repeat(anchors[number], lengths)
+    size = len(tree.tokens)
+    first, second = np.arange(len(anchors))[:, None], np.arange(len(suffixes))
+    number, suffix = np.nonzero((first < whole) | (second < 1))
+    chosen = [suffixes[i] for i in suffix.tolist()]
+    lengths = np.array([len(path) for path in chosen], np.int64)
+    ends = size + np.cumsum(lengths)
+    column = size + np.arange(lengths.sum())
+    start, anchor = np.repeat(ends - lengths, lengths), np.repeat(anchors[number], lengths)
     visible_ranges = tree.visible_ranges[anchor]
-    visible_ranges[:, 2, 0], visible_ranges[:, 2, 1] = column - offset, column + 1
-    last = np.repeat(anchors[:, None], shape[1], axis=1)
-    last[number, suffix] = np.where(lengths > 0, len(tree.tokens) + ends - 1, anchors[number])
+    visible_ranges[:, 2, 0], visible_ranges[:, 2, 1] = start, column + 1
+    last = np.repeat(anchors[:, None], len(suffixes), axis=1)
+    last[number, suffix] = np.where(lengths > 0, ends - 1, anchors[number])
     return _Suffixes(
-        np.array([token for i in suffix for token in suffixes[i]], np.int64),
-        tree.positions[anchor] + 1 + offset,
+        np.array([token for path in chosen for token in path], np.int64),
+        tree.positions[anchor] + 1 + column - start,
         visible_ranges,
         last,
     )

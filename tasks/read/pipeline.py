@@ -10,7 +10,7 @@ from tasks.read.questions import READING, ListQuestion, read_examples
 from tasks.read.reuse import reuse_readings
 from tasks.readout.batches import RATE
 from tasks.readout.config import Inference
-from tasks.readout.inference import load_reader
+from tasks.readout.load import load_reader
 from tasks.readout.rating_trie import RatingTrie
 from tasks.readout.resumable_batches import BatchJob, MakeTable, finish_batches, read_batches
 from tasks.store.artifacts import Adapter, Base, Prompts, Readings

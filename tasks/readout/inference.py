@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tasks.hub import best_device, best_dtype, load_adapted
 from tasks.nn.collate import collate, first_fit_decreasing
 from tasks.nn.examples import Example, SupervisedSpans
 from tasks.nn.forward import attends_densely, config_of, hidden_states, output_layer
@@ -19,8 +18,6 @@ from tasks.nn.packing import ANSWER, PackedBatch, PackedExample, pack_example
 from tasks.nn.shared_prefix import share_prefix
 from tasks.readout.config import Inference
 from tasks.readout.rating_trie import RatingTrie
-from tasks.store.artifacts import Adapter, Base, Prompts
-from tasks.text_tokenizer import load_tokenizer
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -168,29 +165,6 @@ class _Places(NamedTuple):
         """The places of these examples' entries, one example after the other."""
         ends, counts = self.ends[examples], self.counts[examples]
         return np.concatenate([np.arange(e - n, e) for e, n in zip(ends, counts, strict=True)])
-
-
-def load_reader(adapter: Adapter, base: Base, prompts: Prompts, config: Inference) -> Reader:
-    """Load the model and the spelling of ratings in the prompts' wording."""
-    metadata = prompts.metadata
-    trie = RatingTrie.from_tokenizer(
-        load_tokenizer(base), metadata["scale"], metadata["rating_prefix"]
-    )
-    return Reader(load_merged(base, adapter), trie, config)
-
-
-def load_merged(base: Base, adapter: Adapter) -> nn.Module:
-    """The base with its adapter, merged into the weights in fp32 and rounded once.
-
-    The sum is the same up to rounding, and a forward pass takes a fifth less time. Weights of four
-    bits are not merged: rounding to these would lose the adapter.
-    """
-    if base.metadata["four_bit"]:
-        return load_adapted(base, adapter)
-    device = best_device()
-    exact = load_adapted(base, adapter, device=torch.device("cpu"))
-    merged = cast(Any, exact).merge_and_unload()
-    return cast(nn.Module, merged.to(device, best_dtype(device)))
 
 
 def truncate_at_ratings(example: Example) -> Example:

@@ -15,7 +15,8 @@ from transformers import PreTrainedTokenizerBase
 from tasks.nn.examples import Example, Examples
 from tasks.readout.anchor import anchor
 from tasks.readout.config import Inference
-from tasks.readout.inference import Reader, load_reader, truncate_at_ratings
+from tasks.readout.inference import Reader, truncate_at_ratings
+from tasks.readout.load import load_reader
 from tasks.recommend.config import RecommendRequest
 from tasks.store.artifacts import (
     Adapter,

@@ -3,7 +3,7 @@
 import torch
 
 from tasks.hub import load_adapted
-from tasks.readout.inference import load_merged
+from tasks.readout.load import load_merged
 from tests.pipeline_world import adapter, base, ratings, split, store, tokenizer  # noqa: F401
 
 
@@ -11,7 +11,7 @@ def test_weights_are_those_merged_in_fp32_and_rounded_once(base, adapter, monkey
     exact = load_adapted(base, adapter).merge_and_unload()
     plain = load_merged(base, adapter).state_dict()
     assert all(torch.equal(plain[name], value) for name, value in exact.state_dict().items())
-    monkeypatch.setattr("tasks.readout.inference.best_dtype", lambda _device: torch.bfloat16)
+    monkeypatch.setattr("tasks.readout.load.best_dtype", lambda _device: torch.bfloat16)
     rounded = load_merged(base, adapter).state_dict()
     assert {value.dtype for value in rounded.values()} == {torch.bfloat16}
     for name, value in exact.state_dict().items():
