@@ -25,6 +25,7 @@ from tasks.store.artifacts import (
     RankedLists,
     RatingPredictions,
     RatingPriors,
+    Readings,
     SplitRatings,
     Tokenizer,
     ValidatedRatings,
@@ -67,6 +68,7 @@ class Ranker:
     retrieve: Retrieve
     predict: Predict
     rank: Rank
+    whole_ratings: int | None  # of `Inference`, by which its own candidates were read
 
     @classmethod
     def load(cls, fitted: RankedLists, store: Store) -> "Ranker":
@@ -84,6 +86,9 @@ class Ranker:
             priors = store.ancestor(RatingPriors, nearest)
         rank = fitted.manifest["recipe"] | {"list_length": retrieve.candidates}
         rank.pop("liked", None)  # decides what the mix is fitted to
+        # Champions of before were read whole, and some by a stage that is no more.
+        read = [p for p in fitted.manifest["parents"] if p["kind"] == Readings.kind()]
+        inference = store.recipe(Readings, fitted)["inference"] if read else {}
         return cls(
             fitted=fitted,
             adapter=store.ancestor(Adapter, fitted),
@@ -97,6 +102,7 @@ class Ranker:
             retrieve=retrieve,
             predict=Predict.model_validate(predict),
             rank=Rank.model_validate(rank),
+            whole_ratings=inference.get("whole_ratings"),
         )
 
     @property
@@ -125,7 +131,8 @@ class Ranker:
         `retrieved` the retriever is that of these candidates, and is not fitted again. Raises
         NoFilmLeftError where nobody has a candidate.
         """
-        inference = inference.model_copy(update={"pack_length": 1})
+        own = {"pack_length": 1, "whole_ratings": self.whole_ratings}
+        inference = inference.model_copy(update=own)
         candidates = call("retrieve candidates", retrieve_candidates)(
             requests, config=self.retrieve, store=store, fitted=retrieved
         )

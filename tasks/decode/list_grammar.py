@@ -57,7 +57,6 @@ class Entry:
     film_log_p: float  # of all films of the list up to this one
     value: int | None = None
     start: int = 0  # of its rating's tokens in the list
-    end: int = 0
     log_p: NDArray[np.float64] | None = None  # over the scale
 
 
@@ -144,6 +143,5 @@ class Hypothesis:
     def _end_line(self) -> None:
         entry = self.entries[-1]
         entry.value = int(self.grammar.ratings.order[self.node.low])
-        entry.end = len(self.tokens)
         self.tokens += self.grammar.endings[entry.value]
         self.in_film, self.node = True, self.grammar.films.root

@@ -32,7 +32,8 @@ def decode_lists(
             write_lists(draft, adapter, base, prompts, split, config, inference, executor)
 
     parents = [adapter, base, prompts, split]
-    recipe = config.model_dump(mode="json") | {"inference": inference.model_dump(mode="json")}
+    batched = inference.model_dump(mode="json", exclude={"pack_length", "whole_ratings"})
+    recipe = config.model_dump(mode="json") | {"inference": batched}
     return store.build(RankedLists, recipe=recipe, parents=parents, write=write, resumable=True)
 
 

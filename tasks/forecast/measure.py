@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from tasks.forecast.config import Forecast, Plan, Trial
 from tasks.forecast.stages import forecast_rows, write_rows
-from tasks.forecast.trial import sample, try_out, with_branches
+from tasks.forecast.trial import fitting_size, sample, try_out, with_branches
 from tasks.hub import load_base
 from tasks.nn.examples import Example, Examples, SupervisedSpans
 from tasks.nn.forward import extend, output_layer
@@ -106,14 +107,14 @@ def _try_training(
 
 
 def _try_lists(model: nn.Module, prompts: Prompts, plan: Plan, rows: int, limit: float) -> Trial:
-    """A prefix, and steps that continue it, as many as a list's lines have tokens."""
+    """A prefix, and a few steps that continue it, for as many as a list's lines have tokens."""
     examples = sample(Examples.read(prompts, "test", ("recommend",)), EXAMPLES)
     films = prompts.scan("films").select("tokens").collect()["tokens"]
     wanted = plan.list_length * (float(cast(float, films.list.len().mean())) + 2)
     device = next(model.parameters()).device
 
     @torch.inference_mode()
-    def decode(batch: Sequence[Example], steps: int) -> None:
+    def decode(steps: int, batch: Sequence[Example]) -> None:
         cache = KVCache(len(batch), device)
         new = [torch.from_numpy(example.prefix.astype(np.int64)) for example in batch]
         for _ in range(1 + steps):
@@ -123,8 +124,10 @@ def _try_lists(model: nn.Module, prompts: Prompts, plan: Plan, rows: int, limit:
             output_layer(model)(hidden)
             new = [tokens[-TOKENS:] for tokens in new]
 
-    first = try_out(lambda batch: decode(batch, 0), examples, rows, limit / 2)
-    more = try_out(lambda batch: decode(batch, STEPS), examples, rows, limit / 2)
+    size = fitting_size(partial(decode, STEPS), examples, rows, limit / 6)
+    first, more = (
+        try_out(partial(decode, steps), examples[:size], size, limit / 2) for steps in (0, STEPS)
+    )
     per_token = max(0.0, more.seconds_each - first.seconds_each) / (STEPS * TOKENS)
     return Trial(first.tokens + wanted, first.seconds_each + wanted * per_token, more.peak_bytes)
 

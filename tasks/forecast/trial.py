@@ -27,28 +27,35 @@ def try_out(
     limit: float,
     tokens: Callable[[T], int] = len,
 ) -> Trial:
-    """Work on batches of at most `at_once` examples for about `limit` seconds, on all at most.
+    """Work on batches of examples, on all at most, for about `limit` seconds.
 
-    Two examples warm up: kernels are chosen and compiled. Two more tell how many a batch may have
-    for three of them within the limit; a larger batch than these warms up once more.
+    A batch has as many as are done in a third of them, at most `at_once`. A first one warms up:
+    kernels are chosen and compiled.
     """
-    pilot = examples[:2]
     _reset_peak()
     with measure_usage() as usage:
-        _time(work, pilot)
-        each = _time(work, pilot) / len(pilot)
-        size = min(at_once, max(len(pilot), int(limit / 3 / each)))
-        batches = [examples[i : i + size] for i in range(0, len(examples), size)]
-        if size > len(pilot):
-            _time(work, batches[0])
+        size = fitting_size(work, examples, at_once, limit / 3)
         counted, seconds = 0, 0.0
-        for batch in batches:
+        for start in range(0, len(examples), size):
+            batch = examples[start : start + size]
             seconds += _time(work, batch)
             counted += len(batch)
-            if seconds > limit:
+            if seconds > limit / 3:
                 break
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else usage["peak_bytes"]
     return Trial(float(np.mean([tokens(e) for e in examples])), seconds / counted, int(peak))
+
+
+def fitting_size(
+    work: Callable[[Sequence[T]], object], examples: Sequence[T], at_once: int, limit: float
+) -> int:
+    """How many examples are done in about `limit` seconds, by doubling; two, or one, at least."""
+    most = min(at_once, len(examples))
+    size = min(2, most)
+    _time(work, examples[:size])
+    while _time(work, examples[:size]) < limit / 2 and size < most:
+        size = min(2 * size, most)
+    return size
 
 
 def _time(work: Callable[[Sequence[T]], object], batch: Sequence[T]) -> float:
@@ -66,9 +73,8 @@ def with_branches(example: Example, count: int) -> Example:
     own = [np.flatnonzero(spans.branch == branch) for branch in range(n)]
     rows = np.concatenate([own[i % n] for i in range(count)])
     branch = np.concatenate([np.full(len(own[i % n]), i) for i in range(count)])
-    chosen = type(spans)(
-        branch, spans.start[rows], spans.end[rows], spans.rating[rows], spans.log_prior[rows]
-    )
+    unrated = np.full(len(rows), np.nan, np.float32)
+    chosen = type(spans)(branch, spans.start[rows], spans.end[rows], unrated, spans.log_prior[rows])
     return Example(example.prefix, [example.branches[i % n] for i in range(count)], chosen)
 
 

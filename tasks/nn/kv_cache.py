@@ -33,15 +33,15 @@ class KVCache:
     def __init__(self, rows: int, device: torch.device) -> None:
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self._layers: list[tuple[Tensor, Tensor]] = []
-        self._own = self.lengths[:, None]
+        self._new_columns = self.lengths[:, None]
         self._branches: Branches | None = None
         self._width = 0
 
     def begin_step(self, tokens: int, branches: Branches | None = None) -> None:
         """Reserve this many columns at the end of each row, for its text to go on or branch off."""
         new = torch.arange(tokens, device=self.lengths.device)
-        self._own, self._branches = self.lengths[:, None] + new, branches
-        needed = int(self._own.max()) + 1
+        self._new_columns, self._branches = self.lengths[:, None] + new, branches
+        needed = int(self._new_columns.max()) + 1
         self._width = -(-needed // COLUMNS) * COLUMNS
 
     def end_step(self, counts: Tensor) -> None:
@@ -51,7 +51,7 @@ class KVCache:
     def attention_mask(self) -> Tensor:
         """Whether a new token attends to a column: [rows, new tokens, columns]."""
         columns = torch.arange(self._width, device=self.lengths.device)
-        before = self._own[:, :, None] >= columns
+        before = self._new_columns[:, :, None] >= columns
         if self._branches is None:
             return before
         first = self.lengths[:, None] + self._branches.first
@@ -63,8 +63,10 @@ class KVCache:
     def positions(self) -> Tensor:
         """The position of each new token in its text: [rows, new tokens]."""
         if self._branches is None:
-            return self._own
-        return self._branches.seen + self._own - self.lengths[:, None] - self._branches.first
+            return self._new_columns
+        return (
+            self._branches.seen + self._new_columns - self.lengths[:, None] - self._branches.first
+        )
 
     @property
     def column_positions(self) -> Tensor:
@@ -72,7 +74,7 @@ class KVCache:
         columns = torch.arange(self._width, device=self.lengths.device)[None]
         if self._branches is None:
             return columns
-        return columns.repeat(len(self.lengths), 1).scatter_(1, self._own, self.positions)
+        return columns.repeat(len(self.lengths), 1).scatter_(1, self._new_columns, self.positions)
 
     def update(
         self, key: Tensor, value: Tensor, layer_idx: int, *_: object
@@ -80,7 +82,7 @@ class KVCache:
         """Store the new keys and values [rows, heads, new tokens, size]; return all of them."""
         if layer_idx == len(self._layers):
             self._layers.append((_empty(key, self._width), _empty(value, self._width)))
-        columns = self._own[:, None, :, None].expand_as(key)
+        columns = self._new_columns[:, None, :, None].expand_as(key)
         keys, values = self._layers[layer_idx]
         keys = _grow(keys, self._width).scatter_(2, columns, key)
         values = _grow(values, self._width).scatter_(2, columns, value)

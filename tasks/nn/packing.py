@@ -95,14 +95,14 @@ def pack_example(
     kinds: Collection[int] = (ANSWER, RATING),
     *,
     read_unrated: bool = False,
-    whole: int | None = None,
+    whole: Ints | None = None,
 ) -> PackedExample:
     """Pack one example; `kinds` are the kinds of tokens to learn.
 
     With `read_unrated` ratings are read at spans without a rating as well, whose `ratings` are
-    NaN. Behind the first `whole` ratings, or all, each suffix is packed; behind the others the
-    first alone, and the readout positions of the rest are the token before the rating. Raises
-    ValueError where a rating is the first token: nothing predicts it.
+    NaN. `whole` are the ratings, counted among these, before which each suffix is packed, None:
+    all; before the others the first suffix is, and the readout positions of the rest are the token
+    before the rating. Raises ValueError where a rating is the first token: nothing predicts it.
     """
     tree, spans = _flatten(example), example.spans
     span_starts = tree.starts[spans.branch + 1] + spans.start
@@ -114,7 +114,7 @@ def pack_example(
     anchors = np.where(spans.start > 0, span_starts, branch_start)[read] - 1
     if (anchors < 0).any():
         raise ValueError("a rating is the first token of an example: no token predicts it")
-    whole = len(anchors) if whole is None else whole
+    whole = np.arange(len(anchors)) if whole is None else whole
     suffixes = _append_suffixes(tree, anchors, probe_suffixes, whole)
     return PackedExample(
         tokens=np.concatenate([tree.tokens, suffixes.tokens]),
@@ -176,16 +176,17 @@ class _Suffixes(NamedTuple):
 
 
 def _append_suffixes(
-    tree: _Tree, anchors: Ints, suffixes: Sequence[TokenPath], whole: int
+    tree: _Tree, anchors: Ints, suffixes: Sequence[TokenPath], whole: Ints
 ) -> _Suffixes:
     """Suffixes end to end behind the tree, once per anchor, the token before a rating.
 
-    All of them for the first `whole` anchors, the first one for the others. A suffix attends to
+    All of them for the anchors `whole`, the first one for the others. A suffix attends to
     what its anchor attends to, and to itself; an empty one is its anchor.
     """
     size = len(tree.tokens)
-    first, second = np.arange(len(anchors))[:, None], np.arange(len(suffixes))
-    number, suffix = np.nonzero((first < whole) | (second < 1))
+    packed = np.zeros((len(anchors), len(suffixes)), bool)
+    packed[:, :1] = packed[whole] = True
+    number, suffix = np.nonzero(packed)
     chosen = [suffixes[i] for i in suffix.tolist()]
     lengths = np.array([len(path) for path in chosen], np.int64)
     ends = size + np.cumsum(lengths)

@@ -64,20 +64,27 @@ class Reader:
         return Reading(log_p, likelihood.astype(np.float64))
 
     def _complete(self, choices: Floats, examples: Sequence[Example]) -> None:
-        """Where an example has more ratings than are read whole, give all the mean of those.
+        """Where some ratings of an example are read whole, give all of it the mean of those.
 
         The shares of half stars are a user's habit more than a film's. All are treated alike, since
         films are ranked by what is expected of them.
         """
-        whole, start = self.config.whole_ratings, 0
-        if whole is None or len(self.trie.choices) < 2:
-            return
+        start = 0
         for example in examples:
             end = start + len(example.spans.rating)
-            further = choices[start:end, len(self.trie.choices[0]) :]
-            if len(further) > whole:
-                further[:] = np.log(np.exp(further[:whole]).mean(0))
+            whole = self._whole(example)
+            if whole is not None:
+                further = choices[start:end, len(self.trie.choices[0]) :]
+                further[:] = np.log(np.exp(further[whole]).mean(0))
             start = end
+
+    def _whole(self, example: Example) -> Ints | None:
+        """Which ratings are read whole, spread evenly; None: all."""
+        size, most = len(example.spans.rating), self.config.whole_ratings
+        known = ~np.isnan(example.spans.rating)
+        if most is None or size <= most or known.any() or len(self.trie.choices) < 2:
+            return None
+        return np.linspace(0, size - 1, most).astype(np.int64)
 
     @torch.inference_mode()
     def split(self, questions: Questions) -> list[Questions]:
@@ -101,7 +108,7 @@ class Reader:
                 suffixes,
                 (),
                 read_unrated=True,
-                whole=self.config.whole_ratings,
+                whole=self._whole(example),
             )
             for example in questions.rated
         ]

@@ -114,7 +114,8 @@ def test_a_list_names_only_allowed_films_and_none_twice(model):
         tokens = []
         for entry in hypothesis.entries:
             tokens += [*FILMS[entry.film], *RATINGS[entry.value], *GRAMMAR.endings[entry.value]]
-            assert tuple(hypothesis.tokens[entry.start : entry.end]) == RATINGS[entry.value]
+            spelt = RATINGS[entry.value]
+            assert tuple(hypothesis.tokens[entry.start :][: len(spelt)]) == spelt
         assert hypothesis.tokens == tokens
 
 

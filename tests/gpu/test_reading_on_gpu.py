@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.decode.cached_rows import CachedRows
+from tasks.decode.cached_rows import CachedRows, Probe
 from tasks.nn import free_memory
+from tasks.nn.examples import Example
 from tasks.nn.forward import dense_hidden_states, hidden_states, output_layer
 from tasks.readout import inference
 from tasks.readout.config import Inference
 from tasks.readout.inference import Questions, Reader
 from tasks.readout.rating_trie import RatingTrie
-from tests.small_models import pack_batch
+from tests.small_models import make_spans, pack_batch
 
 HALVES = RatingTrie(
     tuple(n / 2 for n in range(1, 11)), tuple((10 + n // 2, 20, 21 + n % 2) for n in range(1, 11))
@@ -76,12 +77,21 @@ def test_tokens_fed_to_the_cache_have_the_logits_of_the_whole_text(bloom, exampl
     for step in range(3):
         rows.feed([text[len(text) - 3 + step :][:1] for text in texts])
     for text, logits in zip(texts, rows.logits, strict=True):
-        from tasks.nn.examples import Example
-        from tests.small_models import make_spans
-
         whole = Example(text, [], make_spans((-1, len(text) - 1, len(text), 3.0)))
         with torch.inference_mode():
             batch = pack_batch([whole]).to(next(bloom.parameters()).device)
             hidden = hidden_states(bloom, batch)[len(text) - 1]
             expected = output_layer(bloom)(hidden).cpu().numpy()
         assert np.abs(expected - logits).max() < 1e-2
+
+
+def test_what_branches_off_the_cache_has_the_states_of_the_whole_text(bloom, examples):
+    texts = [np.r_[e.prefix, e.branches[0]] for e in examples]
+    rows = CachedRows(bloom, np.arange(64), texts)
+    probes = [[Probe(len(t) - 3, t[-3:]), Probe(len(t) - 1, t[-1:])] for t in texts]
+    for text, states in zip(texts, rows.read(probes).unflatten(0, (-1, 2)), strict=True):
+        whole = Example(text, [], make_spans((-1, len(text) - 1, len(text), 3.0)))
+        with torch.inference_mode():
+            batch = pack_batch([whole]).to(next(bloom.parameters()).device)
+            expected = hidden_states(bloom, batch)[len(text) - 1]
+        assert (states - expected).abs().max() < 1e-2

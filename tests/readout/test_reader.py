@@ -1,5 +1,7 @@
 """Ratings and texts of a user share a row, unless a row costs the square of its tokens."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,10 +62,25 @@ def test_every_way_of_attention_reads_a_shared_row_alike(bloom, user, forward, m
     assert np.abs(sparse.log_likelihood - other.log_likelihood).max() < 1e-4
 
 
-def test_half_stars_of_many_ratings_are_the_mean_of_the_first(bloom, user):  # noqa: F811
+@pytest.fixture
+def candidates(user):
+    """The same, of films without a rating."""
+
+    def unrated(example):
+        spans = replace(example.spans, rating=np.full(3, np.nan, np.float32))
+        return replace(example, spans=spans)
+
+    return Questions([unrated(example) for example in user.rated], user.texts)
+
+
+def test_half_stars_of_candidates_are_the_mean_of_some(bloom, candidates):  # noqa: F811
     """Whole stars stay what they were; nothing else of the user, or of others, plays a part."""
-    exact = np.exp(Reader(bloom, HALVES, Inference(whole_ratings=None)).read_users([user]).log_p)
-    some = np.exp(Reader(bloom, HALVES, Inference(whole_ratings=2)).read_users([user]).log_p)
+
+    def read(whole):
+        reader = Reader(bloom, HALVES, Inference(whole_ratings=whole))
+        return np.exp(reader.read_users([candidates]).log_p)
+
+    exact, some = read(None), read(2)
     assert some.sum(1) == pytest.approx(np.ones(9), abs=1e-6)
     # Half a star, one to four with their halves, and five, in the order of the scale.
     star = np.array([0, *np.repeat([1, 2, 3, 4], 2), 5])
@@ -72,16 +89,23 @@ def test_half_stars_of_many_ratings_are_the_mean_of_the_first(bloom, user):  # n
     share = exact / (exact @ stars)[:, star]
     for first in (0, 3, 6):
         own = slice(first, first + 3)
-        expected = (exact[own] @ stars)[:, star] * share[first : first + 2].mean(0)
+        expected = (exact[own] @ stars)[:, star] * share[[first, first + 2]].mean(0)
         assert np.abs(some[own] - expected).max() < 1e-6
         assert np.abs(some[own] - exact[own]).max() > 1e-4
-    few = Reader(bloom, HALVES, Inference(whole_ratings=3)).read_users([user])
-    assert np.array_equal(np.exp(few.log_p), exact)
+    assert np.array_equal(read(3), exact)
 
 
-def test_ratings_that_are_not_read_whole_cost_their_first_token(bloom, user):  # noqa: F811
+def test_known_ratings_are_read_whole_however_many(bloom, user):  # noqa: F811
+    read = [
+        Reader(bloom, HALVES, Inference(whole_ratings=whole)).read_users([user]).log_p
+        for whole in (None, 1)
+    ]
+    assert np.array_equal(*read)
+
+
+def test_ratings_that_are_not_read_whole_cost_their_first_token(bloom, candidates):  # noqa: F811
     sizes = {
-        whole: len(Reader(bloom, HALVES, Inference(whole_ratings=whole)).pack(user))
+        whole: len(Reader(bloom, HALVES, Inference(whole_ratings=whole)).pack(candidates))
         for whole in (None, 3, 2, 1)
     }
     further = sum(map(len, HALVES.probe_suffixes))

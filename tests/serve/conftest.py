@@ -27,6 +27,7 @@ from tests.pipeline_world import (  # noqa: F401
     tokenizer,
 )
 
+WHOLE = 7  # not the default
 ANY = Serving(max_film_share=1.0)
 
 
@@ -40,7 +41,7 @@ def prompts(store, ratings, split, tokenizer):  # noqa: F811
 @pytest.fixture(scope="module")
 def ranker(store, split, ratings, tokenizer, adapter, base, prompts):  # noqa: F811
     """Of the ranked lists of a run."""
-    model = {"inference": Inference(), "store": store}
+    model = {"inference": Inference(whole_ratings=WHOLE), "store": store}
     candidates = retrieve_candidates.fn(split, config=Retrieve(candidates=40), store=store)
     wording = Prompt.model_validate(prompts.manifest["recipe"])
     prompts_of_candidates = write_candidate_prompts.fn(

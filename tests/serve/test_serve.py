@@ -7,12 +7,14 @@ import polars as pl
 import pytest
 
 from tasks.readout import inference
+from tasks.readout.config import Inference
 from tasks.serve.config import Serving
 from tasks.serve.figures import Figures, find_violations, rank_biased_overlap
 from tasks.serve.swap import read_served, serving_folder
 from tasks.serve.task import swap_recommendations
+from tasks.store.artifacts import Readings
 from tasks.store.store import Store
-from tests.serve.conftest import ANY
+from tests.serve.conftest import ANY, WHOLE
 
 
 def table(lists):
@@ -32,6 +34,13 @@ def test_every_user_gets_a_full_list_of_films_that_exist_and_were_not_rated(
     assert rows.select(pl.col("pi80_low") <= pl.col("expected")).to_series().all()
     assert rows["p_like"].is_between(0, 1).all()
     assert rows.select((pl.col("score").diff() <= 0).over("user_id").all()).item()
+
+
+def test_candidates_are_read_as_they_were_for_the_mix_that_ranks_them(tonight, store):
+    """Requests come with today's settings, and the mix was fitted with the run's."""
+    assert Inference().whole_ratings != WHOLE
+    read = store.recipe(Readings, tonight[1])["inference"]
+    assert read["whole_ratings"] == WHOLE
 
 
 def test_users_who_have_not_rated_of_late_can_be_left_out(serve, split):
