@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from tasks.decode.token_trie import Node, TokenTrie
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.token_trie import Node, TokenTrie
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]

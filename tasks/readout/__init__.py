@@ -1,1 +1,1 @@
-"""From logits to ratings and titles."""
+"""From logits to ratings and likelihoods."""

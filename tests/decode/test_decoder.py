@@ -7,9 +7,9 @@ from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCau
 
 from tasks.decode.decoder import Decoder, ListRequest
 from tasks.decode.list_grammar import Grammar, Hypothesis
+from tasks.decode.token_trie import TokenTrie
 from tasks.nn.forward import output_layer
 from tasks.readout.rating_trie import RatingTrie
-from tasks.readout.token_trie import TokenTrie
 
 VOCABULARY = 64
 # Films 1 and 4 have the same line; many lines share their beginning; all end in 60.
