@@ -4,7 +4,7 @@
 
 Prompts have damped biases as the prior, whose tokens are as many as those of the fitted one.
 `apart` reads the context for each question anew, `together` once, both with all suffixes of half
-stars, and both read finished lists again; `now` reads half stars of the first candidates only, and
+stars, and both read finished lists again; `now` reads half stars of some candidates only, and
 the ratings of lists off the keys and values that decoding kept. The tokenizer splits words as
 BLOOM's does and is trained on the titles. `hours` are for `--users` tested and half as many
 validated: 2 FLOPs for each weight of the layers and token, and of the output layer and token of a

@@ -129,7 +129,8 @@ def recommend_all(
         profile: A file of flows/profiles.
         data: Name of a data source, or a path on the worker's machine; the profile's where it is
             empty.
-        overrides: Nested settings over the profile's; those of `serving` and `inference` count.
+        overrides: Nested settings over the profile's; those of `serving` count, and of
+            `inference` how users are batched: what is read of them is as in the champion's run.
     """
     settings, store = load(profile, with_data(overrides, data)), open_store()
     begin_run(profile, settings.ingest.data)

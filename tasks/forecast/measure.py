@@ -45,7 +45,7 @@ def measure(
     plan: Plan,
     everyone: int,
 ) -> dict[str, Any]:
-    """Write the forecast; each of five trials takes a fifth of `config.seconds`.
+    """Write the forecast; each of five trials takes about a fifth of `config.seconds`.
 
     What loading the base takes counts in every stage that does.
     """
